@@ -1,0 +1,99 @@
+"""The error tree. A fault of ours is an assertion; these are the world's.
+
+SuanwangError
+├── FaultsError          a document or request has faults; carries all of them
+├── NotFoundError        no such task, site, object (404)
+├── NotAllowedError      the key's role or tenant does not allow it (403)
+├── NotKnownError        no key, or a wrong one (401)
+├── ConflictError        the state does not allow it; an idempotency key reused for another body (409)
+├── TooLargeError        over a stated limit (413)
+├── StoreError           the store is damaged, locked, or of another version (503)
+├── BackendError         an adapter's backend failed; carries a FailureReason
+└── UnreachableError     no brain answers at the address
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from suanwang.model.reason import FailureReason
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with one value. `code` and `params` make the text in any language (`suanwang.texts`)."""
+
+    code: str
+    where: str  # the field's path: resources.cpu, sites[3].pools[0].nodes
+    got: str = ""
+    line: int | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+class SuanwangError(Exception):
+    """Root. `code` names the text, `params` fill it, `status` is the HTTP status it becomes."""
+
+    status = 500
+    code = "internal"
+
+    def __init__(self, code: str | None = None, **params: Any) -> None:
+        self.code = code or self.code
+        self.params = params
+        super().__init__(f"{self.code} {params}" if params else self.code)
+
+
+class FaultsError(SuanwangError):
+    """Every fault of a document, at once."""
+
+    status = 422
+    code = "faults"
+
+    def __init__(self, faults: list[Fault], source: str = "") -> None:
+        assert faults, "a FaultsError has at least one fault"
+        super().__init__("faults", count=len(faults), source=source)
+        self.faults = faults
+        self.source = source
+
+
+class NotFoundError(SuanwangError):
+    status = 404
+    code = "not_found"
+
+
+class NotAllowedError(SuanwangError):
+    status = 403
+    code = "not_allowed"
+
+
+class NotKnownError(SuanwangError):
+    status = 401
+    code = "not_known"
+
+
+class ConflictError(SuanwangError):
+    status = 409
+    code = "conflict"
+
+
+class TooLargeError(SuanwangError):
+    status = 413
+    code = "too_large"
+
+
+class StoreError(SuanwangError):
+    status = 503
+    code = "store"
+
+
+class UnreachableError(SuanwangError):
+    status = 503
+    code = "unreachable"
+
+
+class BackendError(SuanwangError):
+    status = 502
+    code = "backend"
+
+    def __init__(self, reason: FailureReason, detail: str = "") -> None:
+        super().__init__("backend", reason=reason.value, detail=detail)
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,133 @@
+"""Every reason the brain can give, in closed enums: one word a reason, one text a language in `texts/`.
+
+A test holds each member against `docs/reference/reasons.md` and against the tests that produce it.
+"""
+
+from enum import StrEnum
+
+
+class PoolReason(StrEnum):
+    """Why a pool is not the chosen one. The planner tests the clauses in this order; the first that fails binds."""
+
+    KIND = "kind"  # the pool is of another kind
+    SITE_LIST = "site_list"  # the task names its sites, and this is none of them
+    SITE_DOWN = "site_down"  # the site has no live agent
+    SECURITY_LEVEL = "security_level"
+    RESIDENCY = "residency"  # the task must stay in other regions
+    DATA_RESIDENCY = "data_residency"  # an input data set must stay in other regions
+    NODE_SHAPE = "node_shape"  # one node is too small for one node's share
+    ACCELERATOR = "accelerator"  # another accelerator model
+    POOL_SIZE = "pool_size"  # the whole pool is too small, even when empty
+    PRICE_MISSING = "price_missing"  # the site's price book does not price this
+    LATENCY = "latency"  # no path within the latency bound
+    PROTECTION = "protection"  # no path within the bound through the functions in order
+    BANDWIDTH = "bandwidth"  # such paths exist, but none has the bandwidth, of link or of security pool, in any window
+    DATA_PATH = "data_path"  # an input data set cannot be brought there
+    CAPACITY = "capacity"  # no room in any window considered
+    DEADLINE = "deadline"  # would finish after the deadline
+    PRICE_LIMIT = "price_limit"  # would cost more than the limit
+    WORSE = "worse"  # feasible, but the chosen one is better by the task's preference
+
+
+class RefusalReason(StrEnum):
+    """Why admission does not take a task."""
+
+    TENANT_UNKNOWN = "tenant_unknown"
+    LIVE_TASKS = "live_tasks"
+    CORES_QUOTA = "cores_quota"
+    ACCELERATORS_QUOTA = "accelerators_quota"
+    BUDGET = "budget"
+    PRIORITY = "priority"
+    SECURITY_CLASS = "security_class"
+    DEADLINE_PAST = "deadline_past"
+    DEADLINE_TOO_SHORT = "deadline_too_short"
+    ORIGIN_UNKNOWN = "origin_unknown"
+    SITE_UNKNOWN = "site_unknown"
+    DATA_SET_UNKNOWN = "data_set_unknown"
+    DATA_SET_FORBIDDEN = "data_set_forbidden"
+    OBJECT_UNKNOWN = "object_unknown"
+    SECRET_MISSING = "secret_missing"
+    NO_POOL = "no_pool"  # no pool of the grid could ever take it, even empty and with every site up
+
+
+class WaitReason(StrEnum):
+    """Why an admitted task has no plan yet."""
+
+    QUEUED = "queued"  # not looked at yet
+    SITES_DOWN = "sites_down"  # would fit if the sites that do not answer did
+    CAPACITY = "capacity"  # no room in compute, link or protection in any window considered
+    RETRY_DELAY = "retry_delay"  # waits before its next attempt
+
+
+class FailureReason(StrEnum):
+    """Why an attempt did not succeed. `RETRYABLE` says which are tried again."""
+
+    EXIT_CODE = "exit_code"
+    SIGNAL = "signal"
+    OUT_OF_MEMORY = "out_of_memory"
+    WALL_TIME = "wall_time"
+    DISK_FULL = "disk_full"
+    PROCESS_LIMIT = "process_limit"
+    INPUT_MISSING = "input_missing"
+    INPUT_HASH = "input_hash"
+    INPUT_FORBIDDEN = "input_forbidden"
+    OUTPUT_MISSING = "output_missing"
+    OUTPUT_FORBIDDEN = "output_forbidden"
+    DELIVERY = "delivery"
+    IMAGE_UNKNOWN = "image_unknown"
+    LIMIT_UNSUPPORTED = "limit_unsupported"  # this host cannot enforce a limit that the task needs
+    LOST = "lost"  # the agent no longer knows the attempt
+    SITE_LOST = "site_lost"  # no heartbeat from the site
+    STALE = "stale"  # an older fencing number
+    BUDGET_STOP = "budget_stop"
+    CANCELLED = "cancelled"
+    BACKEND = "backend"  # the backend failed in a way that is not the task's fault
+    NO_POOL_LEFT = "no_pool_left"  # nothing can take it any more
+    DEADLINE_LOST = "deadline_lost"  # the deadline can no longer be met
+
+
+RETRYABLE = frozenset(
+    {
+        FailureReason.EXIT_CODE,
+        FailureReason.SIGNAL,
+        FailureReason.OUT_OF_MEMORY,
+        FailureReason.LOST,
+        FailureReason.SITE_LOST,
+        FailureReason.BACKEND,
+        FailureReason.DELIVERY,
+    }
+)
+# Of these, the ones that are not the task's own doing: they do not use up its retries.
+NOT_THE_TASKS_FAULT = frozenset({FailureReason.LOST, FailureReason.SITE_LOST, FailureReason.BACKEND})
+
+
+class PlanFault(StrEnum):
+    """What `verify` can find wrong with a plan."""
+
+    UNKNOWN_SITE = "unknown_site"
+    UNKNOWN_POOL = "unknown_pool"
+    SITE_DOWN = "site_down"
+    WRONG_KIND = "wrong_kind"
+    WRONG_SITE = "wrong_site"
+    SECURITY_LEVEL = "security_level"
+    RESIDENCY = "residency"
+    NODE_SHAPE = "node_shape"
+    ACCELERATOR = "accelerator"
+    DEMAND_WRONG = "demand_wrong"
+    POOL_OVERSUBSCRIBED = "pool_oversubscribed"
+    LINK_OVERSUBSCRIBED = "link_oversubscribed"
+    PROTECTION_OVERSUBSCRIBED = "protection_oversubscribed"
+    PATH_BROKEN = "path_broken"
+    PATH_LATENCY = "path_latency"
+    LATENCY_BOUND = "latency_bound"
+    PROTECTION_MISSING = "protection_missing"
+    DATA_MISSING = "data_missing"
+    DATA_REPLICA = "data_replica"
+    DATA_TIME = "data_time"
+    HOLDS_WRONG = "holds_wrong"
+    WINDOW = "window"
+    DEADLINE = "deadline"
+    PRICE_LIMIT = "price_limit"
+    QUOTE_WRONG = "quote_wrong"
+    CARBON_WRONG = "carbon_wrong"
+    GENERATION = "generation"

@@ -1,0 +1,248 @@
+"""The records of the one log. Everything that changes the grid is one of these; folding them gives the state.
+
+A record holds decisions already made: replaying never decides anything again.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from suanwang.model.base import Value
+from suanwang.model.event import Event, OutputFile, Usage
+from suanwang.model.grid import Tenant
+from suanwang.model.ids import AgentId, AttemptId, ChargeId, KeyId, LeaseId, PlanId, SiteId, TaskId, TenantId
+from suanwang.model.plan import ClauseCount, Line, Plan, Relaxation
+from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
+from suanwang.model.task import TaskRequest
+
+
+class Phase(StrEnum):
+    """Where a task is on its road. The last five are ends."""
+
+    WAITING = "waiting"  # admitted, no plan
+    PLANNED = "planned"  # lease held, not sent yet
+    DISPATCHED = "dispatched"  # an attempt is open, the site has not answered
+    STAGING = "staging"
+    RUNNING = "running"
+    COLLECTING = "collecting"
+    DELIVERING = "delivering"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    EXPIRED = "expired"  # its deadline can no longer be met
+
+
+ENDS = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.REFUSED, Phase.EXPIRED})
+
+
+class Refusal(Value):
+    """One reason of admission with the field it is about, what was got and what would be right."""
+
+    reason: RefusalReason
+    field: str
+    got: str = ""
+    limit: str = ""
+
+
+class GridAdopted(Value):
+    t: Literal["grid_adopted"] = "grid_adopted"
+    at_us: int
+    grid_id: str
+    digest: str  # blake3 of `text`
+    text: str  # the grid's canonical JSON
+
+
+class TenantSet(Value):
+    t: Literal["tenant_set"] = "tenant_set"
+    at_us: int
+    tenant: Tenant
+
+
+class KeyIssued(Value):
+    """Only the hash of a key is ever stored."""
+
+    t: Literal["key_issued"] = "key_issued"
+    at_us: int
+    key_id: KeyId
+    secret_blake3: str
+    tenant: TenantId
+    role: str
+    note: str = ""
+    sites: tuple[SiteId, ...] = ()  # of an agent key
+
+
+class KeyRevoked(Value):
+    t: Literal["key_revoked"] = "key_revoked"
+    at_us: int
+    key_id: KeyId
+
+
+class TaskSubmitted(Value):
+    t: Literal["task_submitted"] = "task_submitted"
+    at_us: int
+    task_id: TaskId
+    tenant: TenantId
+    principal: str
+    request: TaskRequest
+    idempotency_key: str | None = None
+
+
+class TaskAdmitted(Value):
+    t: Literal["task_admitted"] = "task_admitted"
+    at_us: int
+    task_id: TaskId
+
+
+class TaskRefused(Value):
+    t: Literal["task_refused"] = "task_refused"
+    at_us: int
+    task_id: TaskId
+    refusals: tuple[Refusal, ...]
+    clauses: tuple[ClauseCount, ...] = ()
+    relaxations: tuple[Relaxation, ...] = ()
+
+
+class TaskWaits(Value):
+    t: Literal["task_waits"] = "task_waits"
+    at_us: int
+    task_id: TaskId
+    reason: WaitReason
+    until_us: int = 0
+    clauses: tuple[ClauseCount, ...] = ()
+
+
+class PlanCommitted(Value):
+    """The plan's holds become a lease."""
+
+    t: Literal["plan_committed"] = "plan_committed"
+    at_us: int
+    plan: Plan
+
+
+class PlanDropped(Value):
+    """A plan that was not dispatched is given up (its site failed, the task was cancelled): its lease ends."""
+
+    t: Literal["plan_dropped"] = "plan_dropped"
+    at_us: int
+    plan_id: PlanId
+    task_id: TaskId
+    reason: str
+
+
+class AttemptOpened(Value):
+    """A start instruction goes into the outbox. `fence` grows with every attempt of a task."""
+
+    t: Literal["attempt_opened"] = "attempt_opened"
+    at_us: int
+    attempt_id: AttemptId
+    task_id: TaskId
+    plan_id: PlanId
+    site: SiteId
+    fence: int
+
+
+class EventApplied(Value):
+    """`effective` is False for an event of a closed or fenced-out attempt: kept, but without effect."""
+
+    t: Literal["event_applied"] = "event_applied"
+    at_us: int
+    event: Event
+    effective: bool
+
+
+class StopRequested(Value):
+    """The live attempt of a task shall stop; a stop instruction goes into the outbox."""
+
+    t: Literal["stop_requested"] = "stop_requested"
+    at_us: int
+    task_id: TaskId
+    attempt_id: AttemptId
+    reason: FailureReason
+
+
+class DeliveryOrdered(Value):
+    t: Literal["delivery_ordered"] = "delivery_ordered"
+    at_us: int
+    task_id: TaskId
+    attempt_id: AttemptId
+
+
+class AttemptClosed(Value):
+    """An attempt is over: its lease ends at `at_us`, its charges follow in the same batch."""
+
+    t: Literal["attempt_closed"] = "attempt_closed"
+    at_us: int
+    attempt_id: AttemptId
+    task_id: TaskId
+    lease_id: LeaseId
+    succeeded: bool
+    reason: FailureReason | None = None
+    detail: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    held_start_us: int
+    held_end_us: int
+    usage: Usage = Usage()
+    outputs: tuple[OutputFile, ...] = ()
+
+
+class ChargePosted(Value):
+    """Double entry: the tenant is debited, the site's owner (or the network) credited, the same amount."""
+
+    t: Literal["charge_posted"] = "charge_posted"
+    at_us: int
+    charge_id: ChargeId
+    task_id: TaskId
+    attempt_id: AttemptId
+    tenant: TenantId
+    creditor: str
+    line: Line
+    emulated: bool
+
+
+class TaskEnded(Value):
+    t: Literal["task_ended"] = "task_ended"
+    at_us: int
+    task_id: TaskId
+    phase: Phase
+    reason: FailureReason | None = None
+    detail: str = ""
+
+
+class CancelRequested(Value):
+    t: Literal["cancel_requested"] = "cancel_requested"
+    at_us: int
+    task_id: TaskId
+    principal: str
+
+
+class SiteChanged(Value):
+    """A site's agent appeared or was lost, or an operator failed or healed the site."""
+
+    t: Literal["site_changed"] = "site_changed"
+    at_us: int
+    site: SiteId
+    agent: AgentId | None
+    live: bool
+    emulated: bool
+    cause: Literal["joined", "heartbeat_lost", "operator_failed", "operator_healed", "brain_started"]
+
+
+class LinkChanged(Value):
+    t: Literal["link_changed"] = "link_changed"
+    at_us: int
+    link: str
+    up: bool
+    principal: str
+
+
+Record = Annotated[
+    GridAdopted | TenantSet | KeyIssued | KeyRevoked | TaskSubmitted | TaskAdmitted | TaskRefused | TaskWaits
+    | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | AttemptClosed
+    | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged,
+    Field(discriminator="t"),
+]  # fmt: skip
+RECORDS: TypeAdapter[list[Record]] = TypeAdapter(list[Record])

@@ -1,0 +1,60 @@
+"""What the planner sees: the static grid, which sites answer, and every hold; nothing else, and never the store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from suanwang.model.grid import DataSet, Grid, Link, Pool, PriceBook, SecurityPool, Site
+from suanwang.model.ids import DataSetId, LeaseId, LinkId, PoolId, PriceBookId, SecurityPoolId, SiteId
+from suanwang.model.plan import Hold
+
+
+@dataclass(frozen=True)
+class SiteState:
+    """Whether a site has a live agent, and whether its work is emulated on a stand-in host."""
+
+    live: bool
+    emulated: bool = False
+
+
+@dataclass(frozen=True)
+class GridIndex:
+    """Look-ups over one grid; built once by `index_grid`. `pool_order` is the order of every per-pool vector."""
+
+    grid: Grid
+    sites: Mapping[SiteId, Site]
+    pools: Mapping[PoolId, tuple[Pool, Site]]
+    links: Mapping[LinkId, Link]
+    security_pools: Mapping[SecurityPoolId, tuple[SecurityPool, Site]]
+    data_sets: Mapping[DataSetId, DataSet]
+    price_books: Mapping[PriceBookId, PriceBook]
+    pool_order: tuple[PoolId, ...]
+
+
+def index_grid(grid: Grid) -> GridIndex:
+    """Build the look-ups; the grid has passed `suanwang.grids.check`."""
+    pools = {pool.id: (pool, site) for site in grid.sites for pool in site.pools}
+    return GridIndex(
+        grid=grid,
+        sites={site.id: site for site in grid.sites},
+        pools=pools,
+        links={link.id: link for link in grid.links},
+        security_pools={pool.id: (pool, site) for site in grid.sites for pool in site.security_pools},
+        data_sets={one.id: one for one in grid.data_sets},
+        price_books={book.id: book for book in grid.price_books},
+        pool_order=tuple(pools),
+    )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A consistent view at `version`. `leases` maps each lease to its holds (planned or running, not released).
+
+    The maps are read-only here. The brain replaces, never edits, what a snapshot refers to; a planner that
+    keeps derived arrays keys them by `(id(index), version)` and may follow `changes` from the version before.
+    """
+
+    version: int
+    index: GridIndex
+    sites: Mapping[SiteId, SiteState]
+    leases: Mapping[LeaseId, tuple[Hold, ...]]
+    links_down: frozenset[LinkId] = field(default_factory=frozenset)

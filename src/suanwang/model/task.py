@@ -1,0 +1,144 @@
+"""What a user asks for. The same type is read from a task file, a JSON body and the SDK; see `intent/`."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from suanwang.model.base import Value
+from suanwang.model.grid import PoolKind, ProtectionFunction, Region, SecurityLevel
+from suanwang.model.ids import SiteId, Slug
+from suanwang.model.units import GIB, MIB, US_PER_MINUTE, AtUs, Bps, Bytes, MicroYuan, SpanUs
+
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+
+
+def _inner_path(value: str) -> str:
+    parts = value.split("/")
+    bad = value.startswith("/") or any(part in ("", ".", "..") for part in parts)
+    if bad or any(ord(ch) < 32 or ch == "\\" for ch in value):
+        raise PydanticCustomError(
+            "inner_path_form",
+            "{got} leaves the task's folder; write a relative path such as `data/in.csv`",
+            {"got": repr(value[:80])},
+        )
+    return value
+
+
+# Relative, inside the task's folder: no leading slash, no empty, "." or ".." part, no control character or backslash.
+InnerPath = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_inner_path)]
+
+
+class Circle(StrEnum):
+    """Latency circles: one way, origin to site."""
+
+    METRO = "metro"
+    PROVINCIAL = "provincial"
+    NATIONAL = "national"
+
+
+CIRCLE_LATENCY_US = {Circle.METRO: 1_000, Circle.PROVINCIAL: 5_000, Circle.NATIONAL: 20_000}
+
+
+class Preference(StrEnum):
+    """What the planner minimises first; the ties are in `docs/guide/planning.md`."""
+
+    CHEAPEST = "cheapest"
+    FASTEST = "fastest"
+    GREENEST = "greenest"
+
+
+class PythonEntry(Value):
+    """`module:function` or a script's text, run by the site's Python with `arguments` on its command line."""
+
+    module: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$")] | None = None
+    script: Annotated[str, Field(max_length=256 * 1024)] | None = None
+    arguments: tuple[Annotated[str, Field(max_length=4096)], ...] = ()
+
+
+class Resources(Value):
+    """What one element of the task holds while it runs. `nodes` > 1 is a gang: all at once, or not at all."""
+
+    cpu: Annotated[int, Field(ge=0, le=1_000_000)] = 1  # cores on each node
+    memory: Bytes = 512 * MIB  # on each node
+    disk: Bytes = 1 * GIB
+    accelerator: Slug | None = None  # a model, or "any"
+    accelerators: Annotated[int, Field(ge=0, le=64)] = 0  # on each node
+    nodes: Annotated[int, Field(ge=1, le=100_000)] = 1
+    qubits: Annotated[int, Field(ge=0, le=100_000)] = 0
+    shots: Annotated[int, Field(ge=0, le=10**9)] = 0
+    processes: Annotated[int, Field(ge=1, le=100_000)] = 256
+    kind: PoolKind | None = None  # derived from the rest where it is not given
+    network: bool = False
+    wall_time: Annotated[SpanUs, Field(ge=1_000_000)] = 10 * US_PER_MINUTE
+
+
+class Input(Value):
+    """A file put into the task's folder before it starts. `source`: a path beside the task file (uploaded on
+    submit), `http://`, `https://`, `s3://`, `dataset:<id>`, or `object:<blake3>` (already uploaded)."""
+
+    source: Annotated[str, Field(min_length=1, max_length=2048)]
+    path: InnerPath
+    blake3: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    size: Bytes | None = None  # needed to plan the transfer of an http or s3 input
+
+
+class Output(Value):
+    """Files to keep: a path or a glob inside the task's folder. `target`: nothing (kept by the grid, fetched
+    with the CLI, the page or the SDK), or an `s3://` or `file://` folder to deliver to."""
+
+    path: InnerPath
+    target: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^(s3|file)://")] | None = None
+
+
+class TaskRequest(Value):
+    """One task. Everything but `run` has a default, so the smallest task file is one line."""
+
+    name: Word = "task"
+    run: (
+        Annotated[str, Field(min_length=1, max_length=64 * 1024)]
+        | Annotated[tuple[Annotated[str, Field(max_length=4096)], ...], Field(min_length=1, max_length=1024)]
+        | PythonEntry
+    )
+    image: Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9][a-z0-9._:/@-]*$")] = "host"
+    environment: dict[EnvName, Annotated[str, Field(max_length=32 * 1024)]] = Field(default_factory=dict)
+    secrets: tuple[EnvName, ...] = ()  # names; the values travel beside the request and are never logged
+    resources: Resources = Resources()
+    inputs: Annotated[tuple[Input, ...], Field(max_length=1000)] = ()
+    outputs: Annotated[tuple[Output, ...], Field(max_length=1000)] = ()
+    origin: SiteId | None = None  # where the user is; the grid's default origin where not given
+    latency: Circle | SpanUs | None = None  # a circle, or a span; nothing: no bound
+    bandwidth: Bps = 0  # held between origin and site while the task runs
+    security_level: SecurityLevel = 1
+    residency: tuple[Region, ...] = ()  # regions the task and its data may be in; empty: anywhere
+    protection: Annotated[tuple[ProtectionFunction, ...], Field(max_length=4)] = ()  # in this order, origin to site
+    sites: tuple[SiteId, ...] = ()  # only these; empty: any
+    earliest_start: AtUs | None = None
+    deadline: AtUs | None = None
+    price_limit: MicroYuan | None = None
+    preference: Preference = Preference.CHEAPEST
+    array: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    retries: Annotated[int, Field(ge=0, le=20)] = 2
+    priority: Annotated[int, Field(ge=0, le=100)] = 10
+    on_budget: Literal["continue", "stop"] = "continue"
+    tags: dict[Slug, Annotated[str, Field(max_length=200)]] = Field(default_factory=dict)
+
+
+def latency_us_max(request: TaskRequest) -> int | None:
+    """The latency bound of a request in microseconds, or None where it has none."""
+    if request.latency is None:
+        return None
+    return CIRCLE_LATENCY_US[request.latency] if isinstance(request.latency, Circle) else request.latency
+
+
+def pool_kind(resources: Resources) -> PoolKind:
+    """The kind of pool that a request needs: as given, else by what it asks for."""
+    if resources.kind is not None:
+        return resources.kind
+    if resources.qubits or resources.shots:
+        return PoolKind.QUANTUM
+    if resources.accelerators:
+        return PoolKind.AI
+    return PoolKind.HPC if resources.nodes > 1 else PoolKind.GENERAL

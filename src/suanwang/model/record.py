@@ -164,10 +164,14 @@ class StopRequested(Value):
 
 
 class DeliveryOrdered(Value):
+    """The outputs of a closed, successful attempt go to their targets, from the object store, by this site."""
+
     t: Literal["delivery_ordered"] = "delivery_ordered"
     at_us: int
     task_id: TaskId
     attempt_id: AttemptId
+    site: SiteId
+    fence: int
 
 
 class AttemptClosed(Value):
@@ -187,6 +191,16 @@ class AttemptClosed(Value):
     held_end_us: int
     usage: Usage = Usage()
     outputs: tuple[OutputFile, ...] = ()
+
+
+class LeaseExtended(Value):
+    """A live attempt outlasts its planned window (it started late): its holds now end at `end_us`."""
+
+    t: Literal["lease_extended"] = "lease_extended"
+    at_us: int
+    lease_id: LeaseId
+    task_id: TaskId
+    end_us: int
 
 
 class ChargePosted(Value):
@@ -241,7 +255,7 @@ class LinkChanged(Value):
 
 Record = Annotated[
     GridAdopted | TenantSet | KeyIssued | KeyRevoked | TaskSubmitted | TaskAdmitted | TaskRefused | TaskWaits
-    | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | AttemptClosed
+    | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | LeaseExtended | AttemptClosed
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged,
     Field(discriminator="t"),
 ]  # fmt: skip

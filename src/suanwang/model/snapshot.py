@@ -1,6 +1,6 @@
 """What the planner sees: the static grid, which sites answer, and every hold; nothing else, and never the store."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from suanwang.model.grid import DataSet, Grid, Link, Pool, PriceBook, SecurityPool, Site
@@ -46,11 +46,23 @@ def index_grid(grid: Grid) -> GridIndex:
 
 
 @dataclass(frozen=True)
+class LeaseChange:
+    """One step of the history of holds: a lease's holds were added, or taken away (an extension is both)."""
+
+    lease_id: LeaseId
+    holds: tuple[Hold, ...]
+    added: bool
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A consistent view at `version`. `leases` maps each lease to its holds (planned or running, not released).
 
-    The maps are read-only here. The brain replaces, never edits, what a snapshot refers to; a planner that
-    keeps derived arrays keys them by `(id(index), version)` and may follow `changes` from the version before.
+    The maps are read-only here; their owner may go on after the planner has returned. A planner that keeps
+    derived arrays keys them by `id(index)` and `id(history)` and follows `history[seen:history_end]`: an append-only list whose
+    replay from the start gives `leases`. Without a history (None) it derives everything from `leases`.
+    `by_key` holds the same leases by resource, `"<resource>|<key>"` to lease to holds, or None where the maker
+    did not index them.
     """
 
     version: int
@@ -58,3 +70,6 @@ class Snapshot:
     sites: Mapping[SiteId, SiteState]
     leases: Mapping[LeaseId, tuple[Hold, ...]]
     links_down: frozenset[LinkId] = field(default_factory=frozenset)
+    history: Sequence[LeaseChange] | None = None
+    history_end: int = 0
+    by_key: Mapping[str, Mapping[LeaseId, tuple[Hold, ...]]] | None = None

@@ -1,0 +1,386 @@
+"""What the edge shows: the answers of the HTTP API, read by the page, the SDK and the CLI. Derived, never stored."""
+
+from typing import Any, Generic, Literal, TypeVar
+
+from suanwang.model.base import Value
+from suanwang.model.event import Event, OutputFile, Usage
+from suanwang.model.grid import PoolKind
+from suanwang.model.ids import (
+    AttemptId,
+    ChargeId,
+    KeyId,
+    LinkId,
+    PlanId,
+    PoolId,
+    SecurityPoolId,
+    SiteId,
+    TaskId,
+    TenantId,
+)
+from suanwang.model.plan import ChargeKind, ClauseCount, Demand, Line, Plan, PlanReport, Relaxation
+from suanwang.model.principal import Role
+from suanwang.model.reason import FailureReason, WaitReason
+from suanwang.model.record import Phase, Refusal
+from suanwang.model.task import Preference, TaskRequest
+
+Item = TypeVar("Item")
+
+
+class Page(Value, Generic[Item]):
+    """One page of a list. `next_cursor` asks for the page after it; null on the last one."""
+
+    items: tuple[Item, ...]
+    next_cursor: str | None = None
+    total: int | None = None
+
+
+class WhoAmI(Value):
+    key_id: KeyId
+    tenant: TenantId
+    role: Role
+    now_us: int  # the brain's clock
+    tenants: tuple[TenantId, ...]  # an operator's: all of them; else the own one
+
+
+class Wait(Value):
+    reason: WaitReason
+    until_us: int = 0
+
+
+class TaskView(Value):
+    """One task as a list shows it. What a plan decides is of the newest plan; `request` only in the answer of one."""
+
+    task_id: TaskId
+    tenant: TenantId
+    name: str
+    phase: Phase
+    kind: PoolKind
+    origin: SiteId  # the grid's default where the request gives none
+    submitted_us: int
+    updated_us: int
+    ended_us: int | None = None
+    preference: Preference
+    priority: int
+    array: int
+    tags: dict[str, str]
+    site: SiteId | None = None
+    pool: PoolId | None = None
+    emulated: bool = False
+    generation: int = 0
+    run_start_us: int | None = None
+    end_us: int | None = None
+    deadline_us: int | None = None
+    quote_micro_yuan: int | None = None
+    billed_micro_yuan: int = 0
+    attempts: int = 0
+    progress_permille: int | None = None
+    wait: Wait | None = None
+    reason: FailureReason | None = None
+    detail: str = ""
+    exit_code: int | None = None
+    refusals: tuple[Refusal, ...] = ()
+    outputs: tuple[OutputFile, ...] = ()
+    request: TaskRequest | None = None
+
+
+class ChargeView(Value):
+    charge_id: ChargeId
+    at_us: int
+    task_id: TaskId
+    attempt_id: AttemptId
+    tenant: TenantId
+    creditor: str
+    line: Line
+    emulated: bool
+
+
+class TaskBill(Value):
+    """The charges of one task. `usage` is measured, summed over attempts, and shown, not billed."""
+
+    task_id: TaskId
+    tenant: TenantId
+    quote_micro_yuan: int | None
+    total_micro_yuan: int
+    emulated: bool
+    charges: tuple[ChargeView, ...]
+    usage: Usage
+    held_us: int
+
+
+class KindTotal(Value):
+    kind: ChargeKind
+    amount_micro_yuan: int
+    lines: int
+
+
+class TaskTotal(Value):
+    task_id: TaskId
+    name: str
+    phase: Phase
+    site: SiteId | None
+    amount_micro_yuan: int
+    quote_micro_yuan: int | None
+    lines: int
+    emulated: bool
+
+
+class DayTotal(Value):
+    from_us: int  # 00:00 of a day of UTC+8
+    amount_micro_yuan: int
+
+
+class Bill(Value):
+    """What a tenant (null: every tenant) was charged in [from, to)."""
+
+    tenant: TenantId | None
+    from_us: int
+    to_us: int
+    total_micro_yuan: int
+    emulated_micro_yuan: int
+    lines: int
+    by_kind: tuple[KindTotal, ...]
+    by_task: tuple[TaskTotal, ...]  # greatest first, at most 500
+    by_day: tuple[DayTotal, ...]
+
+
+class ExplainRequest(Value):
+    at_us: int
+    principal: str
+    request: TaskRequest
+
+
+class ExplainAdmission(Value):
+    at_us: int | None = None
+    outcome: Literal["admitted", "refused", "pending"]
+    refusals: tuple[Refusal, ...] = ()
+    clauses: tuple[ClauseCount, ...] = ()
+    relaxations: tuple[Relaxation, ...] = ()
+
+
+class ExplainWait(Value):
+    at_us: int
+    reason: WaitReason
+    until_us: int = 0
+    clauses: tuple[ClauseCount, ...] = ()
+
+
+class Dropped(Value):
+    at_us: int
+    reason: str
+
+
+class ExplainPlan(Value):
+    at_us: int
+    plan: Plan
+    report: PlanReport | None = None  # derived again for the newest plan
+    dropped: Dropped | None = None
+
+
+class AttemptView(Value):
+    attempt_id: AttemptId
+    plan_id: PlanId
+    site: SiteId
+    pool: PoolId
+    fence: int
+    emulated: bool
+    opened_us: int
+    closed_us: int | None = None
+    succeeded: bool | None = None
+    reason: FailureReason | None = None
+    detail: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    held_start_us: int | None = None
+    held_end_us: int | None = None
+    usage: Usage = Usage()
+    outputs: tuple[OutputFile, ...] = ()
+
+
+class Observed(Value):
+    at_us: int
+    event: Event
+    effective: bool
+
+
+class Explain(Value):
+    """One member per arrow of the road."""
+
+    task: TaskView
+    request: ExplainRequest
+    admission: ExplainAdmission
+    waits: tuple[ExplainWait, ...] = ()
+    plans: tuple[ExplainPlan, ...] = ()
+    attempts: tuple[AttemptView, ...] = ()
+    observed: tuple[Observed, ...] = ()
+    charges: tuple[ChargeView, ...] = ()
+
+
+class PlanView(Value):
+    """The answer of a dry run. `request` is as it was understood, defaults filled in."""
+
+    request: TaskRequest
+    refusals: tuple[Refusal, ...] = ()
+    plan: Plan | None = None
+    report: PlanReport | None = None
+
+
+class FaultView(Value):
+    """One fault of a document, with its text in the reader's language."""
+
+    where: str
+    line: int | None = None
+    got: str = ""
+    code: str
+    text: str
+    params: dict[str, Any] = {}
+
+
+class Problem(Value):
+    """RFC 9457, with the error's code and, of a document, every fault."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    faults: tuple[FaultView, ...] = ()
+
+
+class RowFaults(Value):
+    """One refused row of a bulk submit; rows count from 0."""
+
+    row: int
+    faults: tuple[FaultView, ...]
+
+
+class BulkAnswer(Value):
+    """`task_ids` has one place a row, in order; null where the row was refused for its faults."""
+
+    accepted: int
+    refused: int
+    task_ids: tuple[TaskId | None, ...]
+    faults: tuple[RowFaults, ...] = ()
+
+
+class KeyView(Value):
+    key_id: KeyId
+    tenant: TenantId
+    role: Role
+    sites: tuple[SiteId, ...] = ()
+    note: str = ""
+    issued_us: int
+    revoked_us: int | None = None
+
+
+class NewKey(Value):
+    """What `POST /v1/keys` takes."""
+
+    tenant: TenantId
+    role: Role
+    sites: tuple[SiteId, ...] = ()
+    note: str = ""
+
+
+class IssuedKey(Value):
+    """The only time that the key itself is shown; the brain keeps its hash."""
+
+    key_id: KeyId
+    key: str
+
+
+class Stored(Value):
+    """An object in the store."""
+
+    blake3: str
+    size_bytes: int
+
+
+class LogLength(Value):
+    """How many bytes of an attempt's log the brain has."""
+
+    length: int
+
+
+class PoolLoad(Value):
+    id: PoolId
+    load_permille: int
+    used: Demand
+
+
+class SiteLoad(Value):
+    """A site now. Load: the highest of its pools; of a pool, the scarcest of cores, memory, cards or nodes."""
+
+    id: SiteId
+    live: bool
+    emulated: bool
+    load_permille: int
+    tasks: int
+    cause: str | None = None  # of the last change, where the site is not live
+    pools: tuple[PoolLoad, ...] = ()  # those in use
+
+
+class LinkLoad(Value):
+    id: LinkId
+    up: bool
+    used_ab_bps: int
+    used_ba_bps: int
+
+
+class SecurityPoolLoad(Value):
+    id: SecurityPoolId
+    used_bps: int
+
+
+class Flow(Value):
+    """A live task with a plan, and the walks that it holds."""
+
+    task_id: TaskId
+    name: str
+    phase: Phase
+    kind: PoolKind
+    emulated: bool
+    sites: tuple[SiteId, ...]
+    bandwidth_bps: int
+    progress_permille: int | None = None
+    data: tuple[tuple[SiteId, ...], ...] = ()
+
+
+class Recent(Value):
+    at_us: int
+    task_id: TaskId
+    name: str
+    phase: Phase
+    origin: SiteId
+    site: SiteId | None
+    emulated: bool
+
+
+class Totals(Value):
+    """The whole grid in figures. Servers and gflops are of every site in view, `own` apart from third parties."""
+
+    servers: int
+    third_party_servers: int
+    general_gflops: int
+    ai_gflops: int
+    hpc_gflops: int
+    third_party_gflops: int
+    sites: int
+    live_sites: int
+    emulated_sites: int
+    renewable_permille: int
+    phases: dict[Phase, int]
+    billed_today_micro_yuan: int
+    billed_today_emulated: bool
+
+
+class Panorama(Value):
+    """The picture at one log position: every site; of links and security pools, those down or in use."""
+
+    at_us: int
+    position: int
+    totals: Totals
+    sites: tuple[SiteLoad, ...]
+    links: tuple[LinkLoad, ...]
+    security_pools: tuple[SecurityPoolLoad, ...]
+    flows: tuple[Flow, ...]
+    recent: tuple[Recent, ...]

@@ -2,6 +2,8 @@
 
 from typing import Any, Generic, Literal, TypeVar
 
+from pydantic import Field
+
 from suanwang.model.base import Value
 from suanwang.model.event import Event, OutputFile, Usage
 from suanwang.model.grid import PoolKind
@@ -232,7 +234,7 @@ class FaultView(Value):
     got: str = ""
     code: str
     text: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
 
 
 class Problem(Value):

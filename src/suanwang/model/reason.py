@@ -44,7 +44,6 @@ class RefusalReason(StrEnum):
     ORIGIN_UNKNOWN = "origin_unknown"
     SITE_UNKNOWN = "site_unknown"
     DATA_SET_UNKNOWN = "data_set_unknown"
-    DATA_SET_FORBIDDEN = "data_set_forbidden"
     OBJECT_UNKNOWN = "object_unknown"
     SECRET_MISSING = "secret_missing"
     NO_POOL = "no_pool"  # no pool of the grid could ever take it, even empty and with every site up

@@ -1,0 +1,174 @@
+"""The clauses of admission, one function each, all applied: a refusal names everything that is wrong."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from suanwang.model.grid import Tenant
+from suanwang.model.ids import DataSetId
+from suanwang.model.reason import RefusalReason
+from suanwang.model.record import Refusal
+from suanwang.model.snapshot import GridIndex
+from suanwang.model.task import TaskRequest
+from suanwang.model.units import show_at, show_span, show_yuan
+
+DATA_SET_SCHEME = "dataset:"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a tenant has live and has spent, at this moment."""
+
+    live_tasks: int
+    cores: int
+    accelerators: int
+    spent_micro_yuan: int  # billed, and quoted for what is live
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """Everything that the clauses look at."""
+
+    request: TaskRequest
+    tenant: Tenant
+    standing: Standing
+    index: GridIndex
+    now_us: int
+    secret_names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Admitted:
+    request: TaskRequest
+
+
+@dataclass(frozen=True)
+class Refused:
+    refusals: tuple[Refusal, ...]
+
+
+def admit(applicant: Applicant) -> Admitted | Refused:
+    """Judge one request. Pure: the same applicant gets the same answer."""
+    refusals = tuple(refusal for clause in CLAUSES for refusal in clause(applicant))
+    if refusals:
+        return Refused(refusals)
+    return Admitted(with_defaults(applicant.request, applicant.index))
+
+
+def with_defaults(request: TaskRequest, index: GridIndex) -> TaskRequest:
+    """The request as the planner takes it: with an origin."""
+    if request.origin is not None:
+        return request
+    return request.model_copy(update={"origin": index.grid.default_origin})
+
+
+def _live_tasks(a: Applicant) -> Iterator[Refusal]:
+    if a.standing.live_tasks + 1 > a.tenant.live_tasks_max:
+        yield Refusal(
+            reason=RefusalReason.LIVE_TASKS,
+            field="",
+            got=str(a.standing.live_tasks + 1),
+            limit=str(a.tenant.live_tasks_max),
+        )
+
+
+def _quota(a: Applicant) -> Iterator[Refusal]:
+    need = a.request.resources
+    count = need.nodes * a.request.array
+    for reason, name, asked, held, limit in (
+        (RefusalReason.CORES_QUOTA, "resources.cpu", need.cpu * count, a.standing.cores, a.tenant.cores_max),
+        (
+            RefusalReason.ACCELERATORS_QUOTA,
+            "resources.accelerators",
+            need.accelerators * count,
+            a.standing.accelerators,
+            a.tenant.accelerators_max,
+        ),
+    ):
+        if asked and held + asked > limit:
+            yield Refusal(reason=reason, field=name, got=f"{held} + {asked}", limit=str(limit))
+
+
+def _budget(a: Applicant) -> Iterator[Refusal]:
+    budget = a.tenant.budget_micro_yuan
+    if budget is not None and a.standing.spent_micro_yuan >= budget:
+        yield Refusal(
+            reason=RefusalReason.BUDGET, field="", got=show_yuan(a.standing.spent_micro_yuan), limit=show_yuan(budget)
+        )
+
+
+def _priority(a: Applicant) -> Iterator[Refusal]:
+    if a.request.priority > a.tenant.priority_max:
+        yield Refusal(
+            reason=RefusalReason.PRIORITY,
+            field="priority",
+            got=str(a.request.priority),
+            limit=str(a.tenant.priority_max),
+        )
+
+
+def _security(a: Applicant) -> Iterator[Refusal]:
+    if a.request.security_level > a.tenant.security_level_max:
+        yield Refusal(
+            reason=RefusalReason.SECURITY_CLASS,
+            field="security_level",
+            got=str(a.request.security_level),
+            limit=str(a.tenant.security_level_max),
+        )
+
+
+def _deadline(a: Applicant) -> Iterator[Refusal]:
+    deadline_us = a.request.deadline
+    if deadline_us is None:
+        return
+    if deadline_us <= a.now_us:
+        yield Refusal(
+            reason=RefusalReason.DEADLINE_PAST, field="deadline", got=show_at(deadline_us), limit=show_at(a.now_us)
+        )
+        return
+    start_us = max(a.now_us, a.request.earliest_start or 0)
+    if start_us + a.request.resources.wall_time > deadline_us:
+        room = show_span(max(0, deadline_us - start_us))
+        yield Refusal(
+            reason=RefusalReason.DEADLINE_TOO_SHORT,
+            field="deadline",
+            got=show_span(a.request.resources.wall_time),
+            limit=room,
+        )
+
+
+def _names(a: Applicant) -> Iterator[Refusal]:
+    if a.request.origin is not None and a.request.origin not in a.index.sites:
+        yield Refusal(reason=RefusalReason.ORIGIN_UNKNOWN, field="origin", got=a.request.origin)
+    for position, site in enumerate(a.request.sites):
+        if site not in a.index.sites:
+            yield Refusal(reason=RefusalReason.SITE_UNKNOWN, field=f"sites[{position}]", got=site)
+
+
+def _data(a: Applicant) -> Iterator[Refusal]:
+    for position, one in enumerate(a.request.inputs):
+        if not one.source.startswith(DATA_SET_SCHEME):
+            continue
+        name = DataSetId(one.source.removeprefix(DATA_SET_SCHEME))
+        data_set = a.index.data_sets.get(name)
+        # Another tenant's data set is answered as one that does not exist: its name tells nothing.
+        if data_set is None or data_set.tenant not in (None, a.tenant.id):
+            yield Refusal(reason=RefusalReason.DATA_SET_UNKNOWN, field=f"inputs[{position}].source", got=name)
+
+
+def _secrets(a: Applicant) -> Iterator[Refusal]:
+    for position, name in enumerate(a.request.secrets):
+        if name not in a.secret_names:
+            yield Refusal(reason=RefusalReason.SECRET_MISSING, field=f"secrets[{position}]", got=name)
+
+
+CLAUSES: tuple[Callable[[Applicant], Iterator[Refusal]], ...] = (
+    _live_tasks,
+    _quota,
+    _budget,
+    _priority,
+    _security,
+    _deadline,
+    _names,
+    _data,
+    _secrets,
+)

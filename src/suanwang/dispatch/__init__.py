@@ -1,0 +1,1 @@
+"""Wanted state against seen state -> instructions. See README.md."""

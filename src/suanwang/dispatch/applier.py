@@ -1,0 +1,156 @@
+"""The applier: the only writer of the log in a region, and what every verb of the road needs of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from suanwang.dispatch import carry, lifecycle, reconcile, watch
+from suanwang.dispatch.lifecycle import Signal
+from suanwang.model.error import ConflictError, NotAllowedError
+from suanwang.model.event import Event, EventKind, Heartbeat, Usage
+from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId
+from suanwang.model.reason import FailureReason
+from suanwang.model.record import EventApplied, LeaseExtended, Record, SiteChanged
+from suanwang.observe.state import State, Task
+
+SiteCause = Literal["joined", "heartbeat_lost", "operator_failed", "operator_healed", "brain_started"]
+
+
+class Log(Protocol):
+    """Where records go: one call, one durable batch."""
+
+    def append(self, records: Sequence[Record], at_us: int) -> int: ...
+
+
+class Ids(Protocol):
+    """Makers of every id that the brain gives out."""
+
+    def task_id(self) -> TaskId: ...
+    def plan_id(self) -> PlanId: ...
+    def lease_id(self) -> LeaseId: ...
+    def attempt_id(self) -> AttemptId: ...
+    def charge_id(self) -> ChargeId: ...
+
+
+def cause_of(event: Event, now_us: int) -> carry.Cause:
+    """An agent's event as the cause of a transition."""
+    return carry.Cause(
+        now_us,
+        reason=event.reason,
+        detail=event.detail,
+        happened_us=event.at_us,
+        exit_code=event.exit_code,
+        signal=event.signal,
+        usage=event.usage or Usage(),
+        outputs=event.outputs,
+        finished=event.kind is EventKind.FINISHED,
+    )
+
+
+@dataclass
+class Applier:
+    """State, log, clock and ids of one region. Not thread-safe: its owner holds a lock around each verb."""
+
+    state: State
+    log: Log
+    clock: Callable[[], int]
+    ids: Ids
+    seed: int = 0
+    heartbeat_lost_us: int = watch.HEARTBEAT_LOST_US
+    heard_us: dict[AgentId, int] = field(default_factory=dict)
+    sent: reconcile.Sent = field(default_factory=dict)
+    pending: list[Record] = field(default_factory=list)
+    sites_up: bool = False  # since the last tick
+    room_made: bool = False  # since the last tick
+    verify_faults: int = 0
+
+    def signal(self, task: Task, signal: Signal, cause: carry.Cause) -> bool:
+        """Move a task by the table; False where the signal has no effect in its phase."""
+        transition = lifecycle.step(task.phase, signal)
+        if transition is None:
+            return False
+        self._carry(task, transition, cause)
+        return True
+
+    def _carry(self, task: Task, transition: lifecycle.Transition, cause: carry.Cause) -> None:
+        for record in carry.carry(task, transition, cause, self.state.index, self.ids):
+            self.emit(record)
+            self.room_made |= record.t in ("plan_dropped", "attempt_closed")
+
+    def emit(self, record: Record) -> None:
+        self.state.apply(record)
+        self.pending.append(record)
+
+    def commit(self) -> None:
+        """One batch, one fsync. Nothing is sent and no call returns before this."""
+        if self.pending:
+            self.log.append(self.pending, self.clock())
+            self.pending = []
+
+    def hear(self, heartbeat: Heartbeat, now_us: int) -> None:
+        self.heard_us[heartbeat.agent] = now_us
+        for site in heartbeat.sites:
+            if site not in self.state.index.sites:
+                raise NotAllowedError("agent_site_unknown", site=site)
+            seen, holder = self.state.sites.get(site), self.state.agent_of.get(site)
+            if seen is not None and seen.live and holder != heartbeat.agent:
+                raise ConflictError("agent_site_taken", site=site, agent=holder)
+            if site not in self.state.operator_down and (seen is None or not seen.live):
+                self.set_site(site, heartbeat.agent, True, heartbeat.emulated, "joined")
+
+    def take(self, event: Event, heartbeat: Heartbeat, now_us: int) -> None:
+        """Apply one event: at most one transition of its task, or none where it is late or fenced out."""
+        task = self.state.tasks.get(self.state.by_attempt.get(event.attempt_id, TaskId("")))
+        holder = (task.attempt or task.delivery) if task is not None else None
+        ours = holder is not None and holder.fence == event.fence and holder.site in heartbeat.sites
+        transition = None
+        if task is not None and ours:
+            signal = self._signal_of(task, event)
+            transition = lifecycle.step(task.phase, signal)
+        effective = transition is not None and event.agent == heartbeat.agent
+        self.emit(EventApplied(at_us=now_us, event=event, effective=effective))
+        if effective and transition is not None and task is not None and transition.effects:
+            self._carry(task, transition, cause_of(event, now_us))
+
+    def _signal_of(self, task: Task, event: Event) -> Signal:
+        assert task.request is not None, "a live task has its request"
+        if event.kind in (EventKind.DELIVERY_FAILED, EventKind.DELIVERED) and task.delivery is not None:
+            return lifecycle.signal_of(event, task.request.retries + 1 - task.delivery.tries, True)
+        delivers = any(one.target for one in event.outputs)
+        return lifecycle.signal_of(event, task.request.retries - task.own_failures, delivers)
+
+    def set_site(self, site: SiteId, agent: AgentId | None, live: bool, emulated: bool, cause: SiteCause) -> None:
+        """Note that a site came up or went down."""
+        self.sites_up |= live
+        self.emit(SiteChanged(at_us=self.clock(), site=site, agent=agent, live=live, emulated=emulated, cause=cause))
+
+    def _any_live_site(self) -> SiteId | None:
+        """The first live site by id: any can deliver, since outputs lie in the object store."""
+        return min((site for site, seen in self.state.sites.items() if seen.live), default=None)
+
+    def lose_site(self, site: SiteId, cause: SiteCause) -> None:
+        """A site no longer answers: what ran there and what was planned there is planned elsewhere."""
+        now_us = self.clock()
+        self.set_site(site, self.state.agent_of.get(site), False, self.state.sites[site].emulated, cause)
+        for task in list(self.state.by_site.get(site, {}).values()):
+            if task.attempt is not None:
+                self.signal(task, Signal.ATTEMPT_LOST, carry.Cause(now_us, FailureReason.SITE_LOST, detail=site))
+            elif elsewhere := self._any_live_site():
+                cause_ = carry.Cause(now_us, FailureReason.SITE_LOST, site=elsewhere)
+                self.signal(task, Signal.DELIVERY_RETRY, cause_)
+        for task in list(self.state.planned.values()):
+            if task.plan is not None and task.plan.site == site:
+                self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, FailureReason.SITE_LOST))
+
+    def extend(self, now_us: int) -> None:
+        keys: set[str] = set()
+        for task, past in list(watch.overrunning(self.state, now_us)):
+            assert task.attempt is not None, "a live attempt"
+            if past:
+                self.signal(task, Signal.STOP_ASKED, carry.Cause(now_us, FailureReason.WALL_TIME))
+            lease_id = task.attempt.plan.lease_id
+            end_us = now_us + watch.EXTEND_US
+            keys |= {f"{hold.resource}|{hold.key}" for hold in self.state.leases[lease_id]}
+            self.emit(LeaseExtended(at_us=now_us, lease_id=lease_id, task_id=task.task_id, end_us=end_us))
+        for task in watch.crowded_out(self.state, keys, watch.capacities(self.state, keys), now_us):
+            self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, detail="overrun"))

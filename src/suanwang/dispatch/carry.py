@@ -1,0 +1,228 @@
+"""Carry out a transition: from a task, a transition and its cause to the records that go into the log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from suanwang.dispatch.lifecycle import Effect, Transition
+from suanwang.model.event import OutputFile, Usage
+from suanwang.model.ids import AttemptId, ChargeId, SiteId
+from suanwang.model.plan import ChargeKind, Line
+from suanwang.model.reason import NOT_THE_TASKS_FAULT, FailureReason, WaitReason
+from suanwang.model.record import (
+    AttemptClosed,
+    AttemptOpened,
+    ChargePosted,
+    DeliveryOrdered,
+    Phase,
+    PlanDropped,
+    Record,
+    StopRequested,
+    TaskEnded,
+    TaskWaits,
+)
+from suanwang.model.snapshot import GridIndex
+from suanwang.observe.state import Task
+from suanwang.settle import capped, settle
+
+# A failed attempt is tried again after 1, 2, 4 ... seconds, a minute at most: long enough for a passing fault to
+# pass, short enough for a person who watches.
+RETRY_DELAY_US = 1_000_000
+RETRY_DELAY_US_MAX = 60_000_000
+NETWORK_CREDITOR = "network"
+
+
+class Ids(Protocol):
+    """Makers of the ids that dispatch needs."""
+
+    def attempt_id(self) -> AttemptId: ...
+    def charge_id(self) -> ChargeId: ...
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What brought a transition about, and when."""
+
+    now_us: int
+    reason: FailureReason | None = None
+    detail: str = ""
+    happened_us: int | None = None  # by the agent's clock; the brain's where there is no event
+    exit_code: int | None = None
+    signal: int | None = None
+    usage: Usage = field(default_factory=Usage)
+    outputs: tuple[OutputFile, ...] = ()
+    site: SiteId | None = None  # that shall deliver
+    finished: bool = False  # the attempt succeeded
+
+
+@dataclass
+class Carrier:
+    """One transition under way."""
+
+    task: Task
+    transition: Transition
+    cause: Cause
+    index: GridIndex
+    ids: Ids
+    records: list[Record] = field(default_factory=list)
+
+    def close(self) -> None:
+        task, cause, attempt = self.task, self.cause, self.task.attempt
+        assert attempt is not None, "only a live attempt is closed"
+        start_us, end_us = self.held()
+        self.records.append(
+            AttemptClosed(
+                at_us=cause.now_us,
+                attempt_id=attempt.attempt_id,
+                task_id=task.task_id,
+                lease_id=attempt.plan.lease_id,
+                succeeded=cause.finished and task.phase is not Phase.STOPPING,
+                reason=self.reason(),
+                detail=cause.detail,
+                exit_code=cause.exit_code,
+                signal=cause.signal,
+                held_start_us=start_us,
+                held_end_us=end_us,
+                usage=cause.usage,
+                outputs=cause.outputs,
+            )
+        )
+
+    def held(self) -> tuple[int, int]:
+        """The span that is billed: from the running event to the end, inside what the brain itself saw."""
+        attempt = self.task.attempt
+        assert attempt is not None, "a live attempt"
+        end_us = min(self.cause.happened_us or self.cause.now_us, self.cause.now_us)
+        if not attempt.run_us:
+            return end_us, end_us
+        start_us = min(max(attempt.run_us, attempt.opened_us), self.cause.now_us)
+        return start_us, max(start_us, end_us)
+
+    def reason(self) -> FailureReason | None:
+        attempt = self.task.attempt
+        if self.task.phase is Phase.STOPPING and attempt is not None and self.cause.reason not in NOT_THE_TASKS_FAULT:
+            return attempt.stop_reason
+        return self.cause.reason
+
+    def settle(self) -> None:
+        task, attempt = self.task, self.task.attempt
+        assert attempt is not None and task.request is not None, "a live attempt is settled"
+        start_us, end_us = self.held()
+        shots = task.request.resources.shots * task.request.array
+        lines = settle(attempt.plan, self.index, shots, start_us, end_us, self.reason())
+        consent = (task.first_quote_micro_yuan or 0) * (1 + task.own_failures)
+        for line in capped(lines, max(0, consent - task.billed_micro_yuan)):
+            self.records.append(
+                ChargePosted(
+                    at_us=self.cause.now_us,
+                    charge_id=self.ids.charge_id(),
+                    task_id=task.task_id,
+                    attempt_id=attempt.attempt_id,
+                    tenant=task.tenant,
+                    creditor=self._creditor(line),
+                    line=line,
+                    emulated=attempt.plan.emulated,
+                )
+            )
+
+    def _creditor(self, line: Line) -> str:
+        assert self.task.attempt is not None, "a live attempt is settled"
+        if line.kind in (ChargeKind.BANDWIDTH, ChargeKind.PROTECTION, ChargeKind.TRANSFER):
+            return NETWORK_CREDITOR
+        return self.index.sites[self.task.attempt.site].owner
+
+    def open(self) -> None:
+        plan = self.task.plan
+        assert plan is not None, "an attempt carries out a plan"
+        self.records.append(
+            AttemptOpened(
+                at_us=self.cause.now_us,
+                attempt_id=self.ids.attempt_id(),
+                task_id=self.task.task_id,
+                plan_id=plan.plan_id,
+                site=plan.site,
+                fence=self.task.fence + 1,
+            )
+        )
+
+    def stop(self) -> None:
+        attempt = self.task.attempt
+        assert attempt is not None and self.cause.reason is not None, "a stop has an attempt and a reason"
+        self.records.append(
+            StopRequested(
+                at_us=self.cause.now_us,
+                task_id=self.task.task_id,
+                attempt_id=attempt.attempt_id,
+                reason=self.cause.reason,
+            )
+        )
+
+    def drop(self) -> None:
+        plan = self.task.plan
+        assert plan is not None, "only a standing plan is dropped"
+        detail = self.cause.reason.value if self.cause.reason else self.cause.detail
+        self.records.append(
+            PlanDropped(at_us=self.cause.now_us, plan_id=plan.plan_id, task_id=self.task.task_id, reason=detail)
+        )
+
+    def deliver(self) -> None:
+        holder = self.task.attempt or self.task.delivery
+        assert holder is not None, "a delivery has outputs"
+        self.records.append(
+            DeliveryOrdered(
+                at_us=self.cause.now_us,
+                task_id=self.task.task_id,
+                attempt_id=holder.attempt_id,
+                site=self.cause.site or holder.site,
+                fence=holder.fence,
+            )
+        )
+
+    def queue(self) -> None:
+        """Back to the planner: at once where the site failed, after a growing pause where the task itself did."""
+        own = self.cause.reason is not None and self.cause.reason not in NOT_THE_TASKS_FAULT and bool(self.task.attempt)
+        pause_us = min(RETRY_DELAY_US << self.task.own_failures, RETRY_DELAY_US_MAX) if own else 0
+        self.records.append(
+            TaskWaits(
+                at_us=self.cause.now_us,
+                task_id=self.task.task_id,
+                reason=WaitReason.RETRY_DELAY if pause_us else WaitReason.QUEUED,
+                until_us=self.cause.now_us + pause_us if pause_us else 0,
+            )
+        )
+
+    def end(self) -> None:
+        phase = self.transition.to
+        if self.task.phase is Phase.STOPPING and self.task.cancel_asked:
+            phase = Phase.CANCELLED
+        reason = None if phase is Phase.SUCCEEDED else self.reason()
+        self.records.append(
+            TaskEnded(
+                at_us=self.cause.now_us, task_id=self.task.task_id, phase=phase, reason=reason, detail=self.cause.detail
+            )
+        )
+
+    def nothing(self) -> None:
+        """The record that carries this effect is made by the stage itself (a plan, a refusal)."""
+
+
+_DO: dict[Effect, Callable[[Carrier], None]] = {
+    Effect.TAKE_LEASE: Carrier.nothing,
+    Effect.DROP_LEASE: Carrier.drop,
+    Effect.SEND_START: Carrier.open,
+    Effect.SEND_STOP: Carrier.stop,
+    Effect.CLOSE_ATTEMPT: Carrier.close,
+    Effect.SETTLE: Carrier.settle,
+    Effect.PUBLISH_OUTPUTS: Carrier.nothing,
+    Effect.ORDER_DELIVERY: Carrier.deliver,
+    Effect.QUEUE_FOR_PLAN: Carrier.queue,
+    Effect.END: Carrier.end,
+}
+
+
+def carry(task: Task, transition: Transition, cause: Cause, index: GridIndex, ids: Ids) -> list[Record]:
+    """The records of a transition, in order. Reads the task as it was before; changes nothing."""
+    carrier = Carrier(task, transition, cause, index, ids)
+    for effect in transition.effects:
+        _DO[effect](carrier)
+    return carrier.records

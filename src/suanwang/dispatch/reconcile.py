@@ -1,0 +1,118 @@
+"""Wanted against seen, for one agent: which instructions go out now, and which attempts the agent has lost.
+
+Level-triggered: nothing here remembers what was sent but `sent`, which only spares the wire; losing it costs a
+repeated instruction, which an agent does once.
+"""
+
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+
+from suanwang.model.event import Heartbeat, Instruction, InstructionKind
+from suanwang.model.ids import AttemptId, PlanId, PoolId, TaskId
+from suanwang.model.record import Phase
+from suanwang.observe.state import State, Task
+
+# An instruction whose effect is not seen goes out again after this long.
+RESEND_US = 5_000_000
+
+Sent = MutableMapping[tuple[AttemptId, InstructionKind], int]
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    instructions: tuple[Instruction, ...]
+    lost: tuple[Task, ...]  # the agent answered for their attempts once, and no longer knows them
+
+
+def reconcile(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> Reconciled:
+    """What this agent shall do now. Adds to `sent`; else pure."""
+    seen = {(one.attempt_id, one.fence): one for one in heartbeat.attempts}
+    instructions: list[Instruction] = []
+    lost: list[Task] = []
+    for site in heartbeat.sites:
+        for task in state.by_site.get(site, {}).values():
+            wanted = _wanted(task, seen, lost)
+            if wanted is not None and _due(sent, wanted, now_us):
+                instructions.append(wanted)
+    instructions += _unwanted(state, heartbeat, now_us, sent)
+    return Reconciled(tuple(instructions), tuple(lost))
+
+
+def _wanted(task: Task, seen: Iterable[tuple[AttemptId, int]], lost: list[Task]) -> Instruction | None:
+    if task.delivery is not None:
+        return _deliver(task)
+    attempt = task.attempt
+    assert attempt is not None, "a task at a site has an attempt or a delivery there"
+    known = (attempt.attempt_id, attempt.fence) in seen
+    if attempt.seen and not known:
+        lost.append(task)
+        return None
+    if task.phase is Phase.STOPPING:
+        return _order(task, InstructionKind.STOP)
+    return None if known else _order(task, InstructionKind.START)
+
+
+def _order(task: Task, kind: InstructionKind) -> Instruction:
+    attempt = task.attempt
+    assert attempt is not None, "an order is about an attempt"
+    starts = kind is InstructionKind.START
+    return Instruction(
+        kind=kind,
+        site=attempt.site,
+        task_id=task.task_id,
+        attempt_id=attempt.attempt_id,
+        plan_id=attempt.plan.plan_id,
+        fence=attempt.fence,
+        pool=attempt.plan.pool,
+        demand=attempt.plan.demand,
+        request=task.request if starts else None,
+        not_before_us=attempt.plan.run_start_us if starts else 0,
+    )
+
+
+def _deliver(task: Task) -> Instruction:
+    delivery = task.delivery
+    assert delivery is not None, "a delivery order is about a delivery"
+    return Instruction.model_construct(
+        kind=InstructionKind.DELIVER,
+        site=delivery.site,
+        task_id=task.task_id,
+        attempt_id=delivery.attempt_id,
+        plan_id=delivery.plan_id,
+        fence=delivery.fence,
+        pool=PoolId(""),
+        outputs=delivery.outputs,
+    )
+
+
+def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> list[Instruction]:
+    """Attempts that the agent holds and the brain has done with: stop what still runs, forget the rest."""
+    out: list[Instruction] = []
+    for one in heartbeat.attempts:
+        task_id = state.by_attempt.get(one.attempt_id)
+        if task_id is not None:
+            holder = state.tasks[task_id].attempt or state.tasks[task_id].delivery
+            if holder is not None and holder.fence == one.fence:
+                continue
+        kind = InstructionKind.STOP if one.live else InstructionKind.FORGET
+        order = Instruction.model_construct(
+            kind=kind,
+            site=heartbeat.sites[0],
+            task_id=TaskId(""),
+            attempt_id=one.attempt_id,
+            plan_id=PlanId(""),
+            fence=one.fence,
+            pool=PoolId(""),
+        )
+        if _due(sent, order, now_us):
+            out.append(order)
+    return out
+
+
+def _due(sent: Sent, order: Instruction, now_us: int) -> bool:
+    key = (order.attempt_id, order.kind)
+    last_us = sent.get(key)
+    if last_us is not None and now_us - last_us < RESEND_US:
+        return False
+    sent[key] = now_us
+    return True

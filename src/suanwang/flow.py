@@ -1,0 +1,220 @@
+"""The road. One task travels it once, left to right:
+
+    TaskRequest -> Admitted -> Plan -> Instruction -> Event -> Charge
+      intent      admission    plan     dispatch      observe   settle
+                               verify     agent
+
+`Road` is the applier: the only writer of the log in a region. Each verb below is one arrow; each ends with one
+batch in the log (one fsync), and nothing leaves the brain before its batch is committed. A verb that fails
+half-way leaves the memory ahead of the log, so the process must end and replay: the brain is crash-only.
+"""
+
+import heapq
+from collections.abc import Sequence
+
+from suanwang import failpoints
+from suanwang.admission.admit import Applicant, Refused, Standing, admit, with_defaults
+from suanwang.dispatch import carry, reconcile, watch
+from suanwang.dispatch.applier import Applier
+from suanwang.dispatch.lifecycle import Signal
+from suanwang.model.error import ConflictError
+from suanwang.model.event import Heartbeat, Orders
+from suanwang.model.ids import TaskId, TenantId
+from suanwang.model.plan import PlanReport
+from suanwang.model.principal import Submission, Submitted
+from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
+from suanwang.model.record import (
+    ENDS,
+    CancelRequested,
+    Phase,
+    PlanCommitted,
+    Refusal,
+    TaskAdmitted,
+    TaskRefused,
+    TaskSubmitted,
+    TaskWaits,
+)
+from suanwang.model.task import TaskRequest
+from suanwang.observe.state import Task
+from suanwang.plan import PlanAnswer, PlanAsk, plan
+from suanwang.verify import verify
+
+# How many waiting tasks are planned and committed as one batch: large enough to share an fsync, small enough
+# that the last of them does not wait long for the first.
+PLAN_BATCH = 256
+
+
+class Road(Applier):
+    """The verbs. Not thread-safe: its owner holds a lock around each."""
+
+    # -- TaskRequest -> Admitted -------------------------------------------------------------------------------
+
+    def submit(
+        self, tenant: TenantId, principal: str, offers: Sequence[Submission], task_ids: Sequence[TaskId]
+    ) -> list[Submitted]:
+        """Take requests in and admit or refuse each; durable when this returns."""
+        failpoints.hit("brain.submit.read")
+        out = [self._submit(tenant, principal, offer, task_id) for offer, task_id in zip(offers, task_ids, strict=True)]
+        self.commit()
+        failpoints.hit("brain.submit.committed")
+        return out
+
+    def _submit(self, tenant: TenantId, principal: str, offer: Submission, task_id: TaskId) -> Submitted:
+        now_us, key = self.clock(), offer.idempotency_key
+        before = self.state.idempotency.get((tenant, key)) if key is not None else None
+        if before is not None:
+            if before.request_digest != self.state.digest(offer.request):
+                raise ConflictError("idempotency_reused", key=key)
+            task = self.state.tasks[before.task_id]
+            return Submitted(task_id=task.task_id, phase=task.phase, repeated=True)
+        answer = admit(self.applicant(tenant, offer.request, frozenset(offer.secrets)))
+        self.emit(
+            TaskSubmitted(
+                at_us=now_us,
+                task_id=task_id,
+                tenant=tenant,
+                principal=principal,
+                request=offer.request,
+                idempotency_key=key,
+            )
+        )
+        if isinstance(answer, Refused):
+            self.emit(TaskRefused(at_us=now_us, task_id=task_id, refusals=answer.refusals))
+            return Submitted(task_id=task_id, phase=Phase.REFUSED, refusals=answer.refusals)
+        self.emit(TaskAdmitted(at_us=now_us, task_id=task_id))
+        return Submitted(task_id=task_id, phase=Phase.WAITING)
+
+    def applicant(self, tenant: TenantId, request: TaskRequest, secrets: frozenset[str]) -> Applicant:
+        load = self.state.load(tenant)
+        spent = load.billed_micro_yuan + load.quoted_micro_yuan
+        standing = Standing(load.live_tasks, load.cores, load.accelerators, spent)
+        return Applicant(request, self.state.tenants[tenant], standing, self.state.index, self.clock(), secrets)
+
+    # -- Admitted -> Plan --------------------------------------------------------------------------------------
+
+    def plan_round(self, limit: int = PLAN_BATCH) -> int:
+        """Plan the first `limit` waiting tasks, by priority and then age; verify and commit each plan."""
+        tasks = heapq.nsmallest(limit, self.state.queue.values(), key=lambda task: (-task.priority, task.order))
+        if not tasks:
+            return 0
+        asks = [self.ask(task) for task in tasks]
+        answers = plan(self.state.snapshot(), asks, self.clock(), self.seed, self.ids)
+        failpoints.hit("brain.plan.made")
+        for task, ask, answer in zip(tasks, asks, answers, strict=True):
+            self._decide(task, ask, answer)
+        self.commit()
+        failpoints.hit("brain.plan.committed")
+        return len(tasks)
+
+    def ask(self, task: Task) -> PlanAsk:
+        """What the planner is asked for a task: within what its tenant and its price limit still leave."""
+        assert task.request is not None, "a live task has its request"
+        request = with_defaults(task.request, self.state.index)
+        budget = self.state.tenants[task.tenant].budget_micro_yuan
+        load = self.state.load(task.tenant)
+        rooms = [] if budget is None else [budget - load.billed_micro_yuan - load.quoted_micro_yuan]
+        rooms += [] if request.price_limit is None else [request.price_limit - task.billed_micro_yuan]
+        if rooms:
+            request = request.model_copy(update={"price_limit": max(0, min(rooms))})
+        return PlanAsk(task.task_id, task.tenant, request, task.generation + 1, task.parent)
+
+    def _decide(self, task: Task, ask: PlanAsk, answer: PlanAnswer) -> None:
+        now_us = self.clock()
+        if answer.plan is not None:
+            faults = verify(answer.plan, ask.request, self.state.snapshot())
+            failpoints.hit("brain.plan.verified")
+            if not faults:
+                self.emit(PlanCommitted(at_us=now_us, plan=answer.plan))
+                return
+            # The plan was made on a view that has moved on (or the planner is wrong): it is asked again.
+            self.verify_faults += 1
+            until_us = now_us + carry.RETRY_DELAY_US
+            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.RETRY_DELAY, until_us=until_us))
+            return
+        report = answer.report()
+        if answer.ever:
+            down = any(one.reason is PoolReason.SITE_DOWN for one in report.verdicts)
+            reason = WaitReason.SITES_DOWN if down else WaitReason.CAPACITY
+            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=report.clauses))
+            return
+        self._no_pool(task, report, now_us)
+
+    def _no_pool(self, task: Task, report: PlanReport, now_us: int) -> None:
+        if task.generation == 0:
+            refused = (Refusal(reason=RefusalReason.NO_POOL, field=""),)
+            self.emit(
+                TaskRefused(
+                    at_us=now_us,
+                    task_id=task.task_id,
+                    refusals=refused,
+                    clauses=report.clauses,
+                    relaxations=report.relaxations,
+                )
+            )
+            return
+        late = any(one.reason is PoolReason.DEADLINE for one in report.verdicts)
+        signal = Signal.DEADLINE_LOST if late else Signal.NO_POOL_LEFT
+        reason = FailureReason.DEADLINE_LOST if late else FailureReason.NO_POOL_LEFT
+        self.signal(task, signal, carry.Cause(now_us, reason))
+
+    # -- Plan -> Instruction -----------------------------------------------------------------------------------
+
+    def dispatch_round(self) -> int:
+        """Open an attempt for every plan whose start has come, if what runs still leaves it its room."""
+        now_us = self.clock()
+        due = [task for task in self.state.planned.values() if task.plan is not None and task.plan.start_us <= now_us]
+        for task in due:
+            self.signal(task, Signal.ATTEMPT_OPENED, carry.Cause(now_us))
+            failpoints.hit("brain.dispatch.opened")
+        self.commit()
+        return len(due)
+
+    # -- Instruction -> agent -> Event -> Charge ---------------------------------------------------------------
+
+    def exchange(self, heartbeat: Heartbeat) -> Orders:
+        """One exchange with an agent: apply its events once, and say what it shall do."""
+        now_us = self.clock()
+        self.hear(heartbeat, now_us)
+        failpoints.hit("brain.events.received")
+        for event in heartbeat.events:
+            if event.sequence > self.state.cursors.get(heartbeat.agent, 0):
+                self.take(event, heartbeat, now_us)
+        failpoints.hit("brain.settle.made")
+        self.commit()
+        failpoints.hit("brain.events.applied")
+        found = reconcile.reconcile(self.state, heartbeat, now_us, self.sent)
+        for task in found.lost:
+            self.signal(task, Signal.ATTEMPT_LOST, carry.Cause(now_us, FailureReason.LOST))
+        self.commit()
+        failpoints.hit("brain.settle.committed")
+        failpoints.hit("brain.dispatch.sent")
+        return Orders(acknowledged=self.state.cursors.get(heartbeat.agent, 0), instructions=found.instructions)
+
+    # -- what users and time bring about -----------------------------------------------------------------------
+
+    def cancel(self, task_id: TaskId, principal: str) -> None:
+        """Cancel a task: at once where it does not run, by a stop instruction where it does."""
+        task, now_us = self.state.tasks[task_id], self.clock()
+        if task.phase in ENDS:
+            raise ConflictError("task_ended", task=task_id, phase=task.phase.value)
+        if not task.cancel_asked:
+            self.emit(CancelRequested(at_us=now_us, task_id=task_id, principal=principal))
+            self.signal(task, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
+        self.commit()
+        failpoints.hit("brain.cancel.committed")
+
+    def tick(self) -> None:
+        """What time alone brings about: silent agents, deadlines, pauses over, leases about to end."""
+        now_us = self.clock()
+        for site in watch.silent_sites(self.state, self.heard_us, now_us, self.heartbeat_lost_us):
+            failpoints.hit("brain.tick.site_lost")
+            self.lose_site(site, "heartbeat_lost")
+        for task in list(watch.unaccepted(self.state, now_us)):
+            self.signal(task, Signal.ATTEMPT_LOST, carry.Cause(now_us, FailureReason.LOST))
+        for task in list(watch.late_tasks(self.state, now_us)):
+            self.signal(task, Signal.DEADLINE_LOST, carry.Cause(now_us, FailureReason.DEADLINE_LOST))
+        for task in list(watch.ready_again(self.state, now_us, self.sites_up, self.room_made)):
+            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUEUED))
+        self.sites_up = self.room_made = False
+        self.extend(now_us)
+        self.commit()

@@ -1,0 +1,430 @@
+"""The brain's memory: a pure fold of the log. Applying the same records gives the same state, bit for bit.
+
+Nothing here decides; a record holds what was decided. Only the applier (`flow.py`) calls `apply`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from blake3 import blake3
+
+from suanwang.model.event import Event, EventKind, OutputFile
+from suanwang.model.grid import Tenant
+from suanwang.model.ids import AgentId, AttemptId, LeaseId, LinkId, PlanId, SiteId, TaskId, TenantId
+from suanwang.model.plan import Hold, Plan
+from suanwang.model.reason import NOT_THE_TASKS_FAULT, FailureReason, WaitReason
+from suanwang.model.record import (
+    ENDS,
+    AttemptClosed,
+    AttemptOpened,
+    CancelRequested,
+    ChargePosted,
+    DeliveryOrdered,
+    EventApplied,
+    GridAdopted,
+    KeyIssued,
+    KeyRevoked,
+    LeaseExtended,
+    LinkChanged,
+    Phase,
+    PlanCommitted,
+    PlanDropped,
+    Record,
+    SiteChanged,
+    StopRequested,
+    TaskAdmitted,
+    TaskEnded,
+    TaskRefused,
+    TaskSubmitted,
+    TaskWaits,
+    TenantSet,
+)
+from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
+from suanwang.model.task import TaskRequest
+
+_PHASE_OF_EVENT = {
+    EventKind.STAGING: Phase.STAGING,
+    EventKind.RUNNING: Phase.RUNNING,
+    EventKind.COLLECTING: Phase.COLLECTING,
+}
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The live attempt of a task."""
+
+    attempt_id: AttemptId
+    plan: Plan
+    site: SiteId
+    fence: int
+    opened_us: int
+    seen: bool = False  # the agent has answered for it
+    run_us: int = 0  # when it began to run, by the agent's clock
+    stop_reason: FailureReason | None = None
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Outputs of a closed attempt on their way to their targets."""
+
+    attempt_id: AttemptId
+    plan_id: PlanId
+    site: SiteId
+    fence: int
+    outputs: tuple[OutputFile, ...]
+    tries: int = 1
+
+
+@dataclass(slots=True)
+class Task:
+    """What the brain keeps of a task. The request and the plan are let go at its end; the store has them."""
+
+    task_id: TaskId
+    tenant: TenantId
+    order: int  # of submission
+    submitted_us: int
+    request: TaskRequest | None
+    priority: int
+    phase: Phase = Phase.WAITING
+    generation: int = 0
+    fence: int = 0
+    own_failures: int = 0  # attempts that failed by the task's own doing
+    attempts: int = 0
+    plan: Plan | None = None
+    parent: PlanId | None = None
+    attempt: Attempt | None = None
+    delivery: Delivery | None = None
+    wait_reason: WaitReason = WaitReason.QUEUED
+    wait_until_us: int = 0
+    first_quote_micro_yuan: int | None = None
+    billed_micro_yuan: int = 0
+    cancel_asked: bool = False
+    cores: int = 0
+    accelerators: int = 0
+
+
+@dataclass(slots=True)
+class TenantLoad:
+    """What a tenant has live, has been billed, and has been quoted for what is live."""
+
+    live_tasks: int = 0
+    cores: int = 0
+    accelerators: int = 0
+    billed_micro_yuan: int = 0
+    quoted_micro_yuan: int = 0
+
+
+@dataclass(slots=True)
+class Key:
+    key: KeyIssued
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The task that an idempotency key made, and the digest of its request."""
+
+    task_id: TaskId
+    request_digest: str
+
+
+@dataclass
+class State:
+    """The fold. `version` grows with every change that a planner could see."""
+
+    index: GridIndex
+    grid_digest: str = ""
+    version: int = 0
+    submissions: int = 0
+    tasks: dict[TaskId, Task] = field(default_factory=dict)
+    live: dict[TaskId, Task] = field(default_factory=dict)  # not ended
+    by_attempt: dict[AttemptId, TaskId] = field(default_factory=dict)  # live attempts and deliveries
+    by_site: dict[SiteId, dict[TaskId, Task]] = field(default_factory=dict)  # with an attempt or a delivery there
+    queue: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a plan, ready to be looked at
+    blocked: dict[TaskId, Task] = field(default_factory=dict)  # waiting for something to change
+    planned: dict[TaskId, Task] = field(default_factory=dict)  # with a plan that is not dispatched
+    stopped: dict[AttemptId, int] = field(default_factory=dict)
+    leases: dict[LeaseId, tuple[Hold, ...]] = field(default_factory=dict)
+    by_key: dict[str, dict[LeaseId, tuple[Hold, ...]]] = field(default_factory=dict)
+    history: list[LeaseChange] = field(default_factory=list)
+    sites: dict[SiteId, SiteState] = field(default_factory=dict)
+    operator_down: set[SiteId] = field(default_factory=set)
+    agent_of: dict[SiteId, AgentId] = field(default_factory=dict)
+    links_down: frozenset[LinkId] = frozenset()
+    cursors: dict[AgentId, int] = field(default_factory=dict)
+    tenants: dict[TenantId, Tenant] = field(default_factory=dict)
+    loads: dict[TenantId, TenantLoad] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)
+    idempotency: dict[tuple[TenantId, str], Repeat] = field(default_factory=dict)
+    ended: dict[Phase, int] = field(default_factory=dict)
+
+    def snapshot(self) -> Snapshot:
+        """The planner's view; valid until the next `apply`."""
+        return Snapshot(
+            version=self.version,
+            index=self.index,
+            sites=self.sites,
+            leases=self.leases,
+            links_down=self.links_down,
+            history=self.history,
+            history_end=len(self.history),
+            by_key=self.by_key,
+        )
+
+    def load(self, tenant: TenantId) -> TenantLoad:
+        return self.loads.setdefault(tenant, TenantLoad())
+
+    @staticmethod
+    def digest(request: TaskRequest) -> str:
+        """blake3 of a request, to tell a repeated submission from a key used twice."""
+        return blake3(request.model_dump_json().encode()).hexdigest()
+
+    def apply_all(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self.apply(record)
+
+    def apply(self, record: Record) -> None:
+        """Fold one record in."""
+        _APPLY[type(record)](self, record)
+
+    # -- tasks ------------------------------------------------------------------------------------------------
+
+    def _submitted(self, record: TaskSubmitted) -> None:
+        self.submissions += 1
+        task = Task(
+            record.task_id, record.tenant, self.submissions, record.at_us, record.request, record.request.priority
+        )
+        task.cores = record.request.resources.cpu * record.request.resources.nodes * record.request.array
+        task.accelerators = (
+            record.request.resources.accelerators * record.request.resources.nodes * record.request.array
+        )
+        self.tasks[record.task_id] = self.live[record.task_id] = task
+        load = self.load(record.tenant)
+        load.live_tasks += 1
+        load.cores += task.cores
+        load.accelerators += task.accelerators
+        if record.idempotency_key is not None:
+            digest = self.digest(record.request)
+            self.idempotency[(record.tenant, record.idempotency_key)] = Repeat(record.task_id, digest)
+
+    def _admitted(self, record: TaskAdmitted) -> None:
+        task = self.tasks[record.task_id]
+        self.queue[task.task_id] = task
+
+    def _refused(self, record: TaskRefused) -> None:
+        self._end(self.tasks[record.task_id], Phase.REFUSED)
+
+    def _waits(self, record: TaskWaits) -> None:
+        task = self.tasks[record.task_id]
+        task.phase = Phase.WAITING
+        task.wait_reason, task.wait_until_us = record.reason, record.until_us
+        self.queue.pop(task.task_id, None)
+        self.blocked.pop(task.task_id, None)
+        (self.queue if record.reason is WaitReason.QUEUED else self.blocked)[task.task_id] = task
+
+    def _cancel(self, record: CancelRequested) -> None:
+        self.tasks[record.task_id].cancel_asked = True
+
+    def _ended(self, record: TaskEnded) -> None:
+        self._end(self.tasks[record.task_id], record.phase)
+
+    def _end(self, task: Task, phase: Phase) -> None:
+        assert phase in ENDS, "a task ends in an end"
+        assert task.attempt is None, "a task does not end with a live attempt"
+        if task.plan is not None:
+            self._forget_quote(task)
+        if task.delivery is not None:
+            self._forget_attempt(task.delivery.attempt_id, task.delivery.site, task.task_id)
+        load = self.load(task.tenant)
+        load.live_tasks -= 1
+        load.cores -= task.cores
+        load.accelerators -= task.accelerators
+        task.phase, task.request, task.plan, task.delivery = phase, None, None, None
+        for place in (self.live, self.queue, self.blocked, self.planned):
+            place.pop(task.task_id, None)
+        self.ended[phase] = self.ended.get(phase, 0) + 1
+
+    # -- plans and leases -------------------------------------------------------------------------------------
+
+    def _planned(self, record: PlanCommitted) -> None:
+        plan, task = record.plan, self.tasks[record.plan.task_id]
+        assert plan.generation == task.generation + 1, "generations of a task are consecutive"
+        task.phase, task.plan, task.generation = Phase.PLANNED, plan, plan.generation
+        if task.first_quote_micro_yuan is None:
+            task.first_quote_micro_yuan = plan.quote_micro_yuan
+        self.load(task.tenant).quoted_micro_yuan += plan.quote_micro_yuan
+        self.queue.pop(task.task_id, None)
+        self.blocked.pop(task.task_id, None)
+        self.planned[task.task_id] = task
+        self._add_lease(plan.lease_id, plan.holds)
+
+    def _dropped(self, record: PlanDropped) -> None:
+        task = self.tasks[record.task_id]
+        assert task.plan is not None, "only a plan that stands can be dropped"
+        self._drop_lease(task.plan.lease_id)
+        self._let_plan_go(task)
+        self.planned.pop(task.task_id, None)
+        task.phase = Phase.WAITING
+
+    def _let_plan_go(self, task: Task) -> None:
+        assert task.plan is not None, "a plan stands"
+        self._forget_quote(task)
+        task.parent, task.plan = task.plan.plan_id, None
+
+    def _forget_quote(self, task: Task) -> None:
+        assert task.plan is not None, "a plan stands"
+        self.load(task.tenant).quoted_micro_yuan -= task.plan.quote_micro_yuan
+
+    def _add_lease(self, lease_id: LeaseId, holds: tuple[Hold, ...]) -> None:
+        assert lease_id not in self.leases, "a lease is taken once"
+        self.version += 1
+        self.leases[lease_id] = holds
+        self.history.append(LeaseChange(lease_id, holds, True))
+        for hold in holds:
+            self.by_key.setdefault(f"{hold.resource}|{hold.key}", {})[lease_id] = holds
+
+    def _drop_lease(self, lease_id: LeaseId) -> None:
+        self.version += 1
+        holds = self.leases.pop(lease_id)
+        self.history.append(LeaseChange(lease_id, holds, False))
+        for hold in holds:
+            key = f"{hold.resource}|{hold.key}"
+            held = self.by_key.get(key)
+            if held is not None and held.pop(lease_id, None) is not None and not held:
+                del self.by_key[key]
+
+    def _extended(self, record: LeaseExtended) -> None:
+        holds = self.leases[record.lease_id]
+        self._drop_lease(record.lease_id)
+        last_us = max(hold.end_us for hold in holds)
+        longer = tuple(
+            hold.model_copy(update={"end_us": record.end_us}) if hold.end_us == last_us else hold for hold in holds
+        )
+        self._add_lease(record.lease_id, longer)
+
+    # -- attempts ---------------------------------------------------------------------------------------------
+
+    def _opened(self, record: AttemptOpened) -> None:
+        task = self.tasks[record.task_id]
+        assert task.attempt is None, "one live attempt at most"
+        assert record.fence == task.fence + 1, "fencing numbers of a task are consecutive"
+        assert task.plan is not None and task.plan.plan_id == record.plan_id, "an attempt carries out the standing plan"
+        task.attempt = Attempt(record.attempt_id, task.plan, record.site, record.fence, record.at_us)
+        task.fence, task.phase = record.fence, Phase.DISPATCHED
+        task.attempts += 1
+        self.planned.pop(task.task_id, None)
+        self.by_attempt[record.attempt_id] = task.task_id
+        self.by_site.setdefault(record.site, {})[task.task_id] = task
+
+    def _event(self, record: EventApplied) -> None:
+        event = record.event
+        self.cursors[event.agent] = max(self.cursors.get(event.agent, 0), event.sequence)
+        if record.effective:
+            self._effective(event)
+
+    def _effective(self, event: Event) -> None:
+        task = self.tasks[self.by_attempt[event.attempt_id]]
+        if task.attempt is None:
+            return
+        task.attempt.seen = True
+        if event.kind is EventKind.RUNNING:
+            task.attempt.run_us = event.at_us
+        if task.phase is not Phase.STOPPING:
+            task.phase = _PHASE_OF_EVENT.get(event.kind, task.phase)
+
+    def _stop(self, record: StopRequested) -> None:
+        task = self.tasks[record.task_id]
+        assert task.attempt is not None, "only a live attempt is stopped"
+        task.phase, task.attempt.stop_reason = Phase.STOPPING, record.reason
+
+    def _closed(self, record: AttemptClosed) -> None:
+        task = self.tasks[record.task_id]
+        attempt = task.attempt
+        assert attempt is not None and attempt.attempt_id == record.attempt_id, "the live attempt is closed"
+        self._drop_lease(record.lease_id)
+        self._let_plan_go(task)
+        task.attempt = None
+        self._forget_attempt(attempt.attempt_id, attempt.site, task.task_id)
+        if not record.succeeded and record.reason not in NOT_THE_TASKS_FAULT:
+            task.own_failures += 1
+        if record.succeeded and any(one.target for one in record.outputs):
+            task.delivery = Delivery(
+                attempt.attempt_id, attempt.plan.plan_id, attempt.site, attempt.fence, record.outputs, 0
+            )
+
+    def _forget_attempt(self, attempt_id: AttemptId, site: SiteId, task_id: TaskId) -> None:
+        self.by_attempt.pop(attempt_id, None)
+        there = self.by_site.get(site)
+        if there is not None and there.pop(task_id, None) is not None and not there:
+            del self.by_site[site]
+
+    def _deliver(self, record: DeliveryOrdered) -> None:
+        task = self.tasks[record.task_id]
+        assert task.delivery is not None, "a delivery follows a success with targets"
+        self._forget_attempt(task.delivery.attempt_id, task.delivery.site, task.task_id)
+        task.delivery.site = record.site
+        task.delivery.tries += 1
+        task.phase = Phase.DELIVERING
+        self.by_attempt[record.attempt_id] = task.task_id
+        self.by_site.setdefault(record.site, {})[task.task_id] = task
+
+    def _charged(self, record: ChargePosted) -> None:
+        task = self.tasks[record.task_id]
+        task.billed_micro_yuan += record.line.amount_micro_yuan
+        self.load(record.tenant).billed_micro_yuan += record.line.amount_micro_yuan
+
+    # -- the grid ---------------------------------------------------------------------------------------------
+
+    def _grid(self, record: GridAdopted) -> None:
+        self.version += 1
+        self.grid_digest = record.digest
+
+    def _site(self, record: SiteChanged) -> None:
+        self.version += 1
+        self.sites[record.site] = SiteState(record.live, record.emulated)
+        if record.agent is not None:
+            self.agent_of[record.site] = record.agent
+        if record.cause == "operator_failed":
+            self.operator_down.add(record.site)
+        if record.cause == "operator_healed":
+            self.operator_down.discard(record.site)
+
+    def _link(self, record: LinkChanged) -> None:
+        self.version += 1
+        link = LinkId(record.link)
+        self.links_down = self.links_down - {link} if record.up else self.links_down | {link}
+
+    def _tenant(self, record: TenantSet) -> None:
+        self.tenants[record.tenant.id] = record.tenant
+
+    def _key(self, record: KeyIssued) -> None:
+        self.keys[record.key_id] = Key(record)
+
+    def _key_revoked(self, record: KeyRevoked) -> None:
+        self.keys[record.key_id].revoked = True
+
+
+_APPLY: dict[type, Callable[[State, Any], None]] = {
+    GridAdopted: State._grid,
+    TenantSet: State._tenant,
+    KeyIssued: State._key,
+    KeyRevoked: State._key_revoked,
+    TaskSubmitted: State._submitted,
+    TaskAdmitted: State._admitted,
+    TaskRefused: State._refused,
+    TaskWaits: State._waits,
+    PlanCommitted: State._planned,
+    PlanDropped: State._dropped,
+    AttemptOpened: State._opened,
+    EventApplied: State._event,
+    StopRequested: State._stop,
+    DeliveryOrdered: State._deliver,
+    LeaseExtended: State._extended,
+    AttemptClosed: State._closed,
+    ChargePosted: State._charged,
+    TaskEnded: State._ended,
+    CancelRequested: State._cancel,
+    SiteChanged: State._site,
+    LinkChanged: State._link,
+}

@@ -1,0 +1,1 @@
+"""The hands: agents and their adapters. See README.md."""

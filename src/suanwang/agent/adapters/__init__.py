@@ -1,0 +1,1 @@
+"""One adapter a backend; `fake` has none. See docs/guide/writing-an-adapter.md."""

@@ -1,0 +1,310 @@
+"""The hands' side of the conversation: one agent, its sites, one adapter, one journal.
+
+One `exchange` is one round: hear the adapter, journal what happened, tell the brain, do what it orders. No thread,
+no clock and no socket of its own, so the same code runs under a real loop and in the simulator.
+
+Promises: an order is journaled before it is carried out; a repeated order is carried out once; an order with an
+older fence is refused; an event is repeated until the brain has it; an attempt that the adapter no longer knows is
+reported lost.
+"""
+
+import importlib.metadata
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import islice
+from typing import Any, Final
+
+from suanwang import failpoints
+from suanwang.agent.adapter import TERMINAL, Adapter, Delivers, Logs, StartOrder, Update, Wakes
+from suanwang.agent.journal import AttemptRow, Journal
+from suanwang.agent.shipping import LogShipper, LogSink
+from suanwang.model.error import BackendError
+from suanwang.model.event import AttemptSeen, Event, EventKind, Heartbeat, Instruction, InstructionKind, Orders
+from suanwang.model.ids import AgentId, AttemptId, SiteId, TaskId
+from suanwang.model.reason import FailureReason
+
+EVENTS_PER_EXCHANGE: Final = 4096  # about 1 MiB of JSON: one message stays small, and a backlog drains in order
+
+Send = Callable[[Heartbeat], Orders]
+_AFTER_THE_END = frozenset({EventKind.DELIVERED, EventKind.DELIVERY_FAILED})
+
+
+@cache
+def _version() -> str:
+    return importlib.metadata.version("suanwang")
+
+
+def _seen(row: AttemptRow) -> AttemptSeen:
+    return AttemptSeen(attempt_id=row.attempt_id, fence=row.fence, live=row.live)
+
+
+class Agent:
+    """Drives one adapter for some sites of the grid. Not thread-safe: one caller at a time."""
+
+    def __init__(
+        self,
+        agent_id: AgentId,
+        sites: Sequence[SiteId],
+        adapter: Adapter,
+        journal: Journal,
+        clock: Callable[[], int],
+        log_sink: LogSink | None = None,
+    ) -> None:
+        """`clock` gives microseconds since 1970 UTC. Attempts that the adapter lost are reported in the first round."""
+        self.agent_id = agent_id
+        self.sites = tuple(sites)
+        self._site_set = frozenset(sites)
+        self._adapter = adapter
+        self._journal = journal
+        self._clock = clock
+        self._shipper = LogShipper(adapter, log_sink) if log_sink is not None and isinstance(adapter, Logs) else None
+        self._known: dict[AttemptId, AttemptRow] = {row.attempt_id: row for row in journal.attempts()}
+        self._live_of: dict[TaskId, AttemptId] = {r.task_id: r.attempt_id for r in self._known.values() if r.live}
+        self._waiting: deque[Event] = deque(journal.events())  # journaled, not acknowledged
+        self._delivering: set[AttemptId] = set()
+        self._unshipped: set[AttemptId] = set()  # ended, with logs that may not all be shipped
+        self._seen: dict[AttemptId, AttemptSeen] = {key: _seen(row) for key, row in self._known.items()}
+        self._report_lost()
+
+    # One round ------------------------------------------------------------------------------------------------
+
+    def exchange(self, send: Send) -> Orders:
+        """One round with the brain. What `send` raises passes through; nothing is lost and the round is repeated."""
+        self.collect()
+        orders = send(self.heartbeat())
+        failpoints.hit("agent.event.sent")
+        self._acknowledge(orders.acknowledged)
+        self._obey(orders)
+        return orders
+
+    def collect(self) -> None:
+        """Hear the adapter: its logs go to the sink, its updates into the journal as events."""
+        updates = self._adapter.poll()
+        for update in updates:
+            self._apply(update)
+        if self._journal.commit():
+            failpoints.hit("agent.event.journaled")
+        if self._shipper is not None:
+            # After the commit: a sink that fails costs no update. Before the heartbeat: no end overtakes its log.
+            self._unshipped.update(update.attempt_id for update in updates if update.kind in TERMINAL)
+            self._shipper.ship(self._unshipped, tuple(self._live_of.values()))
+            self._unshipped.clear()
+
+    def heartbeat(self) -> Heartbeat:
+        """What the agent says now: every attempt it holds, and its oldest unacknowledged events."""
+        manifest = self._adapter.manifest
+        return Heartbeat(
+            agent=self.agent_id,
+            adapter=manifest.name,
+            emulated=manifest.emulated,
+            sites=self.sites,
+            attempts=tuple(self._seen.values()),
+            events=tuple(islice(self._waiting, EVENTS_PER_EXCHANGE)),
+            version=_version(),
+        )
+
+    def next_wake_us(self) -> int | None:
+        """When the adapter has its next update, where it can tell."""
+        return self._adapter.next_wake_us() if isinstance(self._adapter, Wakes) else None
+
+    @property
+    def unacknowledged(self) -> int:
+        """Events that the brain has not confirmed."""
+        return len(self._waiting)
+
+    @property
+    def live(self) -> tuple[AttemptId, ...]:
+        """Attempts that run, as far as the agent knows."""
+        return tuple(self._live_of.values())
+
+    def close(self) -> None:
+        self._adapter.close()
+        self._journal.close()
+
+    # Events ---------------------------------------------------------------------------------------------------
+
+    def _event(self, row: AttemptRow, kind: EventKind, at_us: int, **facts: Any) -> None:
+        event = Event(
+            agent=self.agent_id,
+            sequence=self._journal.next_sequence(),
+            site=row.site,
+            attempt_id=row.attempt_id,
+            fence=row.fence,
+            at_us=at_us,
+            kind=kind,
+            **facts,
+        )
+        self._journal.add_event(event)
+        self._waiting.append(event)
+
+    def _end(self, row: AttemptRow) -> None:
+        row.live = False
+        self._journal.put_attempt(row)
+        self._seen[row.attempt_id] = _seen(row)
+        if self._live_of.get(row.task_id) == row.attempt_id:
+            del self._live_of[row.task_id]
+
+    def _fail(self, row: AttemptRow, reason: FailureReason, detail: str) -> None:
+        self._end(row)
+        self._event(row, EventKind.FAILED, self._clock(), reason=reason, detail=detail)
+
+    def _apply(self, update: Update) -> None:
+        row = self._known.get(update.attempt_id)
+        if row is None or (not row.live and update.kind not in _AFTER_THE_END):
+            return  # forgotten, or said its last word already: a late update changes nothing
+        if update.kind in TERMINAL:
+            self._end(row)
+        if update.kind in _AFTER_THE_END:
+            self._delivering.discard(update.attempt_id)
+        self._event(
+            row,
+            update.kind,
+            update.at_us,
+            fraction_permille=update.fraction_permille,
+            exit_code=update.exit_code,
+            signal=update.signal,
+            reason=update.reason,
+            detail=update.detail,
+            usage=update.usage,
+            outputs=update.outputs,
+        )
+
+    def _report_lost(self) -> None:
+        for row in list(self._known.values()):
+            if row.live and not self._adapter.knows(row.attempt_id):
+                self._fail(row, FailureReason.LOST, "the agent was restarted and its backend no longer has the work")
+        self._journal.commit()
+
+    def _acknowledge(self, sequence: int) -> None:
+        if sequence > self._journal.last_sequence:
+            # A new journal under an old name: the brain counts on from what it has, so must we.
+            self._renumber(sequence)
+        if sequence <= self._journal.acknowledged:
+            return
+        while self._waiting and self._waiting[0].sequence <= sequence:
+            self._waiting.popleft()
+        self._journal.acknowledge(sequence)
+
+    def _renumber(self, base: int) -> None:
+        events = [e.model_copy(update={"sequence": base + n}) for n, e in enumerate(self._waiting, start=1)]
+        self._waiting = deque(events)
+        self._journal.renumber(events, base + len(events))
+
+    # Orders ---------------------------------------------------------------------------------------------------
+
+    def _obey(self, orders: Orders) -> None:
+        """Journal every order of the round in one commit, then carry them out in the brain's order."""
+        todo = [instruction for instruction in orders.instructions if self._journal_order(instruction)]
+        if self._journal.commit():
+            failpoints.hit("agent.event.acknowledged")
+            failpoints.hit("agent.order.journaled")
+        for instruction in todo:
+            self._carry_out(instruction, orders.secrets.get(instruction.attempt_id, {}))
+
+    def _journal_order(self, order: Instruction) -> bool:
+        """Gather what the order changes; True where there is then something to do."""
+        failpoints.hit("agent.order.received")
+        match order.kind:
+            case InstructionKind.START:
+                return self._accept(order)
+            case InstructionKind.STOP:
+                return self._accept_stop(order)
+            case InstructionKind.DELIVER:
+                return order.attempt_id not in self._delivering
+            case InstructionKind.FORGET:
+                return self._accept_forget(order)
+
+    def _accept(self, order: Instruction) -> bool:
+        if order.attempt_id in self._known:
+            return False
+        row = AttemptRow(order.attempt_id, order.task_id, order.site, order.fence, live=True)
+        if order.fence <= self._journal.fence(order.task_id):
+            detail = f"fence {order.fence} is not above {self._journal.fence(order.task_id)}, seen before"
+            self._event(row, EventKind.FAILED, self._clock(), reason=FailureReason.STALE, detail=detail)
+            return False
+        self._hold(row)
+        if order.site not in self._site_set:
+            self._fail(row, FailureReason.BACKEND, f"agent {self.agent_id} does not serve site {order.site}")
+            return False
+        self._event(row, EventKind.ACCEPTED, self._clock())
+        return True
+
+    def _hold(self, row: AttemptRow) -> None:
+        self._journal.raise_fence(row.task_id, max(row.fence, self._journal.fence(row.task_id)))
+        self._journal.put_attempt(row)
+        self._known[row.attempt_id] = row
+        self._seen[row.attempt_id] = _seen(row)
+
+    def _accept_stop(self, order: Instruction) -> bool:
+        row = self._known.get(order.attempt_id)
+        if row is None:
+            # Its start never came, or was forgotten: the raised fence refuses it from now on.
+            row = AttemptRow(order.attempt_id, order.task_id, order.site, order.fence, live=False)
+            self._hold(row)
+            self._event(row, EventKind.STOPPED, self._clock(), detail="was not running here")
+            return False
+        return row.live
+
+    def _accept_forget(self, order: Instruction) -> bool:
+        row = self._known.pop(order.attempt_id, None)
+        if row is None:
+            return False
+        if self._live_of.get(row.task_id) == row.attempt_id:
+            del self._live_of[row.task_id]
+        self._journal.forget(order.attempt_id)
+        if self._shipper is not None:
+            self._shipper.forget(order.attempt_id)
+        del self._seen[order.attempt_id]
+        return True
+
+    def _carry_out(self, order: Instruction, secrets: dict[str, str]) -> None:
+        match order.kind:
+            case InstructionKind.START:
+                self._start(order, secrets)
+            case InstructionKind.STOP:
+                self._adapter.stop(order.attempt_id)
+            case InstructionKind.DELIVER:
+                self._deliver(order)
+            case InstructionKind.FORGET:
+                failpoints.hit("agent.forget.before")
+                self._adapter.forget(order.attempt_id)
+
+    def _start(self, order: Instruction, secrets: dict[str, str]) -> None:
+        assert order.request is not None, "a start carries its request"
+        row = self._known.get(order.attempt_id)
+        if row is None or not row.live:
+            return  # stopped or forgotten by a later order of the same round
+        older = self._live_of.get(order.task_id)
+        if older is not None:
+            self._adapter.stop(older)
+        self._live_of[order.task_id] = order.attempt_id
+        start = StartOrder(
+            site=order.site,
+            pool=order.pool,
+            task_id=order.task_id,
+            attempt_id=order.attempt_id,
+            fence=order.fence,
+            request=order.request,
+            demand=order.demand,
+            not_before_us=order.not_before_us,
+            secrets=secrets,
+        )
+        failpoints.hit("agent.start.before")
+        try:
+            self._adapter.start(start)
+        except BackendError as fault:
+            self._fail(row, fault.reason, fault.detail)
+        failpoints.hit("agent.start.after")
+
+    def _deliver(self, order: Instruction) -> None:
+        row = self._known.get(order.attempt_id)
+        if row is None:
+            row = AttemptRow(order.attempt_id, order.task_id, order.site, order.fence, live=False)
+            self._hold(row)
+        if not isinstance(self._adapter, Delivers):
+            detail = f"the {self._adapter.manifest.name} adapter cannot deliver"
+            self._event(row, EventKind.DELIVERY_FAILED, self._clock(), reason=FailureReason.DELIVERY, detail=detail)
+            return
+        self._delivering.add(order.attempt_id)
+        self._adapter.deliver(order.attempt_id, order.outputs)

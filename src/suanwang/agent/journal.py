@@ -1,0 +1,151 @@
+"""The agent's own memory: what it was ordered, and what it has not yet been heard on.
+
+SQLite in WAL with a full sync at each commit. Changes are gathered and written by `commit()`, one transaction for
+a whole exchange, so a thousand events cost one sync. What is not committed was never said.
+"""
+
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from suanwang.model.error import StoreError
+from suanwang.model.event import Event
+from suanwang.model.ids import AttemptId, SiteId, TaskId
+
+SCHEMA_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS attempts (attempt_id TEXT PRIMARY KEY, task_id TEXT NOT NULL, site TEXT NOT NULL,
+    fence INTEGER NOT NULL, live INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fences (task_id TEXT PRIMARY KEY, fence INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (sequence INTEGER PRIMARY KEY, payload TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(slots=True)
+class AttemptRow:
+    """An attempt that the agent holds: `live` until its last event."""
+
+    attempt_id: AttemptId
+    task_id: TaskId
+    site: SiteId
+    fence: int
+    live: bool
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Changes that wait for the next commit. Later ones win over earlier ones on the same key."""
+
+    attempts: dict[AttemptId, AttemptRow] = field(default_factory=dict)
+    forgotten: set[AttemptId] = field(default_factory=set)
+    fences: dict[TaskId, int] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    acknowledged: int = 0
+    renumbered: bool = False
+
+
+class Journal:
+    """One agent's journal in a file, or in memory for `":memory:"`. One process at a time may hold it.
+
+    Raises StoreError `journal_locked` where another process has it, `journal_damaged` where it cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0)
+            self._open()
+        except sqlite3.OperationalError as fault:
+            raise StoreError("journal_locked", path=self.path, detail=str(fault)) from fault
+        except sqlite3.DatabaseError as fault:
+            raise StoreError("journal_damaged", path=self.path, detail=str(fault)) from fault
+        self._batch = _Batch()
+        self.last_sequence = self._meta("last_sequence")
+        self.acknowledged = self._meta("acknowledged")
+
+    def _open(self) -> None:
+        # An exclusive lock keeps a second agent out; it also spares WAL its shared-memory file.
+        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.executescript("BEGIN EXCLUSIVE;" + _SCHEMA + "COMMIT;")
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if version not in (0, SCHEMA_VERSION):
+            raise StoreError("journal_version", path=self.path, got=version, known=SCHEMA_VERSION)
+        self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _meta(self, name: str) -> int:
+        row = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def attempts(self) -> list[AttemptRow]:
+        """Every attempt not forgotten, as committed."""
+        rows = self._db.execute("SELECT attempt_id, task_id, site, fence, live FROM attempts ORDER BY attempt_id")
+        return [AttemptRow(AttemptId(a), TaskId(t), SiteId(s), f, bool(live)) for a, t, s, f, live in rows]
+
+    def events(self) -> list[Event]:
+        """Every event not acknowledged, as committed, in sequence."""
+        rows = self._db.execute("SELECT payload FROM events ORDER BY sequence")
+        return [Event.model_validate_json(payload) for (payload,) in rows]
+
+    def fence(self, task_id: TaskId) -> int:
+        """The highest fence seen of a task; 0 where none was. Survives forgetting its attempts."""
+        waiting = self._batch.fences.get(task_id)
+        if waiting is not None:
+            return waiting
+        row = self._db.execute("SELECT fence FROM fences WHERE task_id=?", (task_id,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def raise_fence(self, task_id: TaskId, fence: int) -> None:
+        assert fence >= self.fence(task_id), "a fence never falls"
+        self._batch.fences[task_id] = fence
+
+    def put_attempt(self, row: AttemptRow) -> None:
+        self._batch.attempts[row.attempt_id] = row
+
+    def forget(self, attempt_id: AttemptId) -> None:
+        self._batch.attempts.pop(attempt_id, None)
+        self._batch.forgotten.add(attempt_id)
+
+    def next_sequence(self) -> int:
+        self.last_sequence += 1
+        return self.last_sequence
+
+    def add_event(self, event: Event) -> None:
+        self._batch.events.append(event)
+
+    def acknowledge(self, sequence: int) -> None:
+        """The brain has applied every event up to `sequence`."""
+        self.acknowledged = self._batch.acknowledged = sequence
+
+    def renumber(self, events: list[Event], last_sequence: int) -> None:
+        """Replace every waiting event (a brain that knows more sequences than a new journal does)."""
+        self._batch.events = events
+        self._batch.renumbered = True
+        self.last_sequence = last_sequence
+
+    def commit(self) -> bool:
+        """Write what was gathered in one transaction with one sync. True where there was anything to write."""
+        batch, self._batch = self._batch, _Batch()
+        if batch == _Batch():
+            return False
+        run = self._db.executemany
+        self._db.execute("BEGIN IMMEDIATE")
+        if batch.renumbered:
+            self._db.execute("DELETE FROM events")
+        elif batch.acknowledged:
+            self._db.execute("DELETE FROM events WHERE sequence<=?", (batch.acknowledged,))
+        # The order matters: an attempt may be forgotten and, never in practice, come back within one batch.
+        run("DELETE FROM attempts WHERE attempt_id=?", [(key,) for key in batch.forgotten])
+        rows = [(r.attempt_id, r.task_id, r.site, r.fence, int(r.live)) for r in batch.attempts.values()]
+        run("INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?)", rows)
+        run("INSERT OR REPLACE INTO fences VALUES (?,?)", list(batch.fences.items()))
+        run("INSERT INTO events VALUES (?,?)", [(e.sequence, e.model_dump_json()) for e in batch.events])
+        meta = [("last_sequence", self.last_sequence), ("acknowledged", self.acknowledged)]
+        run("INSERT OR REPLACE INTO meta VALUES (?,?)", meta)
+        self._db.execute("COMMIT")
+        return True
+
+    def close(self) -> None:
+        self._db.close()

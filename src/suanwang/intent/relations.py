@@ -1,0 +1,163 @@
+"""What must hold between the fields of one task. Pure; every relation is one small generator in RELATIONS."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from suanwang.intent.document import Loc
+from suanwang.intent.mapping import Found
+from suanwang.model.grid import PoolKind
+from suanwang.model.task import PythonEntry, TaskRequest, pool_kind
+
+INPUT_SCHEMES = ("http", "https", "s3", "dataset", "object")
+LABELS_MAX = 1_000  # of environment, secrets and tags each
+
+
+def relations(request: TaskRequest, now_us: int | None) -> list[Found]:
+    """Every broken relation. `now_us` None: nothing is compared with the present."""
+    found = [one for relation in RELATIONS for one in relation(request)]
+    if now_us is not None and request.deadline is not None and request.deadline <= now_us:
+        found.append(Found("deadline_past", ("deadline",)))
+    return found
+
+
+def _one(code: str, loc: Loc, got: Any = "", *fields: str, **params: Any) -> Found:
+    return Found(code, loc, got, params, fields)
+
+
+def _entry(request: TaskRequest) -> Iterator[Found]:
+    run = request.run
+    if isinstance(run, PythonEntry) and (run.module is None) == (run.script is None):
+        yield _one("python_entry", ("run",), "module + script" if run.module else "")
+    texts = run if isinstance(run, tuple) else run.arguments if isinstance(run, PythonEntry) else (run,)
+    if any("\0" in one for one in texts):
+        yield _one("nul_in_text", ("run",))
+    if isinstance(run, str) and not run.strip():
+        yield _one("run_blank", ("run",))
+    if isinstance(run, tuple) and not run[0].strip():
+        yield _one("run_blank", ("run", 0))
+
+
+def _accelerators(request: TaskRequest) -> Iterator[Found]:
+    has = request.resources
+    if has.accelerator is not None and has.accelerators == 0:
+        yield _one("accelerators_missing", ("resources", "accelerator"), has.accelerator)
+    if has.accelerators and has.accelerator is None:
+        yield _one("accelerator_missing", ("resources", "accelerators"), has.accelerators)
+
+
+def _kinds(request: TaskRequest) -> Iterator[Found]:
+    has, kind = request.resources, request.resources.kind
+    if kind is PoolKind.AI and not has.accelerators:
+        yield _one("ai_without_accelerators", ("resources", "kind"), kind.value)
+    if has.accelerators and pool_kind(has) is not PoolKind.AI:
+        yield _one("accelerators_elsewhere", ("resources", "accelerators"), has.accelerators, kind=pool_kind(has).value)
+    if kind is PoolKind.QUANTUM and not has.qubits:
+        yield _one("quantum_without_qubits", ("resources", "kind"), kind.value)
+    if kind not in (None, PoolKind.QUANTUM) and (has.qubits or has.shots):
+        yield _one("qubits_elsewhere", ("resources", "kind"), kind.value)
+
+
+def _quantum(request: TaskRequest) -> Iterator[Found]:
+    has = request.resources
+    if has.shots and not has.qubits:
+        yield _one("shots_without_qubits", ("resources", "shots"), has.shots)
+    if has.qubits and not has.shots:
+        yield _one("qubits_without_shots", ("resources", "qubits"), has.qubits)
+    if has.qubits and has.nodes > 1:
+        yield _one("qubits_with_nodes", ("resources", "nodes"), has.nodes)
+
+
+def _times(request: TaskRequest) -> Iterator[Found]:
+    start, deadline, span = request.earliest_start, request.deadline, request.resources.wall_time
+    if deadline is None or start is None:
+        return
+    if deadline <= start:
+        yield _one("deadline_before_start", ("deadline",), "", "earliest_start")
+    elif deadline - start < span:
+        yield _one("deadline_too_near", ("deadline",), "", "earliest_start", "resources", wall_time_s=span // 10**6)
+
+
+def _inputs(request: TaskRequest) -> Iterator[Found]:
+    first: dict[str, int] = {}
+    for at, one in enumerate(request.inputs):
+        if one.path in first:
+            yield _one("path_twice", ("inputs", at, "path"), one.path, first=first[one.path])
+        first.setdefault(one.path, at)
+        yield from _source(one.source, ("inputs", at, "source"))
+    for path, at in first.items():
+        parts = path.split("/")
+        above = next((up for n in range(1, len(parts)) if (up := "/".join(parts[:n])) in first), None)
+        if above is not None:
+            yield _one("path_under_file", ("inputs", at, "path"), path, file=above)
+
+
+def _source(source: str, loc: Loc) -> Iterator[Found]:
+    scheme, colon, rest = source.partition(":")
+    if any(ord(ch) < 32 for ch in source):
+        yield _one("source_form", loc, source)
+    elif not colon or "/" in scheme:
+        return  # a path beside the task file
+    elif scheme == "file" or scheme not in INPUT_SCHEMES:
+        yield _one("source_scheme", loc, source, scheme=scheme[:20])
+    elif scheme in ("http", "https", "s3") and (not rest.startswith("//") or not rest[2:].split("/")[0]):
+        yield _one("source_form", loc, source)
+    elif scheme == "object" and (len(rest) != 64 or set(rest) - set("0123456789abcdef")):
+        yield _one("object_form", loc, source)
+    elif scheme == "dataset" and not rest:
+        yield _one("source_form", loc, source)
+
+
+def _outputs(request: TaskRequest) -> Iterator[Found]:
+    seen: set[tuple[str, str | None]] = set()
+    for at, one in enumerate(request.outputs):
+        if (one.path, one.target) in seen:
+            yield _one("output_twice", ("outputs", at, "path"), one.path)
+        seen.add((one.path, one.target))
+
+
+def _secrets(request: TaskRequest) -> Iterator[Found]:
+    seen: set[str] = set()
+    for at, name in enumerate(request.secrets):
+        if name in request.environment:
+            yield _one("secret_in_environment", ("environment", name), name, "secrets")
+        if name in seen:
+            yield _one("listed_twice", ("secrets", at), name)
+        seen.add(name)
+    for name, value in request.environment.items():
+        if "\0" in value:
+            yield _one("nul_in_text", ("environment", name))
+
+
+def _lists(request: TaskRequest) -> Iterator[Found]:
+    lists: dict[str, tuple[str, ...]] = {
+        "protection": tuple(request.protection),
+        "residency": tuple(request.residency),
+        "sites": tuple(request.sites),
+    }
+    for name, values in lists.items():
+        for at, value in enumerate(values):
+            if value in values[:at]:
+                yield _one("listed_twice", (name, at), str(value))
+
+
+def _sizes(request: TaskRequest) -> Iterator[Found]:
+    for name, held in (("environment", request.environment), ("secrets", request.secrets), ("tags", request.tags)):
+        if len(held) > LABELS_MAX:
+            yield _one("too_long", (name,), f"{len(held)}", limit=LABELS_MAX)
+    has = request.resources
+    if has.nodes * request.array > 10**8:
+        yield _one("gang_too_large", ("array",), request.array, "resources", nodes=has.nodes)
+
+
+RELATIONS: tuple[Callable[[TaskRequest], Iterator[Found]], ...] = (
+    _entry,
+    _accelerators,
+    _kinds,
+    _quantum,
+    _times,
+    _inputs,
+    _outputs,
+    _secrets,
+    _lists,
+    _sizes,
+)

@@ -8,9 +8,9 @@ from suanwang.dispatch import carry, lifecycle, reconcile, watch
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.error import ConflictError, NotAllowedError
 from suanwang.model.event import Event, EventKind, Heartbeat, Usage
-from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId
+from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, LinkId, PlanId, SiteId, TaskId
 from suanwang.model.reason import FailureReason
-from suanwang.model.record import EventApplied, LeaseExtended, Record, SiteChanged
+from suanwang.model.record import EventApplied, LeaseExtended, LinkChanged, Record, SiteChanged
 from suanwang.observe.state import State, Task
 
 SiteCause = Literal["joined", "heartbeat_lost", "operator_failed", "operator_healed", "brain_started"]
@@ -123,6 +123,19 @@ class Applier:
         """Note that a site came up or went down."""
         self.sites_up |= live
         self.emit(SiteChanged(at_us=self.clock(), site=site, agent=agent, live=live, emulated=emulated, cause=cause))
+
+    def set_link(self, link: LinkId, up: bool, principal: str) -> None:
+        """An operator cuts or mends a link: plans that would use a cut one and have not begun are made again."""
+        now_us = self.clock()
+        self.emit(LinkChanged(at_us=now_us, link=link, up=up, principal=principal))
+        if up:
+            self.sites_up = True  # what waited for a path may have one now
+            return
+        for task in list(self.state.planned.values()):
+            assert task.plan is not None, "a planned task has its plan"
+            paths = [task.plan.path, *(move.path for move in task.plan.data)]
+            if any(one.link == link for path in paths for one in path.links):
+                self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, detail="link_down"))
 
     def _any_live_site(self) -> SiteId | None:
         """The first live site by id: any can deliver, since outputs lie in the object store."""

@@ -1,0 +1,58 @@
+"""The bus over HTTP: the agent dials out with its key; one long-polled POST a round."""
+
+import httpx
+
+from suanwang.model.error import (
+    ConflictError,
+    NotAllowedError,
+    NotFoundError,
+    NotKnownError,
+    SuanwangError,
+    UnreachableError,
+)
+from suanwang.model.event import Heartbeat, Orders
+from suanwang.model.ids import AgentId, AttemptId
+
+# Beyond the time that the brain was asked to wait, an answer may take this long.
+ANSWER_S = 30.0
+_BY_STATUS: dict[int, type[SuanwangError]] = {
+    401: NotKnownError,
+    403: NotAllowedError,
+    404: NotFoundError,
+    409: ConflictError,
+}
+
+
+class HttpBus:
+    """Speaks for one agent. `client` has the brain's address and the agent's key."""
+
+    def __init__(self, client: httpx.Client, agent: AgentId) -> None:
+        self._client = client
+        self._agent = agent
+
+    def exchange(self, heartbeat: Heartbeat, wait_ms: int) -> Orders:
+        answer = self._post(
+            f"/v1/agents/{self._agent}/exchange?wait_ms={wait_ms}",
+            heartbeat.model_dump_json().encode(),
+            "application/json",
+            ANSWER_S + wait_ms / 1_000,
+        )
+        return Orders.model_validate_json(answer.content)
+
+    def append_log(self, attempt_id: AttemptId, offset: int, data: bytes) -> int:
+        path = f"/v1/agents/{self._agent}/logs/{attempt_id}?offset={offset}"
+        return int(self._post(path, data, "application/octet-stream", ANSWER_S).json()["length"])
+
+    def _post(self, path: str, body: bytes, kind: str, timeout_s: float) -> httpx.Response:
+        try:
+            answer = self._client.post(path, content=body, headers={"Content-Type": kind}, timeout=timeout_s)
+        except httpx.TransportError as error:
+            raise UnreachableError(address=str(self._client.base_url), cause=type(error).__name__) from error
+        if answer.is_success:
+            return answer
+        problem = answer.json() if answer.headers.get("content-type", "").startswith("application/problem") else {}
+        kind_of_error = _BY_STATUS.get(answer.status_code, UnreachableError)
+        raise kind_of_error(problem.get("code"), status=answer.status_code, detail=problem.get("detail", ""))
+
+    def close(self) -> None:
+        self._client.close()

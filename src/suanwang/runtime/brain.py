@@ -1,0 +1,377 @@
+"""The brain as its callers see it: the road behind a lock, with a thread that keeps it moving.
+
+Crash-only: when a verb fails half-way the memory may be ahead of the log, so the brain refuses everything from then
+on (`StoreError`) and the process has to be started again; replaying the log brings it back to what was committed.
+"""
+
+import hmac
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from blake3 import blake3
+
+from suanwang.admission.admit import Refused, admit, with_defaults
+from suanwang.agent.objects import LocalObjects
+from suanwang.flow import Road
+from suanwang.model.error import NotAllowedError, NotFoundError, NotKnownError, StoreError, SuanwangError
+from suanwang.model.event import Heartbeat, InstructionKind, Orders
+from suanwang.model.grid import Tenant
+from suanwang.model.ids import AttemptId, KeyId, LinkId, SiteId, TaskId, TenantId
+from suanwang.model.plan import PlanReport
+from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
+from suanwang.model.record import KeyIssued, KeyRevoked, Record, TaskEnded, TaskRefused, TenantSet
+from suanwang.model.snapshot import GridIndex, Snapshot
+from suanwang.model.task import TaskRequest
+from suanwang.observe.state import State, Task
+from suanwang.plan import PlanAsk, plan, report_of
+from suanwang.runtime import clock as real_clock
+from suanwang.runtime.ids import RealIds, new_secret
+from suanwang.runtime.settings import Settings
+from suanwang.runtime.task_logs import TaskLogs
+from suanwang.store import Store
+
+TICK_S: Final = 0.5
+IDLE_S: Final = 0.05
+PLAN_STEP: Final = 64  # tasks planned before others get the lock
+
+_log = structlog.get_logger("suanwang.brain")
+
+
+class VaultLog:
+    """The store as the road's log; a task's secrets go when the task ends."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.with_secrets: set[TaskId] = set()
+
+    def append(self, records: Sequence[Record], at_us: int) -> int:
+        position = self._store.append(records, at_us)
+        for record in records:
+            if isinstance(record, TaskEnded | TaskRefused) and record.task_id in self.with_secrets:
+                self.with_secrets.discard(record.task_id)
+                self._store.delete_secrets(record.task_id)
+        return position
+
+
+class Brain:
+    """Thread-safe verbs over one `Road`. Made by `runtime.app.open_brain`."""
+
+    def __init__(self, settings: Settings, store: Store, state: State, objects: LocalObjects) -> None:
+        self.settings = settings
+        self.store = store
+        self.objects = objects
+        self.task_logs = TaskLogs(settings.home / "logs", settings.log_bytes_max)
+        self.clock: Callable[[], int] = real_clock.now_us
+        self.ids = RealIds(self.clock)
+        self._vault = VaultLog(store)
+        self.road = Road(
+            state, self._vault, self.clock, self.ids, heartbeat_lost_us=settings.heartbeat_lost_s * 1_000_000
+        )
+        self._changed = threading.Condition(threading.RLock())
+        self._failed: BaseException | None = None
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._hear_known_agents()
+
+    def _hear_known_agents(self) -> None:
+        """After a restart an agent that was live has the usual time to speak before its sites count as down."""
+        now_us = self.clock()
+        for agent in set(self.road.state.agent_of.values()):
+            self.road.heard_us[agent] = now_us
+        self._vault.with_secrets |= self.store.tasks_with_secrets()
+        for task_id in [one for one in self._vault.with_secrets if one not in self.road.state.live]:
+            self._vault.with_secrets.discard(task_id)
+            self.store.delete_secrets(task_id)
+
+    @property
+    def index(self) -> GridIndex:
+        return self.road.state.index
+
+    # -- the lock and the loop ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def _verb(self) -> Iterator[Road]:
+        with self._changed:
+            self._check()
+            try:
+                yield self.road
+            except SuanwangError as error:
+                # A verb refuses before it changes anything; what it left half-way is caught below.
+                if self.road.pending:
+                    self._fail(error)
+                raise
+            except BaseException as error:
+                self._fail(error)
+                raise
+            finally:
+                self._changed.notify_all()
+
+    def _check(self) -> None:
+        if self._failed is not None:
+            raise StoreError("brain_failed", cause=type(self._failed).__name__)
+
+    def _fail(self, error: BaseException) -> None:
+        self._failed = error
+        _log.error("brain_failed", exc_info=error)
+
+    @property
+    def failed(self) -> BaseException | None:
+        return self._failed
+
+    def start(self) -> None:
+        """Keep the road moving in a thread of its own."""
+        self._thread = threading.Thread(target=self._loop, name="brain", daemon=True)
+        self._thread.start()
+
+    def _loop(self) -> None:
+        next_tick_s = 0.0
+        while not self._stopping and self._failed is None:
+            try:
+                with self._verb() as road:
+                    moved = road.plan_round(PLAN_STEP) + road.dispatch_round()
+                    if real_clock.monotonic_s() >= next_tick_s:
+                        road.tick()
+                        next_tick_s = real_clock.monotonic_s() + TICK_S
+            except Exception:
+                return  # logged by _verb; the process that owns the brain ends it
+            if not moved:
+                with self._changed:
+                    self._changed.wait(IDLE_S)
+
+    def close(self) -> None:
+        self._stopping = True
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+        self.store.close()
+
+    def wait_change(self, seen: int, timeout_s: float) -> int:
+        """Block until the log is past position `seen`, or until the time is over; the position then."""
+        deadline_s = real_clock.monotonic_s() + timeout_s
+        with self._changed:
+            while (position := self.store.last_position()) <= seen and not self._stopping:
+                left_s = deadline_s - real_clock.monotonic_s()
+                if left_s <= 0:
+                    break
+                self._changed.wait(left_s)
+        return position
+
+    # -- identity ----------------------------------------------------------------------------------------------
+
+    def authenticate(self, token: str) -> Principal:
+        """The principal of `sw_<key id>_<secret>`. Raises NotKnownError."""
+        prefix, _, rest = token.partition("_")
+        key_id, _, secret = rest.partition("_")
+        with self._changed:
+            held = self.road.state.keys.get(key_id)
+        given = blake3(secret.encode("utf-8", "surrogatepass")).hexdigest()
+        expected = held.key.secret_blake3 if held is not None else "0" * 64
+        same = hmac.compare_digest(given, expected)
+        if prefix != "sw" or held is None or held.revoked or not same:
+            raise NotKnownError("key_unknown")
+        return Principal(key_id=held.key.key_id, tenant=held.key.tenant, role=Role(held.key.role), sites=held.key.sites)
+
+    def issue_key(
+        self, principal: Principal, tenant: TenantId, role: Role, sites: tuple[SiteId, ...] = (), note: str = ""
+    ) -> tuple[KeyId, str]:
+        """A new key; the token is shown once and only its hash is kept."""
+        self._operators_only(principal)
+        with self._verb() as road:
+            if tenant not in road.state.tenants:
+                raise NotFoundError("tenant_unknown", tenant=tenant)
+            unknown = [site for site in sites if site not in road.state.index.sites]
+            if unknown:
+                raise NotFoundError("site_unknown", site=unknown[0])
+            return issue(road, self.ids, tenant, role, sites, note)
+
+    def revoke_key(self, principal: Principal, key_id: KeyId) -> None:
+        self._operators_only(principal)
+        with self._verb() as road:
+            if key_id not in road.state.keys:
+                raise NotFoundError("key_unknown", key=key_id)
+            road.emit(KeyRevoked(at_us=self.clock(), key_id=key_id))
+            road.commit()
+
+    def set_tenant(self, principal: Principal, tenant: Tenant) -> None:
+        """Add a tenant, or change its limits."""
+        self._operators_only(principal)
+        with self._verb() as road:
+            road.emit(TenantSet(at_us=self.clock(), tenant=tenant))
+            road.commit()
+
+    @staticmethod
+    def _operators_only(principal: Principal) -> None:
+        if principal.role is not Role.OPERATOR:
+            raise NotAllowedError("role", role=principal.role.value)
+
+    # -- tasks -------------------------------------------------------------------------------------------------
+
+    def submit(self, principal: Principal, items: Sequence[Submission]) -> list[Submitted]:
+        """Admit or refuse each; durable when this returns."""
+        if principal.role not in (Role.USER, Role.OPERATOR):
+            raise NotAllowedError("role", role=principal.role.value)
+        task_ids = [self.ids.task_id() for _ in items]
+        for task_id, item in zip(task_ids, items, strict=True):
+            wanted = {name: item.secrets[name] for name in item.request.secrets if name in item.secrets}
+            if wanted:
+                self.store.put_secrets(task_id, wanted)
+                self._vault.with_secrets.add(task_id)
+        with self._verb() as road:
+            return road.submit(principal.tenant, principal.key_id, items, task_ids)
+
+    def dry_plan(self, principal: Principal, request: TaskRequest) -> DryPlan:
+        """What submitting this now would give; nothing is held and nothing is written."""
+        with self._verb() as road:
+            answer = admit(road.applicant(principal.tenant, request, frozenset(request.secrets)))
+            refusals = answer.refusals if isinstance(answer, Refused) else ()
+            if any(one.field in ("origin",) or one.field.startswith(("sites[", "inputs[")) for one in refusals):
+                return DryPlan(refusals=refusals)  # names that do not exist cannot be planned
+            ask = PlanAsk(TaskId("task-dry"), principal.tenant, with_defaults(request, road.state.index), 1, None)
+            found = plan(road.state.snapshot(), [ask], self.clock(), road.seed, self.ids)[0]
+            return DryPlan(refusals=refusals, plan=found.plan, report=found.report())
+
+    def cancel(self, principal: Principal, task_id: TaskId) -> None:
+        with self._verb() as road:
+            road.cancel(self._task(principal, task_id).task_id, principal.key_id)
+
+    def report(self, principal: Principal, task_id: TaskId) -> PlanReport | None:
+        """Why there and not elsewhere: of the standing plan, or of what keeps a waiting task waiting."""
+        with self._verb() as road:
+            task = self._task(principal, task_id)
+            if task.plan is not None:
+                return report_of(task.plan, road.state.index)
+            stored = self.store.latest_plan(task_id)
+            if stored is not None and task.request is None:
+                return report_of(stored, road.state.index)
+            if task.request is None:
+                return None
+            return plan(road.state.snapshot(), [road.ask(task)], self.clock(), road.seed, self.ids)[0].report()
+
+    def _task(self, principal: Principal, task_id: TaskId) -> Task:
+        task = self.road.state.tasks.get(task_id)
+        if task is None or (principal.role is not Role.OPERATOR and task.tenant != principal.tenant):
+            raise NotFoundError("task_unknown", task=task_id)
+        return task
+
+    # -- sites and links ---------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """A read-only copy of what the planner would see now."""
+        with self._changed:
+            seen, state = self.road.state.snapshot(), self.road.state
+            return Snapshot(seen.version, seen.index, dict(state.sites), dict(state.leases), state.links_down)
+
+    def fail_site(self, principal: Principal, site: SiteId) -> None:
+        """An operator takes a site out: its tasks are planned elsewhere."""
+        self._operators_only(principal)
+        with self._verb() as road:
+            self._site_known(site)
+            road.lose_site(site, "operator_failed")
+            road.commit()
+
+    def heal_site(self, principal: Principal, site: SiteId) -> None:
+        self._operators_only(principal)
+        with self._verb() as road:
+            self._site_known(site)
+            seen, agent = road.state.sites.get(site), road.state.agent_of.get(site)
+            heard_us = road.heard_us.get(agent, 0) if agent is not None else 0
+            live = self.clock() - heard_us < road.heartbeat_lost_us
+            road.set_site(site, agent, live, seen.emulated if seen else False, "operator_healed")
+            road.commit()
+
+    def _site_known(self, site: SiteId) -> None:
+        if site not in self.index.sites:
+            raise NotFoundError("site_unknown", site=site)
+
+    def fail_link(self, principal: Principal, link: LinkId) -> None:
+        self._set_link(principal, link, up=False)
+
+    def heal_link(self, principal: Principal, link: LinkId) -> None:
+        self._set_link(principal, link, up=True)
+
+    def _set_link(self, principal: Principal, link: LinkId, up: bool) -> None:
+        self._operators_only(principal)
+        with self._verb() as road:
+            if link not in self.index.links:
+                raise NotFoundError("link_unknown", link=link)
+            road.set_link(link, up, principal.key_id)
+            road.commit()
+
+    # -- agents ------------------------------------------------------------------------------------------------
+
+    def exchange(self, principal: Principal, heartbeat: Heartbeat, wait_ms: int = 0) -> Orders:
+        """An agent's round; waits up to `wait_ms` for something to do where there is nothing at once."""
+        self._check_agent(principal, heartbeat)
+        deadline_s = real_clock.monotonic_s() + wait_ms / 1_000
+        with self._verb() as road:
+            orders = road.exchange(heartbeat)
+        quiet = heartbeat.model_copy(update={"events": ()})
+        while not orders.instructions and not heartbeat.events and not self._stopping:
+            left_s = deadline_s - real_clock.monotonic_s()
+            if left_s <= 0:
+                break
+            with self._changed:
+                self._changed.wait(min(left_s, 1.0))
+            with self._verb() as road:
+                orders = road.exchange(quiet)
+        return self._with_secrets(orders)
+
+    def _check_agent(self, principal: Principal, heartbeat: Heartbeat) -> None:
+        if principal.role is Role.OPERATOR:
+            return
+        if principal.role is not Role.AGENT:
+            raise NotAllowedError("role", role=principal.role.value)
+        foreign = [site for site in heartbeat.sites if site not in principal.sites]
+        if foreign:
+            raise NotAllowedError("agent_site", site=foreign[0])
+
+    def _with_secrets(self, orders: Orders) -> Orders:
+        secrets: dict[AttemptId, dict[str, str]] = {}
+        for order in orders.instructions:
+            if order.kind is InstructionKind.START and order.request is not None and order.request.secrets:
+                secrets[order.attempt_id] = self.store.get_secrets(order.task_id)
+        return orders.model_copy(update={"secrets": secrets}) if secrets else orders
+
+    def append_log(self, principal: Principal, attempt_id: AttemptId, offset: int, data: bytes) -> int:
+        """Append a piece of an attempt's log at `offset`; a piece that is there already changes nothing."""
+        with self._changed:
+            task_id = self.road.state.by_attempt.get(attempt_id)
+            known = task_id is not None or self.task_logs.has(attempt_id)
+            site = self._site_of(task_id)
+        if not known:
+            raise NotFoundError("attempt_unknown", attempt=attempt_id)
+        if principal.role is Role.AGENT and site is not None and site not in principal.sites:
+            raise NotAllowedError("agent_site", site=site)
+        return self.task_logs.append(attempt_id, offset, data)
+
+    def _site_of(self, task_id: TaskId | None) -> SiteId | None:
+        task = self.road.state.tasks.get(task_id) if task_id is not None else None
+        holder = (task.attempt or task.delivery) if task is not None else None
+        return holder.site if holder is not None else None
+
+    def read_log(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes:
+        return self.task_logs.read(attempt_id, offset, limit)
+
+
+def issue(
+    road: Road, ids: RealIds, tenant: TenantId, role: Role, sites: tuple[SiteId, ...] = (), note: str = ""
+) -> tuple[KeyId, str]:
+    """Issue a key on a road that the caller holds; returns its id and the token."""
+    key_id, secret = ids.key_id(), new_secret()
+    road.emit(
+        KeyIssued(
+            at_us=road.clock(),
+            key_id=key_id,
+            secret_blake3=blake3(secret.encode()).hexdigest(),
+            tenant=tenant,
+            role=role.value,
+            note=note,
+            sites=sites,
+        )
+    )
+    road.commit()
+    return key_id, f"sw_{key_id}_{secret}"

@@ -1,0 +1,118 @@
+"""Every setting in one table: its name, environment variable, type, default and meaning.
+
+`docs/reference/settings.md` is generated from `SETTINGS`; a test holds the two together.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from suanwang.model.error import Fault, FaultsError
+
+_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting. `kind` is how its text is read: path, text, int, flag or list (commas)."""
+
+    name: str
+    kind: str
+    default: Any
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        return f"SUANWANG_{self.name.upper()}"
+
+
+def default_home() -> Path:
+    """`~/.local/share/suanwang`, or where XDG_DATA_HOME says."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "suanwang"
+
+
+SETTINGS: Final = (
+    Setting("home", "path", None, "Folder of the store, the objects, the logs and the keys of this brain."),
+    Setting("store_url", "text", "", "Store: `sqlite:///path` or `postgresql+psycopg://...`; empty: SQLite in the home."),
+    Setting("grid", "text", "china", "Grid file, or `china` for the grid that ships with Suanwang."),
+    Setting("host", "text", "127.0.0.1", "Address that the API listens on."),
+    Setting("port", "int", 8440, "Port that the API listens on; 0 takes a free one."),
+    Setting("heartbeat_lost_s", "int", 15, "Seconds without a word from an agent after which its sites count as down."),
+    Setting("host_cores", "int", 0, "Cores of this host that the local adapter may use; 0: all of them."),
+    Setting("task_network", "flag", False, "Let tasks that ask for it use the host's network."),
+    Setting("input_allow", "list", (), "Private networks (CIDR) or hosts that http and s3 inputs may come from."),
+    Setting("output_roots", "list", (), "Folders that `file://` outputs may be delivered to."),
+    Setting("s3_endpoint", "text", "", "S3 endpoint address; empty: the public one of the client library."),
+    Setting("object_bytes_max", "int", 1 << 34, "Largest object that may be uploaded, in bytes."),
+    Setting("log_bytes_max", "int", 1 << 24, "Largest log that is kept of one attempt, in bytes."),
+    Setting("url", "text", "", "For clients: the address of a running brain; empty: a brain in this process."),
+    Setting("key", "text", "", "For clients: the API key."),
+    Setting("lang", "text", "", "Language of texts: `en`, `zh-hant` or `zh-hans`; empty: from LANG."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings as read; the fields are the names of `SETTINGS`."""
+
+    home: Path
+    store_url: str = ""
+    grid: str = "china"
+    host: str = "127.0.0.1"
+    port: int = 8440
+    heartbeat_lost_s: int = 15
+    host_cores: int = 0
+    task_network: bool = False
+    input_allow: tuple[str, ...] = ()
+    output_roots: tuple[str, ...] = ()
+    s3_endpoint: str = ""
+    object_bytes_max: int = 1 << 34
+    log_bytes_max: int = 1 << 24
+    url: str = ""
+    key: str = ""
+    lang: str = ""
+
+    @property
+    def database_url(self) -> str:
+        return self.store_url or f"sqlite:///{self.home / 'store.db'}"
+
+
+assert [one.name for one in SETTINGS] == [one.name for one in fields(Settings)], "the table and the type agree"
+
+
+def read_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Settings from the environment, then from `given`, which wins. Raises FaultsError with every bad value."""
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {"home": default_home()}
+    faults: list[Fault] = []
+    for setting in SETTINGS:
+        text = environment.get(setting.variable)
+        if text is None or (text == "" and setting.kind != "text"):
+            continue
+        try:
+            values[setting.name] = _read(setting.kind, text)
+        except ValueError:
+            faults.append(Fault("setting_form", setting.variable, text, params={"kind": setting.kind}))
+    if faults:
+        raise FaultsError(faults, "environment")
+    return Settings(**(values | {name: value for name, value in given.items() if value is not None}))
+
+
+def _read(kind: str, text: str) -> Any:
+    if kind == "path":
+        return Path(text).expanduser()
+    if kind == "int":
+        number = int(text)
+        if number < 0:
+            raise ValueError(text)
+        return number
+    if kind == "flag":
+        if text.lower() not in _FLAGS:
+            raise ValueError(text)
+        return _FLAGS[text.lower()]
+    if kind == "list":
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text

@@ -1,0 +1,81 @@
+"""Who may call what: one row a route. `tests/api/test_access.py` walks every row with every role.
+
+A route that is not in the table does not exist: `check_routes` stops the start-up for one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from suanwang.model.principal import Role
+
+READERS = frozenset({Role.VIEWER, Role.USER, Role.OPERATOR})
+WRITERS = frozenset({Role.USER, Role.OPERATOR})
+OPERATORS = frozenset({Role.OPERATOR})
+AGENTS = frozenset({Role.AGENT})
+ANYONE = frozenset(Role)
+
+
+class Scope(StrEnum):
+    """What of the brain's data a caller with the right role reaches."""
+
+    OPEN = "open"  # no key needed
+    LOOPBACK = "loopback"  # no key needed from this machine; else the roles of the row
+    GRID = "grid"  # the same for every tenant
+    OWN = "own"  # the caller's tenant; another tenant's things are not found. An operator: every tenant's
+    SITES = "sites"  # an agent, for the sites of its key
+
+
+@dataclass(frozen=True)
+class Access:
+    method: str
+    path: str
+    roles: frozenset[Role]
+    scope: Scope
+
+
+ACCESS: tuple[Access, ...] = (
+    Access("GET", "/healthz", ANYONE, Scope.OPEN),
+    Access("GET", "/metrics", OPERATORS, Scope.LOOPBACK),
+    Access("GET", "/v1/openapi.json", ANYONE, Scope.OPEN),
+    Access("GET", "/v1/schema/task", ANYONE, Scope.OPEN),
+    Access("GET", "/v1/texts/{lang}", ANYONE, Scope.OPEN),
+    Access("GET", "/v1/whoami", ANYONE, Scope.OWN),
+    Access("POST", "/v1/tasks", WRITERS, Scope.OWN),
+    Access("POST", "/v1/tasks:bulk", WRITERS, Scope.OWN),
+    Access("GET", "/v1/tasks", READERS, Scope.OWN),
+    Access("GET", "/v1/tasks/{task_id}", READERS, Scope.OWN),
+    Access("GET", "/v1/tasks/{task_id}/explain", READERS, Scope.OWN),
+    Access("GET", "/v1/tasks/{task_id}/events", READERS, Scope.OWN),
+    Access("GET", "/v1/tasks/{task_id}/logs", READERS, Scope.OWN),
+    Access("GET", "/v1/tasks/{task_id}/outputs/{path:path}", READERS, Scope.OWN),
+    Access("GET", "/v1/tasks/{task_id}/bill", READERS, Scope.OWN),
+    Access("POST", "/v1/tasks/{task_id}/cancel", WRITERS, Scope.OWN),
+    Access("POST", "/v1/plan", READERS, Scope.OWN),
+    Access("GET", "/v1/bill", READERS, Scope.OWN),
+    Access("GET", "/v1/grid", READERS, Scope.GRID),
+    Access("GET", "/v1/grid/schema", READERS, Scope.GRID),
+    Access("GET", "/v1/panorama", READERS, Scope.OWN),
+    Access("GET", "/v1/panorama/stream", READERS, Scope.OWN),
+    Access("POST", "/v1/sites/{site_id}:fail", OPERATORS, Scope.GRID),
+    Access("POST", "/v1/sites/{site_id}:heal", OPERATORS, Scope.GRID),
+    Access("POST", "/v1/links/{link_id}:fail", OPERATORS, Scope.GRID),
+    Access("POST", "/v1/links/{link_id}:heal", OPERATORS, Scope.GRID),
+    Access("PUT", "/v1/objects/{blake3}", WRITERS | AGENTS, Scope.OWN),
+    Access("GET", "/v1/objects/{blake3}", WRITERS | AGENTS, Scope.OWN),
+    Access("HEAD", "/v1/objects/{blake3}", WRITERS | AGENTS, Scope.OWN),
+    Access("POST", "/v1/agents/{agent_id}/exchange", AGENTS, Scope.SITES),
+    Access("POST", "/v1/agents/{agent_id}/logs/{attempt_id}", AGENTS, Scope.SITES),
+    Access("GET", "/v1/tenants", OPERATORS, Scope.GRID),
+    Access("GET", "/v1/keys", OPERATORS, Scope.GRID),
+    Access("POST", "/v1/keys", OPERATORS, Scope.GRID),
+    Access("DELETE", "/v1/keys/{key_id}", OPERATORS, Scope.GRID),
+)
+BY_ROUTE = {(row.method, row.path): row for row in ACCESS}
+assert len(BY_ROUTE) == len(ACCESS), "one row a route"
+
+
+def check_routes(routes: Iterable[tuple[str, str]]) -> None:
+    """Assert that the application's routes and the table are the same set."""
+    served = set(routes)
+    assert served == set(BY_ROUTE), f"routes without a row, or rows without a route: {served ^ set(BY_ROUTE)}"

@@ -163,6 +163,8 @@ class Road(Applier):
         """Open an attempt for every plan whose start has come, if what runs still leaves it its room."""
         now_us = self.clock()
         due = [task for task in self.state.planned.values() if task.plan is not None and task.plan.start_us <= now_us]
+        if due:
+            self.extend(now_us)  # what outlasts its window keeps its room: a plan that it crowds out goes back
         for task in due:
             self.signal(task, Signal.ATTEMPT_OPENED, carry.Cause(now_us))
             failpoints.hit("brain.dispatch.opened")

@@ -125,6 +125,12 @@ class Journal:
         self._batch.renumbered = True
         self.last_sequence = last_sequence
 
+    def drop_uncommitted(self) -> None:
+        """Forget what was gathered since the last commit, as a crash would (for the simulator)."""
+        self._batch = _Batch()
+        self.last_sequence = self._meta("last_sequence")
+        self.acknowledged = self._meta("acknowledged")
+
     def commit(self) -> bool:
         """Write what was gathered in one transaction with one sync. True where there was anything to write."""
         batch, self._batch = self._batch, _Batch()

@@ -124,6 +124,13 @@ class Applier:
         self.sites_up |= live
         self.emit(SiteChanged(at_us=self.clock(), site=site, agent=agent, live=live, emulated=emulated, cause=cause))
 
+    def heal_site(self, site: SiteId) -> None:
+        """An operator puts a site back: it is live if its agent has spoken lately."""
+        seen, agent = self.state.sites.get(site), self.state.agent_of.get(site)
+        heard_us = self.heard_us.get(agent, 0) if agent is not None else 0
+        live = self.clock() - heard_us < self.heartbeat_lost_us
+        self.set_site(site, agent, live, seen is not None and seen.emulated, "operator_healed")
+
     def set_link(self, link: LinkId, up: bool, principal: str) -> None:
         """An operator cuts or mends a link: plans that would use a cut one and have not begun are made again."""
         now_us = self.clock()

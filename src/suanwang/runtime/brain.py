@@ -277,10 +277,7 @@ class Brain:
         self._operators_only(principal)
         with self._verb() as road:
             self._site_known(site)
-            seen, agent = road.state.sites.get(site), road.state.agent_of.get(site)
-            heard_us = road.heard_us.get(agent, 0) if agent is not None else 0
-            live = self.clock() - heard_us < road.heartbeat_lost_us
-            road.set_site(site, agent, live, seen.emulated if seen else False, "operator_healed")
+            road.heal_site(site)
             road.commit()
 
     def _site_known(self, site: SiteId) -> None:

@@ -1,0 +1,1 @@
+"""The same brain against simulated sites, network and clock. See README.md."""

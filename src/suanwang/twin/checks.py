@@ -1,0 +1,88 @@
+"""What must hold after every step of a simulated history, and what must hold at its end."""
+
+from collections.abc import Iterable, Mapping
+
+from suanwang.dispatch.watch import amounts, capacities
+from suanwang.model.record import ENDS, Phase
+from suanwang.observe.state import State
+
+
+class BrokenPromiseError(AssertionError):
+    """A promise of the brain does not hold; the message says which, and the caller adds the seed."""
+
+
+class Checker:
+    """Safety after every step. Looks only at what changed, so that a long history stays cheap."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._history_id = 0
+
+    def after_step(self, state: State) -> None:
+        """Capacity is never exceeded at any instant; money is conserved; one live attempt at most."""
+        if id(state.history) != self._history_id:
+            self._history_id, self._seen = id(state.history), 0
+        changed = state.history[self._seen :]
+        self._seen = len(state.history)
+        keys = {f"{hold.resource}|{hold.key}" for change in changed if change.added for hold in change.holds}
+        for key, capacity in capacities(state, keys).items():
+            _check_capacity(state, key, capacity)
+        _check_money(state)
+        _check_attempts(state)
+
+
+def _check_capacity(state: State, key: str, capacity: tuple[int, ...]) -> None:
+    edges: list[tuple[int, int, tuple[int, ...]]] = []
+    for holds in state.by_key.get(key, {}).values():
+        for hold in holds:
+            if f"{hold.resource}|{hold.key}" == key:
+                need = amounts(hold)
+                edges += [(hold.start_us, 1, need), (hold.end_us, 0, tuple(-one for one in need))]
+    held = [0] * len(capacity)
+    for at_us, _, change in sorted(edges, key=lambda edge: edge[:2]):
+        held = [one + more for one, more in zip(held, change, strict=True)]
+        if any(one > most for one, most in zip(held, capacity, strict=True)):
+            raise BrokenPromiseError(f"capacity of {key} exceeded at {at_us}: {held} of {capacity}")
+
+
+def _check_money(state: State) -> None:
+    for tenant, load in state.loads.items():
+        if load.billed_micro_yuan < 0 or load.quoted_micro_yuan < 0 or load.live_tasks < 0:
+            raise BrokenPromiseError(f"a figure of {tenant} fell below zero: {load}")
+
+
+def _check_attempts(state: State) -> None:
+    for task in state.live.values():
+        if (task.attempt is None) == (task.phase in _WITH_ATTEMPT):
+            raise BrokenPromiseError(f"{task.task_id} is {task.phase} with attempt {task.attempt}")
+        if (task.plan is None) != (task.phase in (Phase.WAITING, Phase.DELIVERING)):
+            raise BrokenPromiseError(f"{task.task_id} is {task.phase} with plan {task.plan is not None}")
+
+
+_WITH_ATTEMPT = frozenset({Phase.DISPATCHED, Phase.STAGING, Phase.RUNNING, Phase.COLLECTING, Phase.STOPPING})
+
+
+def at_the_end(state: State, effects: Mapping[str, int], charges: Iterable[tuple[str, int]]) -> None:
+    """Every task ended, nothing held, nothing run twice to effect, charges equal to what tenants were billed."""
+    left = [task.task_id for task in state.tasks.values() if task.phase not in ENDS]
+    if left:
+        phases = {state.tasks[one].phase.value for one in left}
+        raise BrokenPromiseError(f"{len(left)} tasks did not end: {sorted(phases)}, first {left[0]}")
+    if state.leases or state.by_key or state.by_attempt or state.by_site:
+        raise BrokenPromiseError(f"{len(state.leases)} leases and {len(state.by_attempt)} attempts are left over")
+    twice = [task for task, count in effects.items() if count > 1]
+    if twice:
+        raise BrokenPromiseError(f"{twice[0]} took effect {effects[twice[0]]} times")
+    succeeded = {task.task_id for task in state.tasks.values() if task.phase is Phase.SUCCEEDED}
+    if not succeeded <= set(effects):
+        raise BrokenPromiseError(f"{len(succeeded - set(effects))} tasks succeeded without effect")
+    billed: dict[str, int] = {}
+    for tenant, amount in charges:
+        billed[tenant] = billed.get(tenant, 0) + amount
+    for tenant, load in state.loads.items():
+        if load.billed_micro_yuan != billed.get(tenant, 0):
+            raise BrokenPromiseError(
+                f"{tenant} was billed {load.billed_micro_yuan}, its charges sum to {billed.get(tenant, 0)}"
+            )
+        if load.quoted_micro_yuan or load.live_tasks or load.cores or load.accelerators:
+            raise BrokenPromiseError(f"{tenant} has something live after the end: {load}")

@@ -1,0 +1,147 @@
+"""What strikes in the first phase of a history, and its healing."""
+
+import random
+from typing import TYPE_CHECKING
+
+from suanwang.model.error import ConflictError
+from suanwang.model.ids import AgentId, LinkId, SiteId
+from suanwang.model.record import ENDS
+from suanwang.model.units import US_PER_S
+
+if TYPE_CHECKING:
+    from suanwang.twin.world import Hands, World
+
+# Seconds between two faults, at least and at most.
+EVERY_S = (2, 25)
+LASTS_S = (1, 60)
+
+
+class Faults:
+    """A planned run of faults on one world, from one stream."""
+
+    def __init__(self, world: "World", draw: random.Random) -> None:
+        self._world = world
+        self._draw = draw
+        self._cut: set[AgentId] = set()
+
+    def cut(self, agent: AgentId) -> bool:
+        """Whether the wire to an agent is cut now."""
+        return agent in self._cut
+
+    def plan(self) -> None:
+        """Put faults on the heap, over the time in which tasks arrive and a minute more."""
+        world = self._world
+        end_us = max(at_us for at_us, _, _ in world._heap) + 60 * US_PER_S
+        at_us = world.now_us
+        while at_us < end_us:
+            at_us += self._draw.randint(*EVERY_S) * US_PER_S
+            world.at(at_us, self._strike)
+
+    def heal(self) -> None:
+        """Mend everything, for good."""
+        world = self._world
+        self._cut.clear()
+        world.brain_up = True
+        for hands in world.hands:
+            if hands.agent is None:
+                hands.boot()
+        for site in sorted(world.road.state.operator_down):
+            self._heal_site(site)
+        for link in sorted(world.road.state.links_down):
+            world.road.set_link(link, True, "twin")
+        world.road.commit()
+
+    def _later(self) -> int:
+        return self._world.now_us + self._draw.randint(*LASTS_S) * US_PER_S
+
+    def _strike(self) -> None:
+        if self._world.healed:
+            return
+        strikes = (
+            self._agent,
+            self._agent,
+            self._partition,
+            self._brain,
+            self._outage,
+            self._site,
+            self._link,
+            self._cancel,
+        )
+        self._draw.choice(strikes)()
+
+    def _agent(self) -> None:
+        hands = self._draw.choice(self._world.hands)
+        if hands.agent is None:
+            return
+        hands.crash()
+        self._world.at(self._later(), lambda: self._boot(hands))
+
+    def _boot(self, hands: "Hands") -> None:
+        if hands.agent is None:
+            hands.boot()
+
+    def _partition(self) -> None:
+        agent = self._draw.choice(self._world.hands).agent_id
+        self._cut.add(agent)
+        self._world.at(self._later(), lambda: self._cut.discard(agent))
+
+    def _brain(self) -> None:
+        if self._world.brain_up:
+            self._world.crash_brain()
+
+    def _outage(self) -> None:
+        """The brain is away for a while and comes back from its log."""
+        world = self._world
+        if not world.brain_up:
+            return
+        world.brain_up = False
+
+        def back() -> None:
+            if not world.brain_up:
+                world.crash_brain()
+                world.brain_up = True
+
+        world.at(self._later(), back)
+
+    def _site(self) -> None:
+        world = self._world
+        site = self._draw.choice(world.index.grid.sites).id
+        if not world.brain_up or site in world.road.state.operator_down or site not in world.road.state.sites:
+            return
+        world.road.lose_site(site, "operator_failed")
+        world.road.commit()
+        world.at(self._later(), lambda: self._heal_site(site))
+
+    def _heal_site(self, site: SiteId) -> None:
+        world = self._world
+        if not world.brain_up or site not in world.road.state.operator_down:
+            return
+        world.road.heal_site(site)
+        world.road.commit()
+
+    def _link(self) -> None:
+        world = self._world
+        if not world.brain_up or not world.index.grid.links:
+            return
+        link = LinkId(self._draw.choice(world.index.grid.links).id)
+        world.road.set_link(link, False, "twin")
+        world.road.commit()
+        world.at(self._later(), lambda: self._mend(link))
+
+    def _mend(self, link: LinkId) -> None:
+        world = self._world
+        if world.brain_up and link in world.road.state.links_down:
+            world.road.set_link(link, True, "twin")
+            world.road.commit()
+
+    def _cancel(self) -> None:
+        world = self._world
+        if not world.brain_up or not world.road.state.tasks:
+            return
+        task = self._draw.choice(list(world.road.state.tasks.values()))
+        if task.phase in ENDS:
+            return
+        try:
+            world.road.cancel(task.task_id, "twin")
+        except ConflictError as error:  # it may end between the look and the call only in a real world
+            raise AssertionError("the twin has one thread") from error

@@ -1,0 +1,79 @@
+"""What the simulated users submit: tasks of every kind, some impossible, some with deadlines, some that fail."""
+
+import random
+
+from suanwang.model.grid import Grid, PoolKind, ProtectionFunction
+from suanwang.model.ids import SiteId
+from suanwang.model.task import Circle, Input, Output, Preference, Resources, TaskRequest
+from suanwang.model.units import GIB, MIB, US_PER_MINUTE, US_PER_S
+
+OUTCOMES = ("ok",) * 14 + ("exit:1,ok", "exit:1", "oom,ok", "signal:9,ok", "lost,ok", "hang")
+
+
+def random_task(draw: random.Random, grid: Grid, now_us: int, number: int) -> TaskRequest:
+    """One task; about one in twenty asks for what no grid has."""
+    wall_us = draw.choice((10, 30, 60)) * US_PER_S
+    kind = draw.choice((PoolKind.GENERAL,) * 6 + (PoolKind.AI, PoolKind.AI, PoolKind.HPC, PoolKind.QUANTUM))
+    deadline = now_us + wall_us + draw.choice((0, 20, 120, 600)) * US_PER_S if draw.random() < 0.25 else None
+    limited = draw.random() < 0.1
+    return TaskRequest(
+        name=f"twin {number}",
+        run="true",
+        resources=_resources(draw, kind, wall_us),
+        inputs=_inputs(draw, grid),
+        outputs=_outputs(draw),
+        origin=draw.choice(grid.sites).id,
+        latency=draw.choice((None, None, Circle.NATIONAL, Circle.PROVINCIAL)),
+        bandwidth=draw.choice((0, 0, 0, 10**7, 10**8, 10**9)),
+        security_level=draw.choice((1, 1, 1, 2, 3)),
+        protection=tuple(draw.sample(tuple(ProtectionFunction), draw.choice((0, 0, 0, 1, 2)))),
+        deadline=deadline,
+        price_limit=draw.choice((1, 10**6, 10**8)) if limited else None,
+        preference=draw.choice(tuple(Preference)),
+        array=draw.choice((1, 1, 1, 4)),
+        retries=draw.choice((0, 1, 2)),
+        priority=draw.choice((0, 10, 10, 50)),
+        on_budget=draw.choice(("continue", "stop")),
+        tags={"fake.duration-us": str(draw.randint(1, wall_us)), "fake.outcome": draw.choice(OUTCOMES)},
+    )
+
+
+def _resources(draw: random.Random, kind: PoolKind, wall_us: int) -> Resources:
+    if kind is PoolKind.QUANTUM:
+        return Resources(kind=kind, qubits=draw.choice((2, 8, 20)), shots=1_000, wall_time=wall_us)
+    cards = draw.choice((1, 2, 8)) if kind is PoolKind.AI else 0
+    return Resources(
+        kind=kind,
+        cpu=draw.choice((1, 2, 4, 16, 10_000 if draw.random() < 0.2 else 8)),
+        memory=draw.choice((256 * MIB, GIB, 8 * GIB)),
+        accelerator="any" if cards else None,
+        accelerators=cards,
+        nodes=draw.choice((1, 2, 4)) if kind is PoolKind.HPC else 1,
+        wall_time=wall_us,
+    )
+
+
+def _inputs(draw: random.Random, grid: Grid) -> tuple[Input, ...]:
+    public = [one for one in grid.data_sets if one.tenant is None]
+    if not public or draw.random() < 0.7:
+        return ()
+    one = draw.choice(public)
+    return (Input(source=f"dataset:{one.id}", path="in.bin"),)
+
+
+def _outputs(draw: random.Random) -> tuple[Output, ...]:
+    roll = draw.random()
+    if roll < 0.6:
+        return ()
+    return (Output(path="out.bin", target="file:///twin/out" if roll > 0.9 else None),)
+
+
+def submission_times(draw: random.Random, tasks: int, start_us: int) -> list[int]:
+    """Arrivals in bursts over a span that grows slowly with their number."""
+    span_us = US_PER_MINUTE * max(2, tasks // 40)
+    bursts = sorted(draw.randrange(span_us) for _ in range(max(1, tasks // 8)))
+    return sorted(start_us + draw.choice(bursts) + draw.randrange(US_PER_S) for _ in range(tasks))
+
+
+def site_of(draw: random.Random, grid: Grid) -> SiteId:
+    return draw.choice(grid.sites).id

@@ -1,0 +1,245 @@
+"""The simulated world: a heap of events on a virtual clock, the brain, its agents, and the wire between them."""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from suanwang.agent.adapters.fake import FakeAdapter, FakeSettings
+from suanwang.agent.agent import Agent
+from suanwang.agent.journal import Journal
+from suanwang.flow import Road
+from suanwang.model.error import ConflictError, UnreachableError
+from suanwang.model.event import Heartbeat, Orders
+from suanwang.model.grid import Grid, Tenant
+from suanwang.model.ids import AgentId, SiteId, TenantId
+from suanwang.model.principal import Submission
+from suanwang.model.record import RECORDS, AttemptClosed, ChargePosted, Record, TenantSet
+from suanwang.model.snapshot import index_grid
+from suanwang.model.units import US_PER_S
+from suanwang.observe.state import State
+from suanwang.twin.checks import BrokenPromiseError, Checker, at_the_end
+from suanwang.twin.faults import Faults
+from suanwang.twin.streams import CountedIds, stream
+from suanwang.twin.workload import random_task, submission_times
+
+START_US = 1_790_000_000 * US_PER_S  # an arbitrary day
+BRAIN_STEP_US = US_PER_S
+AGENT_IDLE_US = 4 * US_PER_S
+HEARTBEAT_LOST_US = 15 * US_PER_S
+TENANT = TenantId("twin")
+# After healing, everything must end within this much virtual time: longer than any task, pause and retry together.
+HEAL_US = 3_600 * US_PER_S
+
+
+class TwinLog:
+    """The log in memory, as bytes: what is not written down is gone after a crash, as with a real store."""
+
+    def __init__(self) -> None:
+        self.batches: list[bytes] = []
+        self.charges: list[tuple[str, int]] = []
+        self.effects: Counter[str] = Counter()
+
+    def append(self, records: Sequence[Record], at_us: int) -> int:
+        self.batches.append(RECORDS.dump_json(list(records)))
+        for record in records:
+            if isinstance(record, ChargePosted):
+                self.charges.append((record.tenant, record.line.amount_micro_yuan))
+            if isinstance(record, AttemptClosed) and record.succeeded:
+                self.effects[record.task_id] += 1
+        return len(self.batches)
+
+    def replay(self, state: State) -> State:
+        for batch in self.batches:
+            state.apply_all(RECORDS.validate_json(batch))
+        return state
+
+
+@dataclass
+class Hands:
+    """One agent with its journal; the adapter's memory dies with a crash, the journal does not."""
+
+    agent_id: AgentId
+    sites: tuple[SiteId, ...]
+    seed: int
+    clock: Callable[[], int]
+    journal: Journal = field(default_factory=lambda: Journal(":memory:"))
+    agent: Agent | None = None
+    crashes: int = 0
+
+    def boot(self) -> None:
+        settings = FakeSettings(stage_us=200_000, progress_steps=1, lost_permille=5)
+        adapter = FakeAdapter(self.clock, self.seed * 1_000 + self.crashes, settings)
+        self.agent = Agent(self.agent_id, self.sites, adapter, self.journal, self.clock)
+
+    def crash(self) -> None:
+        self.agent = None
+        self.crashes += 1
+        self.journal.drop_uncommitted()
+
+
+class World:
+    """One history. The same (grid, seed, tasks) gives the same history on every machine."""
+
+    def __init__(self, grid: Grid, seed: int, tasks: int, faulty: bool = True) -> None:
+        self.seed = seed
+        self.now_us = START_US
+        self.index = index_grid(grid)
+        self.log = TwinLog()
+        self.ids = CountedIds()
+        self.road = self._road(State(self.index))
+        self.checker = Checker()
+        self.faults = Faults(self, stream(seed, "faults")) if faulty else None
+        self.wire = stream(seed, "wire")
+        self.healed = not faulty
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._tie = 0
+        self.steps = 0
+        self.brain_up = True
+        self.hands = self._hands()
+        self.road.emit(TenantSet(at_us=self.now_us, tenant=Tenant(id=TENANT, name="Twin")))
+        self.road.commit()
+        self._submissions(tasks)
+        self.last_fault_us = self.now_us
+
+    def _road(self, state: State) -> Road:
+        return Road(state, self.log, lambda: self.now_us, self.ids, seed=self.seed, heartbeat_lost_us=HEARTBEAT_LOST_US)
+
+    def _hands(self) -> list[Hands]:
+        sites = [site.id for site in self.index.grid.sites]
+        groups = [tuple(sites[first::3]) for first in range(min(3, len(sites)))]
+        hands = [
+            Hands(AgentId(f"agent-{number}"), group, self.seed, lambda: self.now_us)
+            for number, group in enumerate(groups)
+        ]
+        for one in hands:
+            one.boot()
+        return hands
+
+    def _submissions(self, tasks: int) -> None:
+        draw, grid = stream(self.seed, "tasks"), self.index.grid
+        for number, at_us in enumerate(submission_times(stream(self.seed, "arrivals"), tasks, self.now_us)):
+            request = random_task(draw, grid, at_us, number)
+            submission = Submission(request=request, idempotency_key=str(number))
+            self.at(at_us, partial(self._submit, submission))
+
+    # -- the heap ----------------------------------------------------------------------------------------------
+
+    def at(self, at_us: int, act: Callable[[], None]) -> None:
+        """Let `act` happen at a virtual instant; ties go in the order of asking."""
+        self._tie += 1
+        heapq.heappush(self._heap, (max(at_us, self.now_us), self._tie, act))
+
+    def run(self) -> State:
+        """Play the history: faults with safety checks, then healing with progress checks."""
+        self.at(self.now_us, self._brain_step)
+        for one in self.hands:
+            self.at(self.now_us, partial(self._agent_step, one))
+        if self.faults is not None:
+            self.faults.plan()
+        heal_from_us = max((at_us for at_us, _, _ in self._heap), default=self.now_us)
+        self._play(heal_from_us)
+        self._heal()
+        self._play(self.now_us + HEAL_US, until_ended=True)
+        self._settle_down()
+        at_the_end(self.road.state, self.log.effects, self.log.charges)
+        return self.road.state
+
+    def _play(self, until_us: int, until_ended: bool = False) -> None:
+        while self._heap and self._heap[0][0] <= until_us:
+            if until_ended and not self.road.state.live and self._quiet():
+                return
+            self.now_us, _, act = heapq.heappop(self._heap)
+            act()
+            self.steps += 1
+            self.checker.after_step(self.road.state)
+
+    def _quiet(self) -> bool:
+        return all(one.agent is not None and not one.agent.live and not one.agent.unacknowledged for one in self.hands)
+
+    def _heal(self) -> None:
+        if self.faults is not None:
+            self.faults.heal()
+        self.healed = True
+
+    def _settle_down(self) -> None:
+        if self.road.state.live or not self._quiet():
+            return  # `at_the_end` says what is left
+        for one in self.hands:
+            assert one.agent is not None, "healed"
+            one.agent.exchange(self._send)
+
+    # -- the actors --------------------------------------------------------------------------------------------
+
+    def _submit(self, submission: Submission) -> None:
+        if not self.brain_up or self.dropped():
+            self.at(self.now_us + 2 * US_PER_S, lambda: self._submit(submission))  # a client tries again
+            return
+        answer = self.road.submit(TENANT, "twin", [submission], [self.ids.task_id()])
+        if self.doubled():
+            again = self.road.submit(TENANT, "twin", [submission], [self.ids.task_id()])
+            if again[0].task_id != answer[0].task_id:
+                raise BrokenPromiseError("a repeated submission made a second task")
+
+    def _brain_step(self) -> None:
+        if self.brain_up:
+            self.road.plan_round()
+            self.road.dispatch_round()
+            self.road.tick()
+        self.at(self.now_us + BRAIN_STEP_US, self._brain_step)
+
+    def _agent_step(self, hands: Hands) -> None:
+        wake_us = self.now_us + AGENT_IDLE_US
+        if hands.agent is not None:
+            try:
+                hands.agent.exchange(self._send)
+            except (UnreachableError, ConflictError):
+                wake_us = self.now_us + US_PER_S
+            due_us = hands.agent.next_wake_us()
+            wake_us = min(wake_us, max(self.now_us + 200_000, due_us)) if due_us is not None else wake_us
+        self.at(wake_us, lambda: self._agent_step(hands))
+
+    def _send(self, heartbeat: Heartbeat) -> Orders:
+        """The wire: a message may be lost on the way there, doubled, or its answer lost on the way back."""
+        if not self.brain_up or self.dropped() or (self.faults is not None and self.faults.cut(heartbeat.agent)):
+            raise UnreachableError(address="twin")
+        orders = self.road.exchange(heartbeat)
+        if self.doubled():
+            orders = self.road.exchange(heartbeat)
+        if self.dropped():
+            raise UnreachableError(address="twin")
+        return orders
+
+    def dropped(self) -> bool:
+        return not self.healed and self.wire.random() < 0.02
+
+    def doubled(self) -> bool:
+        return not self.healed and self.wire.random() < 0.05
+
+    def crash_brain(self) -> None:
+        """Everything in memory is gone; what was committed must come back exactly."""
+        before = self.road.state
+        self.road = self._road(self.log.replay(State(self.index)))
+        compare(before, self.road.state)
+        for agent in set(self.road.state.agent_of.values()):
+            self.road.heard_us[agent] = self.now_us
+
+
+def compare(before: State, after: State) -> None:
+    """Replaying the log gives the state that was there."""
+    for name in (
+        "version",
+        "tasks",
+        "leases",
+        "sites",
+        "links_down",
+        "cursors",
+        "loads",
+        "queue",
+        "blocked",
+        "planned",
+        "by_attempt",
+    ):
+        if getattr(before, name) != getattr(after, name):
+            raise BrokenPromiseError(f"after a replay `{name}` is not what it was")

@@ -14,7 +14,8 @@ from suanwang.model.record import Phase
 from suanwang.model.units import US_PER_DAY, US_PER_HOUR
 from suanwang.store import schema as s
 from suanwang.store.fold import clean
-from suanwang.store.query import Queries, _tagged, _task, _text_match
+from suanwang.store.query import _tagged, _task, _text_match
+from suanwang.store.reading import Reads
 from suanwang.store.rows import Page, TaskRow
 
 UTC8_US = 8 * US_PER_HOUR
@@ -58,18 +59,18 @@ def _line(row: dict[str, Any]) -> TaskLine:
     return TaskLine(task, start, end, at_us if at_us is not None else task.ended_us or task.submitted_us)
 
 
-def _rows(store: Queries, query: Select[Any]) -> list[dict[str, Any]]:
+def _rows(store: Reads, query: Select[Any]) -> list[dict[str, Any]]:
     with store.reading() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def task_line(store: Queries, task_id: str) -> TaskLine | None:
+def task_line(store: Reads, task_id: str) -> TaskLine | None:
     found = _rows(store, _lines().where(s.tasks.c.task_id == clean(task_id)))
     return _line(found[0]) if found else None
 
 
 def task_lines(
-    store: Queries,
+    store: Reads,
     tenant: str | None = None,
     phases: Collection[Phase] | None = None,
     tag: str | None = None,
@@ -93,19 +94,19 @@ def task_lines(
     return Page(rows[:limit], rows[limit - 1].row.task_id if len(rows) > limit else None)
 
 
-def tasks_by_id(store: Queries, task_ids: Iterable[str]) -> dict[str, TaskRow]:
+def tasks_by_id(store: Reads, task_ids: Iterable[str]) -> dict[str, TaskRow]:
     """The tasks of these ids, those that exist."""
     found = _rows(store, select(s.tasks).where(s.tasks.c.task_id.in_(list(task_ids))))
     return {row["task_id"]: _task(row) for row in found}
 
 
-def plan_texts(store: Queries, plan_ids: Iterable[str]) -> dict[str, str]:
+def plan_texts(store: Reads, plan_ids: Iterable[str]) -> dict[str, str]:
     """The JSON of these plans."""
     query = select(s.plans.c.plan_id, s.plans.c.body).where(s.plans.c.plan_id.in_(list(plan_ids)))
     return {row["plan_id"]: row["body"] for row in _rows(store, query)}
 
 
-def with_plan(store: Queries, tenant: str | None, phases: Collection[Phase], limit: int) -> list[TaskRow]:
+def with_plan(store: Reads, tenant: str | None, phases: Collection[Phase], limit: int) -> list[TaskRow]:
     """The newest tasks in these phases that have a plan."""
     query = select(s.tasks).where(s.tasks.c.plan_id.is_not(None), s.tasks.c.phase.in_([one.value for one in phases]))
     if tenant is not None:
@@ -113,7 +114,7 @@ def with_plan(store: Queries, tenant: str | None, phases: Collection[Phase], lim
     return [_task(row) for row in _rows(store, query.order_by(s.tasks.c.task_id.desc()).limit(limit))]
 
 
-def tasks_by_site(store: Queries, phases: Collection[Phase]) -> dict[str, int]:
+def tasks_by_site(store: Reads, phases: Collection[Phase]) -> dict[str, int]:
     """How many tasks in these phases each site has."""
     query = select(s.tasks.c.site, func.count().label("tasks")).where(
         s.tasks.c.site.is_not(None), s.tasks.c.phase.in_([one.value for one in phases])
@@ -127,7 +128,7 @@ def _span(tenant: str | None, from_us: int, to_us: int) -> list[ColumnElement[bo
     return where if tenant is None else [c.tenant == tenant, *where]
 
 
-def bill_by_kind(store: Queries, tenant: str | None, from_us: int, to_us: int) -> list[tuple[str, bool, int, int]]:
+def bill_by_kind(store: Reads, tenant: str | None, from_us: int, to_us: int) -> list[tuple[str, bool, int, int]]:
     """(kind, emulated, lines, micro-yuan), by kind."""
     c = s.charges.c
     query = select(c.kind, c.emulated, func.count().label("lines"), func.sum(c.amount_micro_yuan).label("amount"))
@@ -135,7 +136,7 @@ def bill_by_kind(store: Queries, tenant: str | None, from_us: int, to_us: int) -
     return [(row["kind"], bool(row["emulated"]), int(row["lines"]), int(row["amount"])) for row in _rows(store, query)]
 
 
-def bill_by_day(store: Queries, tenant: str | None, from_us: int, to_us: int) -> list[tuple[int, int]]:
+def bill_by_day(store: Reads, tenant: str | None, from_us: int, to_us: int) -> list[tuple[int, int]]:
     """(start of a day of UTC+8 in us, micro-yuan), in order."""
     day = ((s.charges.c.at_us + UTC8_US) // US_PER_DAY).label("day")
     query = select(day, func.sum(s.charges.c.amount_micro_yuan).label("amount"))
@@ -143,7 +144,7 @@ def bill_by_day(store: Queries, tenant: str | None, from_us: int, to_us: int) ->
     return [(int(row["day"]) * US_PER_DAY - UTC8_US, int(row["amount"])) for row in _rows(store, query)]
 
 
-def bill_by_task(store: Queries, tenant: str | None, from_us: int, to_us: int) -> list[TaskSum]:
+def bill_by_task(store: Reads, tenant: str | None, from_us: int, to_us: int) -> list[TaskSum]:
     """The tasks with the greatest sums, greatest first, `BILL_TASKS_MAX` at most."""
     c = s.charges.c
     amount = func.sum(c.amount_micro_yuan).label("amount")

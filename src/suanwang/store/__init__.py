@@ -1,0 +1,6 @@
+"""The one log and the tables that are projected from it."""
+
+from suanwang.store.rows import Page
+from suanwang.store.store import Store
+
+__all__ = ["Page", "Store"]

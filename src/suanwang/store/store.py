@@ -1,0 +1,178 @@
+"""The store: one log, its projections in the same transaction, and the questions to them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.engine import Engine
+
+from suanwang import failpoints
+from suanwang.model.error import StoreError
+from suanwang.model.record import Record
+from suanwang.store import schema as s
+from suanwang.store.chain import GENESIS, LogRow, is_sound, open_row, seal, texts_of
+from suanwang.store.connect import FileLock, errors, is_memory, make_engine, parse_url
+from suanwang.store.earlier import Remembered
+from suanwang.store.fold import Fold
+from suanwang.store.migrate import check_schema, migrate
+from suanwang.store.project import fold_records
+from suanwang.store.query import TaskQueries
+from suanwang.store.query_grid import GridQueries
+from suanwang.store.query_money import MoneyQueries
+from suanwang.store.side import SideTables, add_secrets, drop_orphan_secrets, drop_secrets
+from suanwang.store.writer import Writer
+
+_READ_AT_ONCE = 64  # log rows
+
+
+class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
+    """Opens, locks and migrates the store at `url`; `read_only` does none of that and cannot append.
+
+    `append` is for one thread; every other method is for any. StoreError where the store cannot be opened, is
+    locked by another writer, is damaged, or was written by a newer version.
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        self._url = parse_url(url)
+        self._memory = is_memory(self._url)
+        if read_only and self._memory:
+            raise StoreError("store_memory")
+        self._guard = RLock()  # writers, and on a memory store readers too: it has one connection
+        self._lock: FileLock | None = None
+        self._writer: Writer | None = None
+        self._engines: list[Engine] = []
+        try:
+            with errors():
+                self._open(read_only)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, read_only: bool) -> None:
+        path = None if self._memory or self._url.drivername != "sqlite" else Path(str(self._url.database))
+        if path is not None and read_only and not path.is_file():
+            raise StoreError("store_missing", got=str(path))
+        if path is not None and not read_only:
+            self._lock = FileLock(path)
+        writing = None if read_only else self._engine(writes=True)
+        self._reading = writing if self._memory and writing else self._engine(writes=False)
+        if writing is None:
+            check_schema(self._reading)
+            return
+        self._writer = Writer(writing, self._guard)
+        migrate(writing, memory=self._memory)
+        self._load()
+
+    def _engine(self, *, writes: bool) -> Engine:
+        self._engines.append(make_engine(self._url, writes=writes))
+        return self._engines[-1]
+
+    def _load(self) -> None:
+        """Take up where the log stands."""
+        with self._write() as writer:
+            drop_orphan_secrets(writer)
+            self._position, self._checksum = writer.head()
+            self._earlier = Remembered(writer, writer.open_attempts())
+
+    @property
+    def engine_name(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._reading.dialect.name
+
+    def append(
+        self, records: Sequence[Record], at_us: int, secrets: Mapping[str, Mapping[str, str]] | None = None
+    ) -> int:
+        """Write a batch and its projections, durably, in one transaction; give its position in the log.
+
+        `secrets`, by task, are kept beside the log in the same transaction. No records: nothing is written.
+        """
+        if not records:
+            assert not secrets, "secrets come with the record of their task"
+            return self._position
+        with self._guard, errors():
+            position = self._position + 1
+            texts = texts_of(records)
+            row = seal(self._checksum, position, at_us, texts)
+            fold = Fold(self._earlier)
+            fold_records(records, texts, position, fold)
+            failpoints.hit("store.append.before")
+            with self._write() as writer:
+                writer.add_log([row])
+                writer.apply(fold)
+                if secrets:
+                    add_secrets(writer, secrets)
+                if fold.ended:
+                    drop_secrets(writer, fold.ended)
+                failpoints.hit("store.append.written")
+            failpoints.hit("store.append.committed")
+            self._position, self._checksum = position, row.checksum
+            self._earlier.keep(fold)
+            return position
+
+    def read(self, after: int = 0) -> Iterator[tuple[int, list[Record]]]:
+        """(position, records) of every batch after the position `after`, in order, checked against the chain.
+
+        StoreError `store_damaged` at the first row that was changed, or that does not follow the row before.
+        """
+        before, last = self._checksum_at(after), after
+        for row in self.log_rows(after):
+            if row.position != last + 1 or not is_sound(before, row):
+                raise StoreError("store_damaged", detail=f"log row {row.position} breaks the chain")
+            before, last = row.checksum, row.position
+            yield row.position, open_row(row)
+
+    def log_rows(self, after: int = 0) -> Iterator[LogRow]:
+        """The rows of the log as they are stored, unchecked."""
+        query = select(s.log).order_by(s.log.c.position).limit(_READ_AT_ONCE)
+        while True:
+            rows = [LogRow(**row) for row in self._all(query.where(s.log.c.position > after))]
+            yield from rows
+            if len(rows) < _READ_AT_ONCE:
+                return
+            after = rows[-1].position
+
+    def last_position(self) -> int:
+        """The position of the last batch; 0 where there is none. Costs nothing in the writer's process."""
+        if self._writer is not None:
+            return self._position
+        with self.reading() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(s.log.c.position), 0))).scalar_one())
+
+    def _checksum_at(self, position: int) -> bytes:
+        found = self._all(select(s.log.c.checksum).where(s.log.c.position == position))
+        if position and not found:
+            raise StoreError("store_damaged", detail=f"log row {position} is missing")
+        return bytes(found[0]["checksum"]) if position else GENESIS
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with self._guard if self._memory else nullcontext(), errors(), self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Writer]:
+        if self._writer is None:
+            raise StoreError("store_read_only", detail="opened to read")
+        with self._writer.transaction():
+            yield self._writer
+
+    def close(self) -> None:
+        """Give every connection and the lock back. A closed store cannot be used again."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        for engine in self._engines:
+            engine.dispose()
+        self._engines.clear()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()

@@ -81,6 +81,8 @@ class Road(Applier):
         if isinstance(answer, Refused):
             self.emit(TaskRefused(at_us=now_us, task_id=task_id, refusals=answer.refusals))
             return Submitted(task_id=task_id, phase=Phase.REFUSED, refusals=answer.refusals)
+        wanted = {name: offer.secrets[name] for name in offer.request.secrets}
+        self.secrets |= {task_id: wanted} if wanted else {}
         self.emit(TaskAdmitted(at_us=now_us, task_id=task_id))
         return Submitted(task_id=task_id, phase=Phase.WAITING)
 

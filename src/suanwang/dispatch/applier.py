@@ -1,6 +1,6 @@
 """The applier: the only writer of the log in a region, and what every verb of the road needs of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -19,7 +19,9 @@ SiteCause = Literal["joined", "heartbeat_lost", "operator_failed", "operator_hea
 class Log(Protocol):
     """Where records go: one call, one durable batch."""
 
-    def append(self, records: Sequence[Record], at_us: int) -> int: ...
+    def append(
+        self, records: Sequence[Record], at_us: int, secrets: Mapping[str, Mapping[str, str]] | None = None
+    ) -> int: ...
 
 
 class Ids(Protocol):
@@ -60,6 +62,8 @@ class Applier:
     heard_us: dict[AgentId, int] = field(default_factory=dict)
     sent: reconcile.Sent = field(default_factory=dict)
     pending: list[Record] = field(default_factory=list)
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # of tasks in `pending`; never logged
+    position: int = 0  # of the last batch in the log
     sites_up: bool = False  # since the last tick
     room_made: bool = False  # since the last tick
     verify_faults: int = 0
@@ -84,8 +88,8 @@ class Applier:
     def commit(self) -> None:
         """One batch, one fsync. Nothing is sent and no call returns before this."""
         if self.pending:
-            self.log.append(self.pending, self.clock())
-            self.pending = []
+            self.position = self.log.append(self.pending, self.clock(), self.secrets)
+            self.pending, self.secrets = [], {}
 
     def hear(self, heartbeat: Heartbeat, now_us: int) -> None:
         self.heard_us[heartbeat.agent] = now_us

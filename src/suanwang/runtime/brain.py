@@ -22,7 +22,7 @@ from suanwang.model.grid import Tenant
 from suanwang.model.ids import AttemptId, KeyId, LinkId, SiteId, TaskId, TenantId
 from suanwang.model.plan import PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
-from suanwang.model.record import KeyIssued, KeyRevoked, Record, TaskEnded, TaskRefused, TenantSet
+from suanwang.model.record import KeyIssued, KeyRevoked, TenantSet
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.state import State, Task
@@ -40,22 +40,6 @@ PLAN_STEP: Final = 64  # tasks planned before others get the lock
 _log = structlog.get_logger("suanwang.brain")
 
 
-class VaultLog:
-    """The store as the road's log; a task's secrets go when the task ends."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.with_secrets: set[TaskId] = set()
-
-    def append(self, records: Sequence[Record], at_us: int) -> int:
-        position = self._store.append(records, at_us)
-        for record in records:
-            if isinstance(record, TaskEnded | TaskRefused) and record.task_id in self.with_secrets:
-                self.with_secrets.discard(record.task_id)
-                self._store.delete_secrets(record.task_id)
-        return position
-
-
 class Brain:
     """Thread-safe verbs over one `Road`. Made by `runtime.app.open_brain`."""
 
@@ -66,10 +50,9 @@ class Brain:
         self.task_logs = TaskLogs(settings.home / "logs", settings.log_bytes_max)
         self.clock: Callable[[], int] = real_clock.now_us
         self.ids = RealIds(self.clock)
-        self._vault = VaultLog(store)
-        self.road = Road(
-            state, self._vault, self.clock, self.ids, heartbeat_lost_us=settings.heartbeat_lost_s * 1_000_000
-        )
+        lost_us = settings.heartbeat_lost_s * 1_000_000
+        self.road = Road(state, store, self.clock, self.ids, heartbeat_lost_us=lost_us)
+        self.road.position = store.last_position()
         self._changed = threading.Condition(threading.RLock())
         self._failed: BaseException | None = None
         self._stopping = False
@@ -81,10 +64,6 @@ class Brain:
         now_us = self.clock()
         for agent in set(self.road.state.agent_of.values()):
             self.road.heard_us[agent] = now_us
-        self._vault.with_secrets |= self.store.tasks_with_secrets()
-        for task_id in [one for one in self._vault.with_secrets if one not in self.road.state.live]:
-            self._vault.with_secrets.discard(task_id)
-            self.store.delete_secrets(task_id)
 
     @property
     def index(self) -> GridIndex:
@@ -153,7 +132,7 @@ class Brain:
         """Block until the log is past position `seen`, or until the time is over; the position then."""
         deadline_s = real_clock.monotonic_s() + timeout_s
         with self._changed:
-            while (position := self.store.last_position()) <= seen and not self._stopping:
+            while (position := self.road.position) <= seen and not self._stopping:
                 left_s = deadline_s - real_clock.monotonic_s()
                 if left_s <= 0:
                     break
@@ -215,11 +194,6 @@ class Brain:
         if principal.role not in (Role.USER, Role.OPERATOR):
             raise NotAllowedError("role", role=principal.role.value)
         task_ids = [self.ids.task_id() for _ in items]
-        for task_id, item in zip(task_ids, items, strict=True):
-            wanted = {name: item.secrets[name] for name in item.request.secrets if name in item.secrets}
-            if wanted:
-                self.store.put_secrets(task_id, wanted)
-                self._vault.with_secrets.add(task_id)
         with self._verb() as road:
             return road.submit(principal.tenant, principal.key_id, items, task_ids)
 
@@ -244,11 +218,9 @@ class Brain:
             task = self._task(principal, task_id)
             if task.plan is not None:
                 return report_of(task.plan, road.state.index)
-            stored = self.store.latest_plan(task_id)
-            if stored is not None and task.request is None:
-                return report_of(stored, road.state.index)
             if task.request is None:
-                return None
+                last = self.store.latest_plan(task_id)
+                return report_of(last, road.state.index) if last is not None else None
             return plan(road.state.snapshot(), [road.ask(task)], self.clock(), road.seed, self.ids)[0].report()
 
     def _task(self, principal: Principal, task_id: TaskId) -> Task:

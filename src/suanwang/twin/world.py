@@ -41,7 +41,7 @@ class TwinLog:
         self.charges: list[tuple[str, int]] = []
         self.effects: Counter[str] = Counter()
 
-    def append(self, records: Sequence[Record], at_us: int) -> int:
+    def append(self, records: Sequence[Record], at_us: int, secrets: object = None) -> int:
         self.batches.append(RECORDS.dump_json(list(records)))
         for record in records:
             if isinstance(record, ChargePosted):

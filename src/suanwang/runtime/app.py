@@ -1,0 +1,210 @@
+"""The composition root: puts store, brain, agents, adapters and API together. The only importer of adapters."""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from blake3 import blake3
+
+from suanwang.agent.agent import Agent
+from suanwang.agent.journal import Journal
+from suanwang.agent.objects import LocalObjects
+from suanwang.api.app import create_app
+from suanwang.bus import AgentBus
+from suanwang.bus.memory import MemoryBus
+from suanwang.grids import china_path, load_grid
+from suanwang.model.error import StoreError
+from suanwang.model.grid import Grid, Tenant
+from suanwang.model.ids import AgentId, KeyId, SiteId, TenantId
+from suanwang.model.principal import Principal, Role
+from suanwang.model.record import GridAdopted, TenantSet
+from suanwang.model.snapshot import index_grid
+from suanwang.observe.state import State
+from suanwang.runtime import clock
+from suanwang.runtime.agent_loop import AgentLoop
+from suanwang.runtime.brain import Brain, issue
+from suanwang.runtime.hands import local_adapter
+from suanwang.runtime.settings import Settings
+from suanwang.store import Store
+
+LOCAL_TENANT: Final = TenantId("local")
+LOCAL_AGENT: Final = AgentId("local")
+START_S: Final = 20.0  # in which the API has to answer
+
+
+def grid_of(settings: Settings) -> Grid:
+    """The configured grid. Raises FaultsError with everything that is wrong in its file."""
+    return load_grid(china_path() if settings.grid == "china" else Path(settings.grid))
+
+
+def open_brain(settings: Settings) -> Brain:
+    """Open the store, fold its log, and adopt the configured grid; the brain does not move until `start`."""
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    grid = grid_of(settings)
+    store = Store(settings.database_url)
+    try:
+        state = State(index_grid(grid))
+        adopted: GridAdopted | None = None
+        for _, records in store.read():
+            state.apply_all(records)
+            adopted = next((one for one in reversed(records) if isinstance(one, GridAdopted)), adopted)
+        objects = LocalObjects(settings.home / "objects", settings.object_bytes_max)
+        brain = Brain(settings, store, state, objects)
+        _adopt(brain, grid, adopted)
+        _tenants(brain, grid)
+        _credentials(brain)
+    except BaseException:
+        store.close()
+        raise
+    return brain
+
+
+def _adopt(brain: Brain, grid: Grid, adopted: GridAdopted | None) -> None:
+    """Take the configured grid on. While tasks are live the grid they were planned on has to stay."""
+    text = grid.model_dump_json()
+    digest = blake3(text.encode()).hexdigest()
+    if adopted is not None and adopted.digest == digest:
+        return
+    if adopted is not None and brain.road.state.live:
+        raise StoreError("grid_in_use", grid=adopted.grid_id, asked=grid.id, live=len(brain.road.state.live))
+    brain.road.emit(GridAdopted(at_us=brain.clock(), grid_id=grid.id, digest=digest, text=text))
+    brain.road.commit()
+
+
+def _tenants(brain: Brain, grid: Grid) -> None:
+    """The grid's tenants, and one for whoever owns this home; an operator's later changes stand."""
+    local = Tenant(id=LOCAL_TENANT, name="This installation", priority_max=100)
+    for tenant in (local, *grid.tenants):
+        if tenant.id not in brain.road.state.tenants:
+            brain.road.emit(TenantSet(at_us=brain.clock(), tenant=tenant))
+    brain.road.commit()
+
+
+def _credentials(brain: Brain) -> None:
+    """An operator's key in `credentials.json` of the home, readable by its owner alone; made once."""
+    path = brain.settings.home / "credentials.json"
+    if path.exists() and _still_good(brain, path):
+        return
+    key_id, token = issue(brain.road, brain.ids, LOCAL_TENANT, Role.OPERATOR, note="made with the home")
+    write_private(path, json.dumps({"key_id": key_id, "key": token, "tenant": LOCAL_TENANT}))
+
+
+def _still_good(brain: Brain, path: Path) -> bool:
+    try:
+        held = brain.road.state.keys.get(json.loads(path.read_text())["key_id"])
+    except (ValueError, KeyError):
+        return False
+    return held is not None and not held.revoked
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    draft = path.with_suffix(".new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def home_key(home: Path) -> str:
+    """The operator's key of a home."""
+    return str(json.loads((home / "credentials.json").read_text())["key"])
+
+
+def local_agent(
+    brain: Brain, bus: AgentBus, agent_id: AgentId = LOCAL_AGENT, sites: Sequence[SiteId] | None = None
+) -> AgentLoop:
+    """An agent in this process whose sites are all backed by this one host (and marked emulated)."""
+    chosen = tuple(sites) if sites is not None else tuple(site.id for site in brain.index.grid.sites if site.pools)
+    folder = brain.settings.home / "agents" / agent_id
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    adapter = local_adapter(brain.settings, folder, brain.objects, brain.index)
+    agent = Agent(agent_id, chosen, adapter, Journal(folder / "journal.db"), clock.now_us, bus.append_log)
+    return AgentLoop(agent, bus)
+
+
+@dataclass
+class Serving:
+    """A brain with its API in this process."""
+
+    brain: Brain
+    url: str
+    key: str
+    server: uvicorn.Server
+    thread: threading.Thread
+    agents: list[AgentLoop]
+
+
+@contextmanager
+def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
+    """Brain, API and (by default) the local agent, until the block ends. `server.json` in the home says where."""
+    brain = open_brain(settings)
+    agents: list[AgentLoop] = []
+    note = settings.home / "server.json"
+    listener = socket.create_server((settings.host, settings.port), reuse_port=False)
+    host, port = listener.getsockname()[:2]
+    url = f"http://{host}:{port}"
+    config = uvicorn.Config(create_app(brain), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api", daemon=True)
+    try:
+        brain.start()
+        thread.start()
+        if with_agent:
+            agents.append(local_agent(brain, MemoryBus(brain, _agent_principal(brain))))
+            agents[0].start()
+        _await_start(server, thread)
+        write_private(note, json.dumps({"url": url, "pid": os.getpid()}))
+        yield Serving(brain, url, home_key(settings.home), server, thread, agents)
+    finally:
+        note.unlink(missing_ok=True)
+        server.should_exit = True
+        for agent in agents:
+            agent.stop()
+        thread.join(timeout=10)
+        brain.close()
+        listener.close()
+
+
+def _agent_principal(brain: Brain) -> Principal:
+    sites = tuple(site.id for site in brain.index.grid.sites)
+    return Principal(key_id=KeyId("key-in-process"), tenant=LOCAL_TENANT, role=Role.AGENT, sites=sites)
+
+
+def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline_s = clock.monotonic_s() + START_S
+    while not server.started:
+        if not thread.is_alive() or clock.monotonic_s() > deadline_s:
+            raise StoreError("api_not_started")
+        clock.pause(0.01)
+
+
+def running_server(home: Path) -> str | None:
+    """The address of a brain that runs on this home, or None."""
+    note = home / "server.json"
+    try:
+        found = json.loads(note.read_text())
+        os.kill(int(found["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(found["url"])
+
+
+@contextmanager
+def embedded(settings: Settings) -> Iterator[tuple[str, str]]:
+    """`(url, key)` of the brain of a home: the one that runs on it, or one in this process for the block's time."""
+    url = running_server(settings.home)
+    if url is not None:
+        yield url, home_key(settings.home)
+        return
+    with serving(Settings(**{**vars(settings), "port": 0, "host": "127.0.0.1"})) as here:
+        yield here.url, here.key

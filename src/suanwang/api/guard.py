@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -10,9 +11,9 @@ from suanwang.api.metrics import Meters
 from suanwang.model.error import TooLargeError
 from suanwang.model.units import MIB, show_bytes
 
-BODY_BYTES_MAX = 4 * MIB  # a task file's own limit
-BULK_BYTES_MAX = 256 * MIB  # 16,384 tasks of 16 KiB; the SDK submits larger ones in parts
-EXCHANGE_BYTES_MAX = 64 * MIB  # an agent that was cut off brings every unacknowledged event at once
+BODY_BYTES_MAX: Final[int] = 4 * MIB  # a task file's own limit
+BULK_BYTES_MAX: Final[int] = 256 * MIB  # 16,384 tasks of 16 KiB; the SDK submits larger ones in parts
+EXCHANGE_BYTES_MAX: Final[int] = 64 * MIB  # an agent that was cut off brings every unacknowledged event at once
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -40,17 +41,17 @@ def body_limit(path: str, object_bytes_max: int) -> int:
 class Guard:
     """The outermost ASGI layer."""
 
-    def __init__(self, app: ASGIApp, *, meters: Meters, elapsed_us: Callable[[], int], object_bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, *, meters: Meters, clock: Callable[[], int], object_bytes_max: int) -> None:
         self.app = app
         self.meters = meters
-        self.elapsed_us = elapsed_us
+        self.clock = clock
         self.object_bytes_max = object_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began_us, status = self.elapsed_us(), [500]
+        began_us, status = self.clock(), [500]
         limit = body_limit(scope["path"], self.object_bytes_max)
 
         async def send_marked(message: Message) -> None:
@@ -66,7 +67,7 @@ class Guard:
             else:
                 await self.app(scope, _limited(receive, limit), send_marked)
         finally:
-            self._note(scope, status[0], self.elapsed_us() - began_us)
+            self._note(scope, status[0], max(0, self.clock() - began_us))
 
     def _note(self, scope: Scope, status: int, took_us: int) -> None:
         route = getattr(scope.get("route"), "path", "none")

@@ -1,6 +1,6 @@
 """What the API needs of the brain: a facade of thread-safe, blocking verbs. `runtime/brain.py` is the real one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, Protocol
 
 from suanwang.model.event import Heartbeat, Orders
@@ -27,9 +27,20 @@ class ObjectsPort(Protocol):
     def has(self, digest: str) -> bool: ...
 
 
+class Limits(Protocol):
+    """The settings that the API keeps to."""
+
+    @property
+    def object_bytes_max(self) -> int: ...
+
+
 class BrainPort(Protocol):
     """Every verb is durable when it returns. Errors are of `model.error`."""
 
+    clock: Callable[[], int]  # microseconds since 1970 UTC
+
+    @property
+    def settings(self) -> Limits: ...
     @property
     def index(self) -> GridIndex: ...
     @property
@@ -55,10 +66,3 @@ class BrainPort(Protocol):
         self, principal: Principal, tenant: TenantId, role: Role, sites: tuple[SiteId, ...] = (), note: str = ""
     ) -> tuple[KeyId, str]: ...
     def revoke_key(self, principal: Principal, key_id: KeyId) -> None: ...
-
-
-class Clocks(Protocol):
-    """The two clocks of the edge: the instant that people read, and one that never steps, for durations."""
-
-    def now_us(self) -> int: ...
-    def elapsed_us(self) -> int: ...

@@ -60,6 +60,13 @@ class _HttpError(SuanwangError):
         self.status = status
 
 
+class MediaTypeError(SuanwangError):
+    """The body is of a media type that the route does not take."""
+
+    status = 415
+    code = "media_type"
+
+
 def faults_of(error: ValidationError | RequestValidationError, root: str = "") -> FaultsError:
     """pydantic's errors about parameters and small bodies; task files go through `intent`, which says more."""
     faults = []

@@ -34,7 +34,7 @@ def task_view(
     """A task. `steps` and `attempts` may be empty where only a list is wanted: refusals and outputs come from them."""
     row = line.row
     request = row.request
-    waits = row.phase is Phase.WAITING and row.wait_reason is not None
+    wait = row.wait_reason if row.phase is Phase.WAITING else None
     reason = FailureReason(row.reason) if row.reason in _FAILURES else None
     done = next((one for one in reversed(attempts) if one.succeeded), None)
     return TaskView(
@@ -62,7 +62,7 @@ def task_view(
         billed_micro_yuan=row.billed_micro_yuan,
         attempts=row.fence,
         progress_permille=row.progress_permille,
-        wait=Wait(reason=WaitReason(row.wait_reason), until_us=row.wait_until_us or 0) if waits else None,
+        wait=Wait(reason=WaitReason(wait), until_us=row.wait_until_us or 0) if wait else None,
         reason=reason,
         detail=row.detail or "",
         exit_code=attempts[-1].exit_code if attempts else None,

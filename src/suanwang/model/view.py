@@ -36,6 +36,10 @@ class Page(Value, Generic[Item]):
     total: int | None = None
 
 
+class Health(Value):
+    position: int  # of the log
+
+
 class WhoAmI(Value):
     key_id: KeyId
     tenant: TenantId

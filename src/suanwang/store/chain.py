@@ -7,7 +7,7 @@ the row's numbers and its payload, so a change, a loss or a swap anywhere shows 
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +52,16 @@ def checksum(before: bytes, position: int, at_us: int, records: int, payload: by
 def is_sound(before: bytes, row: LogRow) -> bool:
     """Whether `row` is unchanged and follows the row with the checksum `before`."""
     return checksum(before, row.position, row.at_us, row.records, row.payload) == row.checksum
+
+
+def checked(rows: Iterable[LogRow], position: int, before: bytes) -> Iterator[LogRow]:
+    """The rows that follow the row at `position`, whose checksum is `before`. StoreError `store_damaged` at the
+    first that was changed or is missing."""
+    for row in rows:
+        if row.position != position + 1 or not is_sound(before, row):
+            raise StoreError("store_damaged", detail=f"log row {row.position} breaks the chain")
+        position, before = row.position, row.checksum
+        yield row
 
 
 def open_row(row: LogRow) -> list[Record]:

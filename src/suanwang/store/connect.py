@@ -36,6 +36,7 @@ CODES: Final = (
     "store_not_empty",
     "store_memory",
     "store_closed",
+    "backup_missing",
     "backup_damaged",
     "backup_newer",
     "backup_exists",
@@ -128,6 +129,14 @@ def _store_error(error: BaseException) -> StoreError:
     else:
         code = next((code for kind, code in _POSTGRESQL if isinstance(error, kind)), "store_unreachable")
     return StoreError(code, detail=detail)
+
+
+def make_private(path: Path) -> None:
+    """A new database file is its owner's only, as it holds secrets; SQLite gives its side files the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError("store_unreachable", detail=f"{path}: {error.strerror}") from error
 
 
 class FileLock:

@@ -2,6 +2,8 @@
 
 A projected row carries `position`, the log position that it reflects. Instants are microseconds since 1970 UTC,
 money is micro-yuan. Text sorts by code point on both engines (collation "C"), so pages have one order.
+Tables of short rows have no row id in SQLite: one b-tree where there would be two. Rows of kilobytes (tasks, plans)
+have one, since they would crowd the inner nodes of their key's b-tree.
 """
 
 from typing import Any, Final
@@ -77,7 +79,6 @@ tasks = Table(
     _text("tags"),
     _text("request"),
     _int("position"),
-    sqlite_with_rowid=False,
 )
 Index("tasks_by_phase", tasks.c.phase, tasks.c.tenant, tasks.c.task_id)
 Index("tasks_by_tenant", tasks.c.tenant, tasks.c.task_id)
@@ -132,7 +133,6 @@ plans = Table(
     _text("drop_reason", null=True),
     _text("body"),
     *_place(),
-    sqlite_with_rowid=False,
 )
 Index("plans_by_task", plans.c.task_id, plans.c.generation)
 Index(

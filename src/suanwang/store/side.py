@@ -1,6 +1,6 @@
 """The side tables: secrets of live tasks, and what objects the grid keeps. Neither is in the log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select
 
 from suanwang.model.ids import TaskId
 from suanwang.store import schema as s
+from suanwang.store.archive import ObjectNote
 from suanwang.store.connect import errors
 from suanwang.store.reading import Reads
 from suanwang.store.rows import ObjectRow
@@ -17,12 +18,13 @@ from suanwang.store.writer import Writer
 class SideTables(Reads):
     """Secrets and objects; from any thread."""
 
-    def _write(self) -> AbstractContextManager[Writer]:
+    def writing(self) -> AbstractContextManager[Writer]:
+        """The writer inside a transaction."""
         raise NotImplementedError
 
     def put_secrets(self, task_id: str, values: Mapping[str, str]) -> None:
         """Keep the secrets of a task until it ends. They leave the store only through `get_secrets`."""
-        with self._write() as writer:
+        with self.writing() as writer:
             add_secrets(writer, {task_id: values})
 
     def get_secrets(self, task_id: str) -> dict[str, str]:
@@ -33,15 +35,13 @@ class SideTables(Reads):
         return {TaskId(row["task_id"]) for row in self._all(select(s.secrets.c.task_id).distinct())}
 
     def delete_secrets(self, task_id: str) -> None:
-        with self._write() as writer:
+        with self.writing() as writer:
             drop_secrets(writer, [task_id])
 
     def note_object(self, blake3: str, size_bytes: int, tenant: str) -> None:
         """An object is kept, and this tenant may read it. Saying it again changes nothing."""
-        with self._write() as writer:
-            insert = writer.statements.insert_new
-            writer.many(insert(s.objects), [(blake3, size_bytes)])
-            writer.many(insert(s.object_tenants), [(blake3, tenant)])
+        with self.writing() as writer:
+            add_objects(writer, [ObjectNote(blake3=blake3, size_bytes=size_bytes, tenants=(tenant,))])
 
     def object_info(self, blake3: str) -> ObjectRow | None:
         sizes = select(s.objects.c.size_bytes).where(s.objects.c.blake3 == blake3)
@@ -69,3 +69,10 @@ def drop_orphan_secrets(writer: Writer) -> None:
     """Inside a transaction: secrets without a live task go (a submit that was cut off)."""
     live = select(s.tasks.c.task_id).where(s.tasks.c.ended_us.is_(None))
     writer.many(s.secrets.delete().where(s.secrets.c.task_id.not_in(live)), [()])
+
+
+def add_objects(writer: Writer, notes: Sequence[ObjectNote]) -> None:
+    """Inside a transaction: note objects; what is known stays as it is."""
+    insert = writer.statements.insert_new
+    writer.many(insert(s.objects), [(one.blake3, one.size_bytes) for one in notes])
+    writer.many(insert(s.object_tenants), [(one.blake3, tenant) for one in notes for tenant in one.tenants])

@@ -117,11 +117,8 @@ class Statements:
 
 def _assignment(table: Table, name: str) -> tuple[str, Any]:
     """A column and what an update makes of it; the prefixes are those of `fold.py`."""
-    mark, column = (name[0], table.c[name[1:]]) if name[0] in "+?" else ("", table.c[name])
+    column = table.c[name.lstrip("+?")]
     value = bindparam(name, type_=column.type)
-    made = {
-        "": value,
-        "+": column + value,
-        "?": func.coalesce(column, value),
-    }[mark]
-    return column.name, made
+    if name.startswith("+"):
+        return column.name, column + value
+    return column.name, func.coalesce(column, value) if name.startswith("?") else value

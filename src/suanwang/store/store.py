@@ -13,8 +13,8 @@ from suanwang import failpoints
 from suanwang.model.error import StoreError
 from suanwang.model.record import Record
 from suanwang.store import schema as s
-from suanwang.store.chain import GENESIS, LogRow, is_sound, open_row, seal, texts_of
-from suanwang.store.connect import FileLock, errors, is_memory, make_engine, parse_url
+from suanwang.store.chain import GENESIS, LogRow, checked, open_row, seal, texts_of
+from suanwang.store.connect import FileLock, errors, is_memory, make_engine, make_private, parse_url
 from suanwang.store.earlier import Remembered
 from suanwang.store.fold import Fold
 from suanwang.store.migrate import check_schema, migrate
@@ -22,10 +22,9 @@ from suanwang.store.project import fold_records
 from suanwang.store.query import TaskQueries
 from suanwang.store.query_grid import GridQueries
 from suanwang.store.query_money import MoneyQueries
+from suanwang.store.reading import LOG_SLICE, log_slice
 from suanwang.store.side import SideTables, add_secrets, drop_orphan_secrets, drop_secrets
 from suanwang.store.writer import Writer
-
-_READ_AT_ONCE = 64  # log rows
 
 
 class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
@@ -57,6 +56,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
             raise StoreError("store_missing", got=str(path))
         if path is not None and not read_only:
             self._lock = FileLock(path)
+            make_private(path)
         writing = None if read_only else self._engine(writes=True)
         self._reading = writing if self._memory and writing else self._engine(writes=False)
         if writing is None:
@@ -64,15 +64,15 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
             return
         self._writer = Writer(writing, self._guard)
         migrate(writing, memory=self._memory)
-        self._load()
+        self.reload()
 
     def _engine(self, *, writes: bool) -> Engine:
         self._engines.append(make_engine(self._url, writes=writes))
         return self._engines[-1]
 
-    def _load(self) -> None:
+    def reload(self) -> None:
         """Take up where the log stands."""
-        with self._write() as writer:
+        with self.writing() as writer:
             drop_orphan_secrets(writer)
             self._position, self._checksum = writer.head()
             self._earlier = Remembered(writer, writer.open_attempts())
@@ -99,7 +99,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
             fold = Fold(self._earlier)
             fold_records(records, texts, position, fold)
             failpoints.hit("store.append.before")
-            with self._write() as writer:
+            with self.writing() as writer:
                 writer.add_log([row])
                 writer.apply(fold)
                 if secrets:
@@ -117,20 +117,15 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
 
         StoreError `store_damaged` at the first row that was changed, or that does not follow the row before.
         """
-        before, last = self._checksum_at(after), after
-        for row in self.log_rows(after):
-            if row.position != last + 1 or not is_sound(before, row):
-                raise StoreError("store_damaged", detail=f"log row {row.position} breaks the chain")
-            before, last = row.checksum, row.position
+        for row in checked(self._log_rows(after), after, self._checksum_at(after)):
             yield row.position, open_row(row)
 
-    def log_rows(self, after: int = 0) -> Iterator[LogRow]:
-        """The rows of the log as they are stored, unchecked."""
-        query = select(s.log).order_by(s.log.c.position).limit(_READ_AT_ONCE)
+    def _log_rows(self, after: int) -> Iterator[LogRow]:
         while True:
-            rows = [LogRow(**row) for row in self._all(query.where(s.log.c.position > after))]
+            with self.reading() as connection:
+                rows = log_slice(connection, after)
             yield from rows
-            if len(rows) < _READ_AT_ONCE:
+            if len(rows) < LOG_SLICE:
                 return
             after = rows[-1].position
 
@@ -153,7 +148,16 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
             yield connection
 
     @contextmanager
-    def _write(self) -> Iterator[Writer]:
+    def frozen(self) -> Iterator[Connection]:
+        """`reading`, with one state of the whole store for as long as the block runs, whatever a writer does."""
+        with self.reading() as connection:
+            if self.engine_name == "postgresql":  # SQLite's transactions are that already
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """The writer inside a transaction; for `append`, the side tables and `admin.py` only."""
         if self._writer is None:
             raise StoreError("store_read_only", detail="opened to read")
         with self._writer.transaction():

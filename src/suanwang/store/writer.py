@@ -11,10 +11,10 @@ from sqlalchemy.engine import Engine
 from suanwang.store.chain import GENESIS, LogRow
 from suanwang.store.connect import errors, lock_database
 from suanwang.store.fold import Attempt, Fold
+from suanwang.store.reading import LOG_SLICE
 from suanwang.store.schema import PROJECTED, attempts, log, plans
 from suanwang.store.statements import Statements
 
-_READ_AT_ONCE = 64  # log rows
 _ATTEMPT = (attempts.c.task_id, attempts.c.plan_id, attempts.c.site, attempts.c.fence)  # as in fold.Attempt
 
 
@@ -102,12 +102,12 @@ class Writer:
 
     def log_rows(self, after: int) -> Iterator[LogRow]:
         """The log from `after` (not included) on, in order."""
-        query = sqlalchemy.select(log).order_by(log.c.position).limit(_READ_AT_ONCE)
+        query = sqlalchemy.select(log).order_by(log.c.position).limit(LOG_SLICE)
         while True:
             rows = self._ask(query.where(log.c.position > after))
             for position, at_us, records, payload, checksum in rows:
                 yield LogRow(position, at_us, records, bytes(payload), bytes(checksum))
-            if len(rows) < _READ_AT_ONCE:
+            if len(rows) < LOG_SLICE:
                 return
             after = rows[-1][0]
 

@@ -1,0 +1,1 @@
+"""The schema's history, run at open by `store/migrate.py`."""

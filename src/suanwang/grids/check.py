@@ -30,20 +30,20 @@ def check_all(grid: Grid) -> list[Found]:
     return [one for check in CHECKS for one in check(grid)]
 
 
-def _twice(values: Iterable[tuple[Loc, str]], what: str) -> Iterator[Found]:
+def _twice(values: Iterable[tuple[Loc, str]]) -> Iterator[Found]:
     first: dict[str, Loc] = {}
     for loc, value in values:
         if value in first:
-            yield Found("duplicate_id", loc, value, {"what": what, "first": path_text(first[value])})
+            yield Found("duplicate_id", loc, value, {"first": path_text(first[value][:-1])})
         first.setdefault(value, loc)
 
 
 def _ids(grid: Grid) -> Iterator[Found]:
-    yield from _twice(((("sites", at, "id"), one.id) for at, one in enumerate(grid.sites)), "site")
-    yield from _twice(((("links", at, "id"), one.id) for at, one in enumerate(grid.links)), "link")
-    yield from _twice(((("data_sets", at, "id"), one.id) for at, one in enumerate(grid.data_sets)), "data set")
-    yield from _twice(((("price_books", at, "id"), one.id) for at, one in enumerate(grid.price_books)), "price book")
-    yield from _twice(((("tenants", at, "id"), one.id) for at, one in enumerate(grid.tenants)), "tenant")
+    yield from _twice(((("sites", at, "id"), one.id) for at, one in enumerate(grid.sites)))
+    yield from _twice(((("links", at, "id"), one.id) for at, one in enumerate(grid.links)))
+    yield from _twice(((("data_sets", at, "id"), one.id) for at, one in enumerate(grid.data_sets)))
+    yield from _twice(((("price_books", at, "id"), one.id) for at, one in enumerate(grid.price_books)))
+    yield from _twice(((("tenants", at, "id"), one.id) for at, one in enumerate(grid.tenants)))
 
 
 def _references(grid: Grid) -> Iterator[Found]:
@@ -52,11 +52,11 @@ def _references(grid: Grid) -> Iterator[Found]:
 
     def unknown(loc: Loc, got: str, what: str, known: Iterable[str]) -> Iterator[Found]:
         if got not in set(known):
-            yield Found("unknown_reference", loc, got, {"what": what})
+            yield Found(f"unknown_{what}", loc, got)
 
     yield from unknown(("default_origin",), grid.default_origin, "site", sites)
     for at, site in enumerate(grid.sites):
-        yield from unknown(("sites", at, "price_book"), site.price_book, "price book", books)
+        yield from unknown(("sites", at, "price_book"), site.price_book, "price_book", books)
     for at, link in enumerate(grid.links):
         yield from unknown(("links", at, "a"), link.a, "site", sites)
         yield from unknown(("links", at, "b"), link.b, "site", sites)
@@ -159,7 +159,7 @@ def _pool_ids(grid: Grid) -> Iterator[Found]:
             every.append((loc, pool_id))
             if POOL_ID.fullmatch(pool_id) is None or pool_id.partition("/")[0] != site.id:
                 yield Found("pool_id_form", loc, pool_id, {"site": site.id})
-    yield from _twice(every, "pool")
+    yield from _twice(every)
 
 
 CHECKS: tuple[Callable[[Grid], Iterator[Found]], ...] = (

@@ -2,5 +2,6 @@
 
 from suanwang.intent.document import Document, parse
 from suanwang.intent.read import read_task, read_tasks_ndjson, task_schema, validate
+from suanwang.intent.starter import init_text
 
-__all__ = ["Document", "parse", "read_task", "read_tasks_ndjson", "task_schema", "validate"]
+__all__ = ["Document", "init_text", "parse", "read_task", "read_tasks_ndjson", "task_schema", "validate"]

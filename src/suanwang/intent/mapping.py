@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from suanwang.intent.document import Loc, show
 from suanwang.model.ids import SLUG_PATTERN
+from suanwang.model.units import AT_US_MAX, BPS_MAX, BYTES_MAX, MICRO_YUAN_MAX, SPAN_US_MAX, US_PER_S
 
 FAULTS_MAX = 1_000  # more than a person reads; the rest are counted
 NEAREST_MIN = 0.6  # difflib's ratio: `memroy` finds `memory`, `gpu` finds nothing and is in OTHER_WORDS
@@ -60,6 +61,15 @@ CODES = {
 
 # Unions whose branches mean nothing to a reader: one fault for the whole field.
 UNION_CODES = {"run": "run_form", "latency": "latency_form"}
+# Bounds of the model's units, in the form that people write.
+LIMITS: dict[tuple[str, Any], str] = {
+    ("le", BYTES_MAX): "1024 PiB",
+    ("le", BPS_MAX): "1000 Tbps",
+    ("le", SPAN_US_MAX): "366 d",
+    ("le", MICRO_YUAN_MAX): "1000000000000 yuan",
+    ("le", AT_US_MAX): "2100-01-01T00:00:00Z",
+    ("ge", US_PER_S): "1 s",  # of wall_time
+}
 _FIELD_ITSELF = ("missing", "extra_forbidden")
 _RANGE = ("greater_than_equal", "less_than_equal")
 
@@ -165,7 +175,7 @@ def _params(context: Mapping[str, Any]) -> dict[str, Any]:
     """The bounds and choices that a text may name."""
     for name in ("ge", "gt", "le", "lt", "min_length", "max_length"):
         if name in context:
-            return {"limit": context[name]}
+            return {"limit": LIMITS.get((name, context[name]), context[name])}
     if "expected" in context:
         return {"expected": str(context["expected"]).replace("'", "`").replace(" or ", ", ")}
     return {}

@@ -7,15 +7,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from suanwang.api.caller import Caller
-from suanwang.api.context import Here
+from suanwang.api.context import Context, Here
 from suanwang.api.documents import answer, check_media
 from suanwang.api.inputs import IdempotencyKey, RawBody, check_json
 from suanwang.api.openapi import raw_body
 from suanwang.api.problem import fault_view
+from suanwang.api.sources import check_sources
 from suanwang.intent.read import read_task
 from suanwang.model.error import Fault, FaultsError, TooLargeError
 from suanwang.model.ids import TaskId
-from suanwang.model.principal import Submission
+from suanwang.model.principal import Principal, Submission
 from suanwang.model.record import Phase
 from suanwang.model.view import BulkAnswer, RowFaults
 from suanwang.texts import choose_language
@@ -51,7 +52,7 @@ def submit_bulk(
     """A row with faults is refused alone. With an idempotency key, each row has the key `<key>:<row>`, so the whole
     request may be sent again."""
     media = check_media(request, frozenset({NDJSON, ARROW}))
-    rows = _read(_arrow(raw) if media == ARROW else _ndjson(raw), idempotency_key)
+    rows = _read(here, caller, _arrow(raw) if media == ARROW else _ndjson(raw), idempotency_key)
     task_ids: list[TaskId | None] = [None] * rows.count
     refused = 0
     for at in range(0, len(rows.good), BATCH):
@@ -68,7 +69,7 @@ def submit_bulk(
     )
 
 
-def _read(texts: Iterator[bytes], key: str | None) -> _Rows:
+def _read(here: Context, caller: Principal, texts: Iterator[bytes], key: str | None) -> _Rows:
     rows = _Rows()
     for row, raw in enumerate(texts):
         if row >= ROWS_MAX:
@@ -76,7 +77,9 @@ def _read(texts: Iterator[bytes], key: str | None) -> _Rows:
         try:
             check_json(raw, "")
             own_key = None if key is None else f"{key}:{row}"
-            rows.good.append((row, Submission(request=read_task(raw, f"row {row}"), idempotency_key=own_key)))
+            found = read_task(raw, f"row {row}")
+            check_sources(found, here.brain.store, caller)
+            rows.good.append((row, Submission(request=found, idempotency_key=own_key)))
         except FaultsError as error:
             rows.bad.append((row, error.faults))
     return rows

@@ -11,6 +11,7 @@ from suanwang.api.documents import answer, read_submission
 from suanwang.api.inputs import Cursor, IdempotencyKey, Limit, RawBody, TaskIdPath, TenantQuery
 from suanwang.api.lookup import find_line, whole_view
 from suanwang.api.openapi import task_body
+from suanwang.api.sources import check_sources
 from suanwang.api.views import charge_view, explain, summed, task_view
 from suanwang.model.event import Usage
 from suanwang.model.ids import TaskId, TenantId
@@ -37,7 +38,9 @@ def submit(
     request: Request, here: Here, caller: Caller, raw: RawBody, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Durable when it answers. A task that admission refuses is answered too: its phase is `refused`."""
-    done = here.brain.submit(caller, [read_submission(request, raw, idempotency_key)])[0]
+    submission = read_submission(request, raw, idempotency_key)
+    check_sources(submission.request, here.brain.store, caller)
+    done = here.brain.submit(caller, [submission])[0]
     view = whole_view(here, find_line(here, caller, done.task_id))
     headers = {"Location": f"/v1/tasks/{done.task_id}"}
     return answer(view, 200 if done.repeated else 201, headers)

@@ -1,0 +1,25 @@
+"""Where a submitted task's inputs may come from: an object must be there and the tenant's; a local path means nothing
+to a server."""
+
+from suanwang.model.error import Fault, FaultsError
+from suanwang.model.principal import Principal
+from suanwang.model.task import TaskRequest
+from suanwang.store import Store
+
+OBJECT = "object:"
+SCHEMES = ("http://", "https://", "s3://", "dataset:", OBJECT)
+
+
+def check_sources(request: TaskRequest, store: Store, caller: Principal) -> None:
+    """Raises FaultsError with every input that cannot be had."""
+    faults = []
+    for at, one in enumerate(request.inputs):
+        where = f"inputs[{at}].source"
+        if not one.source.startswith(SCHEMES):
+            faults.append(Fault("source_form", where, one.source[:80], None, {"schemes": ", ".join(SCHEMES)}))
+        elif one.source.startswith(OBJECT):
+            info = store.object_info(one.source.removeprefix(OBJECT))
+            if info is None or caller.tenant not in info.tenants:
+                faults.append(Fault("object_unknown", where, one.source[:80]))
+    if faults:
+        raise FaultsError(faults, "body")

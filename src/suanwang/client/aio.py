@@ -1,0 +1,318 @@
+"""The SDK, for asyncio. `sync.py` is the same for plain code; both send the calls of `calls.py`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+
+from suanwang.client import calls
+from suanwang.client.answers import error_of, pause_s, unreachable
+from suanwang.client.calls import Call, TaskLike
+from suanwang.client.connect import find_address
+from suanwang.client.events import EventParser, StreamEvent
+from suanwang.client.outputs import AsyncOutputs
+from suanwang.client.uploads import Upload, local_inputs
+from suanwang.model.grid import Grid, Tenant
+from suanwang.model.record import ENDS
+from suanwang.model.task import TaskRequest
+from suanwang.model.view import (
+    Bill,
+    BulkAnswer,
+    Explain,
+    IssuedKey,
+    KeyView,
+    Panorama,
+    PlanView,
+    TaskBill,
+    TaskView,
+    WhoAmI,
+)
+from suanwang.runtime.clock import monotonic_s
+from suanwang.runtime.ids import new_secret
+
+T = TypeVar("T")
+TIMEOUT_S = 30.0
+STREAM_SILENCE_S = 45.0  # the brain pings every 10 s; past this the line is dead
+
+
+class AsyncClient:
+    """A connection to a brain. For one event loop; close it, or use it with `async with`.
+
+    `url` and `key` default to SUANWANG_URL and SUANWANG_KEY, else to the brain that runs on this machine's home.
+    Every failure is one of `suanwang.model.error`: FaultsError carries all faults of a task, with their texts.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        lang: str = "en",
+        timeout_s: float = TIMEOUT_S,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        new_key: Callable[[], str] = new_secret,
+    ) -> None:
+        address = find_address(url, key)
+        self.url = address.url
+        self._sleep = sleep
+        self._new_key = new_key
+        headers = {"Authorization": f"Bearer {address.key}", "Accept-Language": lang}
+        self._http = httpx.AsyncClient(base_url=address.url, headers=headers, timeout=timeout_s, transport=transport)
+        self.outputs = AsyncOutputs(self)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    # -- sending ---------------------------------------------------------------------------------------------
+
+    async def call(self, call: Call[T], body: Callable[[], Iterator[bytes]] | None = None) -> T:
+        """Send one call, again where that is safe. `body` makes a streamed body, afresh for each try."""
+        attempt = 0
+        while True:
+            answer, error = await self._send(call, body)
+            if answer is not None and answer.is_success:
+                return call.read(answer.content)
+            wait_s = pause_s(answer, error, attempt, safe=call.safe)
+            if wait_s is None:
+                if answer is None:
+                    raise unreachable(self.url, error or EOFError())
+                raise error_of(answer.status_code, answer.content)
+            await self._sleep(wait_s)
+            attempt += 1
+
+    async def _send(
+        self, call: Call[Any], body: Callable[[], Iterator[bytes]] | None
+    ) -> tuple[httpx.Response | None, httpx.TransportError | None]:
+        content = call.body if body is None else _async(body())
+        try:
+            headers = dict(call.headers)
+            return await self._http.request(
+                call.method, call.path, params=call.params, headers=headers, content=content
+            ), None
+        except httpx.TransportError as error:
+            return None, error
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The body of a GET, piece by piece."""
+        timeout = httpx.Timeout(TIMEOUT_S, read=STREAM_SILENCE_S)
+        try:
+            async with self._http.stream("GET", path, params=params, headers=headers, timeout=timeout) as answer:
+                if not answer.is_success:
+                    raise error_of(answer.status_code, await answer.aread())
+                yield answer.aiter_bytes()
+        except httpx.TransportError as error:
+            raise unreachable(self.url, error) from error
+
+    # -- tasks -----------------------------------------------------------------------------------------------
+
+    async def submit(
+        self,
+        task: TaskLike,
+        *,
+        files: Path | str | None = None,
+        secrets: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> TaskView:
+        """Submit a task; its local inputs are uploaded first (relative to `files`, else to the task file's folder).
+
+        A task that admission refuses comes back with the phase `refused` and its refusals.
+        """
+        request, uploads = self._prepare(task, files, upload=True)
+        for one in uploads:
+            await self._upload(one)
+        return await self.call(calls.submit(request, secrets, idempotency_key or self._new_key()))
+
+    def _prepare(self, task: TaskLike, files: Path | str | None, *, upload: bool) -> tuple[TaskRequest, list[Upload]]:
+        request, folder = calls.read_tasklike(task)
+        return local_inputs(request, Path(files) if files is not None else folder, upload=upload)
+
+    async def _upload(self, one: Upload) -> None:
+        if not await self._has(one.blake3):
+            await self.call(calls.put_object(one.blake3), one.pieces)
+
+    async def _has(self, digest: str) -> bool:
+        answer, _ = await self._send(calls.has_object(digest), None)
+        return answer is not None and answer.is_success
+
+    async def submit_many(
+        self, tasks: Iterable[TaskLike], *, arrow: bool = True, idempotency_key: str | None = None
+    ) -> BulkAnswer:
+        """Submit many tasks, in parts where they are many; rows with faults are refused alone and listed."""
+        key = idempotency_key or self._new_key()
+        requests = []
+        for one in tasks:
+            request, uploads = self._prepare(one, None, upload=True)
+            for upload in uploads:
+                await self._upload(upload)
+            requests.append(request)
+        parts = [requests[at : at + calls.BULK_ROWS] for at in range(0, len(requests), calls.BULK_ROWS)]
+        answers = [
+            await self.call(calls.submit_many(part, f"{key}.{number}", arrow=arrow))
+            for number, part in enumerate(parts)
+        ]
+        return calls.join_bulk(answers)
+
+    async def run(
+        self,
+        task: TaskLike,
+        *,
+        files: Path | str | None = None,
+        secrets: Mapping[str, str] | None = None,
+        outputs: Path | str | None = None,
+        on_event: Callable[[StreamEvent], None] | None = None,
+        timeout_s: float | None = None,
+    ) -> TaskView:
+        """Submit, wait for the end, and save the outputs to a folder where one is given."""
+        view = await self.submit(task, files=files, secrets=secrets)
+        if view.phase not in ENDS:
+            view = await self.wait(view.task_id, timeout_s=timeout_s, on_event=on_event)
+        if outputs is not None:
+            await self.outputs.save(view, outputs)
+        return view
+
+    async def wait(
+        self,
+        task_id: str,
+        *,
+        timeout_s: float | None = None,
+        on_event: Callable[[StreamEvent], None] | None = None,
+    ) -> TaskView:
+        """Follow a task to its end. Raises TimeoutError after `timeout_s`; the task goes on."""
+        until_s = None if timeout_s is None else monotonic_s() + timeout_s
+        async for event in self.events(task_id, until_s=until_s):
+            if on_event is not None and event.kind != "end":
+                on_event(event)
+        return await self.task(task_id)
+
+    async def events(
+        self, task_id: str, *, after: str = "", until_s: float | None = None
+    ) -> AsyncIterator[StreamEvent]:
+        """The steps of a task as they come; the last one is `end`. A broken line is taken up where it broke."""
+        parser, breaks = EventParser(), 0
+        parser.last_id = after
+        while True:
+            headers = {"Last-Event-ID": parser.last_id} if parser.last_id else {}
+            try:
+                async with self.stream(calls.events(task_id), headers=headers) as pieces:
+                    async for piece in pieces:
+                        breaks = 0
+                        for event in parser.feed(piece):
+                            yield event
+                            if event.kind == "end":
+                                return
+                        if until_s is not None and monotonic_s() > until_s:
+                            raise TimeoutError(task_id)
+                raise unreachable(self.url, EOFError("the stream ended"))
+            except calls.LINE_BREAKS:
+                parser.broken()
+                if breaks >= calls.BREAKS_MAX:
+                    raise
+                breaks += 1
+                await self._sleep(min(0.2 * 2**breaks, 5.0))
+
+    async def logs(
+        self, task_id: str, *, follow: bool = False, offset: int = 0, attempt: str | None = None
+    ) -> AsyncIterator[bytes]:
+        """The log of an attempt (the newest where none is named); `follow` goes on until the attempt is over."""
+        path, params = calls.logs(task_id, offset, follow, attempt)
+        async with self.stream(path, params) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def plan(self, task: TaskLike, *, files: Path | str | None = None) -> PlanView:
+        """What submitting now would give: the plan, the reasons, and where nothing fits what would make it fit."""
+        return await self.call(calls.plan(self._prepare(task, files, upload=False)[0]))
+
+    async def task(self, task_id: str) -> TaskView:
+        return await self.call(calls.task(task_id))
+
+    async def explain(self, task_id: str) -> Explain:
+        return await self.call(calls.explain(task_id))
+
+    async def cancel(self, task_id: str) -> TaskView:
+        return await self.call(calls.cancel(task_id))
+
+    async def list(
+        self,
+        *,
+        phase: str | None = None,
+        tag: str | None = None,
+        text: str | None = None,
+        tenant: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[TaskView]:
+        """Tasks, newest first, page by page; `limit` in all."""
+        left, cursor = limit, None
+        while left is None or left > 0:
+            page_limit = 200 if left is None else min(left, 200)
+            page = await self.call(calls.tasks(phase, tag, text, tenant, page_limit, cursor))
+            for item in page.items:
+                yield item
+            cursor = page.next_cursor
+            left = None if left is None else left - len(page.items)
+            if cursor is None:
+                return
+
+    # -- money, grid, keys -------------------------------------------------------------------------------------
+
+    async def bill(self, *, tenant: str | None = None, from_us: int | None = None, to_us: int | None = None) -> Bill:
+        return await self.call(calls.bill(tenant, from_us, to_us))
+
+    async def task_bill(self, task_id: str) -> TaskBill:
+        return await self.call(calls.task_bill(task_id))
+
+    async def whoami(self) -> WhoAmI:
+        return await self.call(calls.whoami())
+
+    async def grid(self) -> Grid:
+        return await self.call(calls.grid())
+
+    async def panorama(self) -> Panorama:
+        return await self.call(calls.panorama())
+
+    async def fail_site(self, site: str) -> None:
+        await self.call(calls.switch("sites", site, "fail"))
+
+    async def heal_site(self, site: str) -> None:
+        await self.call(calls.switch("sites", site, "heal"))
+
+    async def fail_link(self, link: str) -> None:
+        await self.call(calls.switch("links", link, "fail"))
+
+    async def heal_link(self, link: str) -> None:
+        await self.call(calls.switch("links", link, "heal"))
+
+    async def tenants(self) -> tuple[Tenant, ...]:
+        return (await self.call(calls.tenants())).items
+
+    async def keys(self, *, revoked: bool = False) -> tuple[KeyView, ...]:
+        return (await self.call(calls.keys(revoked))).items
+
+    async def issue_key(self, tenant: str, role: str, *, sites: tuple[str, ...] = (), note: str = "") -> IssuedKey:
+        return await self.call(calls.issue_key(tenant, role, sites, note))
+
+    async def revoke_key(self, key_id: str) -> None:
+        await self.call(calls.revoke_key(key_id))
+
+
+async def _async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece

@@ -1,0 +1,224 @@
+"""Every verb of the API as a `Call`: what to send and how to read the answer. No I/O, shared by both clients."""
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from suanwang.intent.read import read_task
+from suanwang.model.error import UnreachableError
+from suanwang.model.grid import Grid, Tenant
+from suanwang.model.ids import TaskId
+from suanwang.model.task import TaskRequest
+from suanwang.model.view import (
+    Bill,
+    BulkAnswer,
+    Explain,
+    IssuedKey,
+    KeyView,
+    Page,
+    Panorama,
+    PlanView,
+    RowFaults,
+    Stored,
+    TaskBill,
+    TaskView,
+    WhoAmI,
+)
+
+T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound=BaseModel)
+# What a client takes for a task: the model, a dict as in a task file, or the path of a task file.
+TaskLike = TaskRequest | Mapping[str, Any] | Path
+BULK_ROWS = 16_384  # tasks of one request; more go in parts
+NDJSON, ARROW = "application/x-ndjson", "application/vnd.apache.arrow.stream"
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request. `safe`: it may be sent again, since it changes nothing or changes it once."""
+
+    method: str
+    path: str
+    read: Callable[[bytes], T]
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+    safe: bool = True
+
+
+def read_tasklike(task: TaskLike) -> tuple[TaskRequest, Path]:
+    """The request, and the folder that its local inputs are relative to. Raises FaultsError."""
+    if isinstance(task, TaskRequest):
+        return task, Path()
+    if isinstance(task, Path):
+        return read_task(task.read_bytes(), str(task)), task.parent
+    return read_task(json.dumps(dict(task)), "task"), Path()
+
+
+def _as(model: type[ModelT]) -> Callable[[bytes], ModelT]:
+    return model.model_validate_json
+
+
+def _nothing(_: bytes) -> None:
+    return None
+
+
+def _params(**values: str | int | None) -> dict[str, str]:
+    return {name.rstrip("_"): str(value) for name, value in values.items() if value is not None}
+
+
+def _get(path: str, model: type[ModelT], **params: str | int | None) -> Call[ModelT]:
+    return Call("GET", path, _as(model), _params(**params))
+
+
+def _task_path(task_id: str, rest: str = "") -> str:
+    return f"/v1/tasks/{quote(task_id, safe='')}{rest}"
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def submit(request: TaskRequest, secrets: Mapping[str, str] | None, key: str) -> Call[TaskView]:
+    body = request.model_dump_json(exclude_defaults=True)
+    if secrets:
+        body = json.dumps({"request": json.loads(body), "secrets": dict(secrets)})
+    headers = {**_JSON, "Idempotency-Key": key}
+    return Call("POST", "/v1/tasks", _as(TaskView), headers=headers, body=body.encode())
+
+
+def submit_many(requests: Sequence[TaskRequest], key: str, *, arrow: bool) -> Call[BulkAnswer]:
+    texts = [one.model_dump_json(exclude_defaults=True) for one in requests]
+    headers = {"Content-Type": ARROW if arrow else NDJSON, "Idempotency-Key": key}
+    body = _arrow(texts) if arrow else "\n".join(texts).encode()
+    return Call("POST", "/v1/tasks:bulk", _as(BulkAnswer), headers=headers, body=body)
+
+
+def _arrow(texts: Sequence[str]) -> bytes:
+    import pyarrow as pa
+
+    table = pa.table({"request": pa.array(texts, pa.large_string())})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def plan(request: TaskRequest) -> Call[PlanView]:
+    body = request.model_dump_json(exclude_defaults=True).encode()
+    return Call("POST", "/v1/plan", _as(PlanView), headers=_JSON, body=body)
+
+
+def task(task_id: str) -> Call[TaskView]:
+    return _get(_task_path(task_id), TaskView)
+
+
+def tasks(
+    phase: str | None = None,
+    tag: str | None = None,
+    text: str | None = None,
+    tenant: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Call[Page[TaskView]]:
+    return _get("/v1/tasks", Page[TaskView], phase=phase, tag=tag, text=text, tenant=tenant, limit=limit, cursor=cursor)
+
+
+def explain(task_id: str) -> Call[Explain]:
+    return _get(_task_path(task_id, "/explain"), Explain)
+
+
+def cancel(task_id: str) -> Call[TaskView]:
+    return Call("POST", _task_path(task_id, "/cancel"), _as(TaskView), safe=False)
+
+
+def task_bill(task_id: str) -> Call[TaskBill]:
+    return _get(_task_path(task_id, "/bill"), TaskBill)
+
+
+def bill(tenant: str | None = None, from_us: int | None = None, to_us: int | None = None) -> Call[Bill]:
+    return _get("/v1/bill", Bill, tenant=tenant, from_=from_us, to=to_us)
+
+
+def events(task_id: str) -> str:
+    """The path of a task's stream."""
+    return _task_path(task_id, "/events")
+
+
+def logs(task_id: str, offset: int, follow: bool, attempt: str | None) -> tuple[str, dict[str, str]]:
+    """The path and the parameters of a log."""
+    return _task_path(task_id, "/logs"), _params(offset=offset, follow=int(follow), attempt=attempt)
+
+
+def output(task_id: str, path: str) -> str:
+    return _task_path(task_id, f"/outputs/{quote(path)}")
+
+
+def has_object(digest: str) -> Call[None]:
+    return Call("HEAD", f"/v1/objects/{digest}", _nothing)
+
+
+def put_object(digest: str) -> Call[Stored]:
+    """The body is streamed by the client."""
+    return Call("PUT", f"/v1/objects/{digest}", _as(Stored), headers={"Content-Type": "application/octet-stream"})
+
+
+def whoami() -> Call[WhoAmI]:
+    return _get("/v1/whoami", WhoAmI)
+
+
+def grid() -> Call[Grid]:
+    return _get("/v1/grid", Grid)
+
+
+def panorama() -> Call[Panorama]:
+    return _get("/v1/panorama", Panorama)
+
+
+def switch(kind: str, name: str, verb: str) -> Call[None]:
+    """Fail or heal a site or a link."""
+    assert kind in ("sites", "links"), "sites and links have switches"
+    assert verb in ("fail", "heal"), "a switch has two ways"
+    return Call("POST", f"/v1/{kind}/{quote(name, safe='')}:{verb}", _nothing)
+
+
+def tenants() -> Call[Page[Tenant]]:
+    return _get("/v1/tenants", Page[Tenant])
+
+
+def keys(revoked: bool) -> Call[Page[KeyView]]:
+    return _get("/v1/keys", Page[KeyView], revoked=int(revoked))
+
+
+def issue_key(tenant: str, role: str, sites: Sequence[str], note: str) -> Call[IssuedKey]:
+    body = json.dumps({"tenant": tenant, "role": role, "sites": list(sites), "note": note}).encode()
+    return Call("POST", "/v1/keys", _as(IssuedKey), headers=_JSON, body=body, safe=False)
+
+
+def revoke_key(key_id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/keys/{quote(key_id, safe='')}", _nothing)
+
+
+# What breaks a stream and may be taken up again; a refusal is no break.
+LINE_BREAKS = (UnreachableError,)
+BREAKS_MAX = 6
+
+
+def join_bulk(answers: Sequence[BulkAnswer]) -> BulkAnswer:
+    """The answers of the parts of one bulk submit as one, rows counted through."""
+    task_ids: list[TaskId | None] = []
+    faults: list[RowFaults] = []
+    for one in answers:
+        faults += [row.model_copy(update={"row": row.row + len(task_ids)}) for row in one.faults]
+        task_ids += one.task_ids
+    return BulkAnswer(
+        accepted=sum(one.accepted for one in answers),
+        refused=sum(one.refused for one in answers),
+        task_ids=tuple(task_ids),
+        faults=tuple(faults),
+    )

@@ -1,0 +1,13 @@
+import { render } from "preact";
+import { App } from "./app";
+import { startLang } from "./core/i18n";
+import { startRouter } from "./core/router";
+import { startSession } from "./core/session";
+import "./styles/base.css";
+import "./styles/parts.css";
+import "./styles/pages.css";
+
+startSession();
+startRouter();
+await startLang();
+render(<App />, document.getElementById("app") as HTMLElement);

@@ -1,0 +1,198 @@
+// A plan on the map: origin, the walk through the protection steps, the place, the data's own walks, the alternatives.
+
+import type { Alternative, Plan } from "../api/types";
+import { poolName, siteName, type GridView } from "../core/grid";
+import { langStore, t, word } from "../core/i18n";
+import { span, yuan } from "../core/format";
+import { land, siteCoord, TOOLTIP, walkCoords, type Coord } from "./base";
+import { init, needMap, type ECharts } from "./echarts";
+import { TIER_SYMBOL } from "./look";
+
+const PATH = "#39c5ff";
+const DATA = "#ffd36b";
+const PLACE = "#35d39a";
+const ORIGIN = "#ffffff";
+const GUARD = "#ff9f5a";
+
+interface Mark {
+  id: string;
+  coord: Coord;
+  colour: string;
+  label: string;
+  size: number;
+  symbol: string;
+}
+
+/** Where the map looks: the middle of the points and a zoom that holds them all. */
+export function frame(coords: readonly Coord[], width: number, height: number): { center: Coord; zoom: number } {
+  const xs = coords.map(([x]) => x);
+  const ys = coords.map(([, y]) => y);
+  const [west, east, south, north] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const wide = Math.max(east - west, 3) * 1.7;
+  const high = Math.max(north - south, 2.4) * 1.8;
+  // At zoom 1 the whole map, 62 x 50 degrees with this aspect, fits the box.
+  const unit = Math.min(width / (62 * 0.8), height / 50);
+  const zoom = Math.min(width / (wide * 0.8 * unit), height / (high * unit));
+  return { center: [(west + east) / 2, (south + north) / 2], zoom: Math.min(7, Math.max(1, zoom)) };
+}
+
+export class PathMap {
+  private constructor(
+    private readonly chart: ECharts,
+    private readonly view: GridView,
+    private readonly el: HTMLElement,
+  ) {}
+
+  static async create(el: HTMLElement, view: GridView): Promise<PathMap> {
+    await needMap();
+    return new PathMap(init(el, null, { renderer: "canvas" }), view, el);
+  }
+
+  resize = (): void => this.chart.resize();
+  dispose(): void {
+    this.chart.dispose();
+  }
+
+  /** `moving`: the flow is live, so it moves; a plan that is over or only proposed stands still. */
+  show(plan: Plan | null, alternatives: readonly Alternative[], moving: boolean): void {
+    const lang = langStore.get();
+    const marks = plan ? this.marks(plan) : [];
+    const points = [...marks.map((mark) => mark.coord), ...(plan ? walkCoords(this.view, plan.path.sites) : [])];
+    const look = points.length ? frame(points, this.el.clientWidth, this.el.clientHeight) : { zoom: 1 };
+    this.chart.setOption(
+      {
+        animation: false,
+        tooltip: TOOLTIP,
+        geo: { ...land(lang, true), ...look, top: 8, bottom: 8 },
+        series: [
+          this.dots(),
+          this.others(alternatives),
+          ...(plan ? this.walks(plan, moving) : []),
+          this.markSeries(marks),
+        ],
+      },
+      true,
+    );
+  }
+
+  private marks(plan: Plan): Mark[] {
+    const out: Mark[] = [];
+    const add = (id: string, colour: string, label: string, size: number, symbol = "circle"): void => {
+      const coord = siteCoord(this.view, id);
+      if (!coord) return;
+      const there = out.find((one) => one.id === id);
+      if (there) there.label += `\n${label}`;
+      else out.push({ id, coord, colour, label, size, symbol });
+    };
+    const origin = plan.path.sites[0];
+    const place = `${siteName(this.view, plan.site)}`;
+    if (origin && origin !== plan.site) add(origin, ORIGIN, `${t("ui.plan.origin")} · ${siteName(this.view, origin)}`, 11);
+    add(plan.site, PLACE, `${t("ui.plan.place")} · ${place}`, 18);
+    plan.protection.forEach((step, index) =>
+      add(step.site, GUARD, `${index + 1} ${word("ui.protection", step.function)}`, 13, "diamond"),
+    );
+    for (const move of plan.data) if (move.path.links.length) add(move.replica, DATA, `${t("ui.plan.data")} · ${move.data_set}`, 12, "rect");
+    return out;
+  }
+
+  private walks(plan: Plan, moving: boolean): Record<string, unknown>[] {
+    const walk = walkCoords(this.view, plan.path.sites);
+    const moves = plan.data.map((move) => walkCoords(this.view, move.path.sites)).filter((one) => one.length > 1);
+    const lines = (id: string, colour: string, data: Coord[][], width: number, dashed: boolean): Record<string, unknown> => ({
+      id,
+      type: "lines",
+      coordinateSystem: "geo",
+      polyline: true,
+      silent: true,
+      zlevel: moving ? 2 : 0,
+      z: 3,
+      lineStyle: { color: colour, width, opacity: 0.9, type: dashed ? "dashed" : "solid" },
+      effect: { show: moving, constantSpeed: 90, symbol: "circle", symbolSize: 6, trailLength: 0.15, color: "#ffffff" },
+      data: data.map((coords) => ({ coords })),
+    });
+    return [
+      lines("data", DATA, moves, 2, true),
+      lines("path", PATH, walk.length > 1 ? [walk] : [], 3.2, false),
+      {
+        id: "hops",
+        type: "scatter",
+        coordinateSystem: "geo",
+        z: 4,
+        symbolSize: 7,
+        itemStyle: { color: "#0a1424", borderColor: PATH, borderWidth: 2 },
+        data: plan.path.sites.map((id) => ({ name: siteName(this.view, id), value: siteCoord(this.view, id) })),
+        tooltip: { formatter: (params: { name: string }) => params.name },
+      },
+    ];
+  }
+
+  private dots(): Record<string, unknown> {
+    return {
+      id: "dots",
+      type: "scatter",
+      coordinateSystem: "geo",
+      silent: true,
+      z: 1,
+      data: this.view.grid.sites.map((site) => ({
+        value: [site.longitude, site.latitude],
+        symbol: TIER_SYMBOL[site.tier].symbol,
+        symbolSize: Math.max(2.4, TIER_SYMBOL[site.tier].size * 0.42),
+      })),
+      itemStyle: { color: "#2d5a88", opacity: 0.75 },
+    };
+  }
+
+  private others(alternatives: readonly Alternative[]): Record<string, unknown> {
+    return {
+      id: "others",
+      type: "scatter",
+      coordinateSystem: "geo",
+      z: 2,
+      symbolSize: 13,
+      itemStyle: { color: "rgba(0,0,0,0)", borderColor: "#8ba3c7", borderWidth: 1.6, borderType: "dashed" },
+      data: alternatives
+        .map((one) => ({ one, value: siteCoord(this.view, one.pool.split("/")[0] ?? "") }))
+        .filter(({ value }) => value !== null),
+      tooltip: {
+        formatter: (params: { data: { one: Alternative } }) => {
+          const { one } = params.data;
+          const price = one.price_micro_yuan === null ? "" : `\n${yuan(one.price_micro_yuan)}`;
+          const latency = one.latency_us === null ? "" : ` · ${span(one.latency_us)}`;
+          return `${poolName(this.view, one.pool)}\n${word("pool_reason", one.reason)}${price}${latency}`;
+        },
+      },
+    };
+  }
+
+  private markSeries(marks: readonly Mark[]): Record<string, unknown> {
+    const middle = marks.reduce((sum, mark) => sum + mark.coord[0], 0) / Math.max(1, marks.length);
+    return {
+      id: "marks",
+      type: "scatter",
+      coordinateSystem: "geo",
+      z: 6,
+      zlevel: 3,
+      silent: true,
+      data: marks.map((mark) => ({
+        value: mark.coord,
+        symbol: mark.symbol,
+        symbolSize: mark.size,
+        itemStyle: { color: mark.colour, borderColor: "#06101f", borderWidth: 2, shadowBlur: 12, shadowColor: mark.colour },
+        label: {
+          show: true,
+          formatter: mark.label,
+          position: mark.coord[0] < middle ? "left" : "right",
+          color: "#f1f7ff",
+          fontSize: 13,
+          lineHeight: 18,
+          fontWeight: 600,
+          backgroundColor: "rgba(7,14,26,0.82)",
+          borderRadius: 4,
+          padding: [3, 7],
+          distance: 8,
+        },
+      })),
+      labelLayout: { moveOverlap: "shiftY" },
+    };
+  }
+}

@@ -45,7 +45,7 @@ RawBody = Annotated[bytes, Depends(_body)]
 def check_text(value: str, where: str) -> None:
     """Refuse NUL and halves of surrogate pairs, which neither database nor process takes."""
     if "\x00" in value or any("\ud800" <= one <= "\udfff" for one in value):
-        raise FaultsError([Fault("not_text", where, repr(value[:40]))], "request")
+        raise FaultsError([Fault("text_broken", where, repr(value[:40]))], "request")
 
 
 def check_parameters(request: Request) -> None:
@@ -81,7 +81,7 @@ def _walk(root: Any, where: str, faults: list[Fault]) -> None:
         elif isinstance(value, list):
             todo += [(f"{at}[{number}]", one) for number, one in enumerate(value)]
         elif isinstance(value, str) and _plain(value) != value:
-            faults.append(Fault("not_text", at, repr(value[:40])))
+            faults.append(Fault("text_broken", at, repr(value[:40])))
         elif isinstance(value, int) and not -INT64 <= value < INT64:
             faults.append(Fault("number_size", at, str(value)[:40]))
 

@@ -16,7 +16,7 @@ def check_sources(request: TaskRequest, store: Store, caller: Principal) -> None
     for at, one in enumerate(request.inputs):
         where = f"inputs[{at}].source"
         if not one.source.startswith(SCHEMES):
-            faults.append(Fault("source_form", where, one.source[:80], None, {"schemes": ", ".join(SCHEMES)}))
+            faults.append(Fault("source_local", where, one.source[:80], None, {"schemes": ", ".join(SCHEMES)}))
         elif one.source.startswith(OBJECT):
             info = store.object_info(one.source.removeprefix(OBJECT))
             if info is None or caller.tenant not in info.tenants:

@@ -55,6 +55,14 @@ _ARMED = _armed()
 _passes = 0
 
 
+def arm(setting: str) -> None:
+    """Arm a point of this process from now on, as the variable would at its start (for processes that are forked)."""
+    global _ARMED, _passes
+    name, _, nth = setting.partition(":")
+    assert name in POINTS, f"{name!r} is no failpoint"
+    _ARMED, _passes = (name, int(nth or 1)), 0
+
+
 def hit(name: str) -> None:
     """Pass the point; die here if it is the armed one and its time has come."""
     global _passes

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from suanwang import failpoints
 from suanwang.dispatch.lifecycle import Effect, Transition
 from suanwang.model.event import OutputFile, Usage
 from suanwang.model.ids import AttemptId, ChargeId, SiteId
@@ -177,6 +178,7 @@ class Carrier:
                 fence=holder.fence,
             )
         )
+        failpoints.hit("brain.deliver.ordered")
 
     def queue(self) -> None:
         """Back to the planner: at once where the site failed, after a growing pause where the task itself did."""

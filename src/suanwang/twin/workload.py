@@ -7,6 +7,8 @@ from suanwang.model.ids import SiteId
 from suanwang.model.task import Circle, Input, Output, Preference, Resources, TaskRequest
 from suanwang.model.units import GIB, MIB, US_PER_MINUTE, US_PER_S
 
+# Larger data sets would take days of virtual time on a thin link, which no run waits for.
+DATA_BYTES_MAX = 4 * GIB
 OUTCOMES = ("ok",) * 14 + ("exit:1,ok", "exit:1", "oom,ok", "signal:9,ok", "lost,ok", "hang")
 
 
@@ -54,7 +56,7 @@ def _resources(draw: random.Random, kind: PoolKind, wall_us: int) -> Resources:
 
 
 def _inputs(draw: random.Random, grid: Grid) -> tuple[Input, ...]:
-    public = [one for one in grid.data_sets if one.tenant is None]
+    public = [one for one in grid.data_sets if one.tenant is None and one.size_bytes <= DATA_BYTES_MAX]
     if not public or draw.random() < 0.7:
         return ()
     one = draw.choice(public)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from blake3 import blake3
+
 from suanwang.agent.adapters.fake import FakeAdapter, FakeSettings
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
@@ -38,11 +40,16 @@ class TwinLog:
 
     def __init__(self) -> None:
         self.batches: list[bytes] = []
+        self.digest = blake3()
+        self.records = 0
         self.charges: list[tuple[str, int]] = []
         self.effects: Counter[str] = Counter()
 
     def append(self, records: Sequence[Record], at_us: int, secrets: object = None) -> int:
-        self.batches.append(RECORDS.dump_json(list(records)))
+        batch = RECORDS.dump_json(list(records))
+        self.batches.append(batch)
+        self.digest.update(batch)
+        self.records += len(records)
         for record in records:
             if isinstance(record, ChargePosted):
                 self.charges.append((record.tenant, record.line.amount_micro_yuan))

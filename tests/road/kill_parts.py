@@ -1,0 +1,173 @@
+"""A brain process and an agent process for the kill tests: real store, real journal, real time, fake work.
+
+They talk over a local socket. Each may be armed with a failpoint; whoever dies is started again by the test.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
+
+from suanwang import failpoints
+from suanwang.agent.adapters.fake import FakeAdapter, FakeSettings
+from suanwang.agent.agent import Agent
+from suanwang.agent.journal import Journal
+from suanwang.flow import Road
+from suanwang.grids import random_grid
+from suanwang.model.error import UnreachableError
+from suanwang.model.event import Heartbeat, Orders
+from suanwang.model.grid import Tenant
+from suanwang.model.ids import AgentId, TenantId
+from suanwang.model.principal import Submission
+from suanwang.model.record import ENDS, Phase, TenantSet
+from suanwang.model.snapshot import index_grid
+from suanwang.model.task import Input, Output, Resources, TaskRequest
+from suanwang.model.units import US_PER_S
+from suanwang.observe.state import State
+from suanwang.runtime.clock import now_us, pause
+from suanwang.runtime.ids import RealIds
+from suanwang.store import Store
+
+TENANT = TenantId("kill")
+GRID = random_grid(4, seed=5)
+TARGET = "file:///kill/out"
+
+# name              outcome           retries  targets  cancelled   how it must end
+WORK = [
+    ("plain",       "ok",             0,       False,   False,      Phase.SUCCEEDED),
+    ("again",       "exit:1,ok",      2,       False,   False,      Phase.SUCCEEDED),
+    ("lost",        "lost,ok",        0,       False,   False,      Phase.SUCCEEDED),
+    ("wrong",       "exit:3",         1,       False,   False,      Phase.FAILED),
+    ("delivered",   "ok",             1,       True,    False,      Phase.SUCCEEDED),
+    ("cancelled",   "hang",           0,       False,   True,       Phase.CANCELLED),
+    ("plain two",   "ok",             0,       False,   False,      Phase.SUCCEEDED),
+]  # fmt: skip
+
+
+def request_of(name: str, outcome: str, retries: int, targets: bool) -> TaskRequest:
+    data = GRID.data_sets[0]
+    return TaskRequest(
+        name=name,
+        run="true",
+        retries=retries,
+        resources=Resources(wall_time=30 * US_PER_S if outcome == "hang" else 2 * US_PER_S),
+        inputs=(Input(source=f"dataset:{data.id}", path="in"),) if name == "plain two" and data.tenant is None else (),
+        outputs=(Output(path="out", target=TARGET if targets else None),),
+        tags={"fake.duration-us": "100000", "fake.outcome": outcome},
+    )
+
+
+def open_road(folder: Path) -> tuple[Road, Store]:
+    store = Store(f"sqlite:///{folder / 'store.db'}")
+    state = State(index_grid(GRID))
+    for _, records in store.read():
+        state.apply_all(records)
+    road = Road(state, store, now_us, RealIds(now_us), heartbeat_lost_us=2 * US_PER_S)
+    if TENANT not in state.tenants:
+        road.emit(TenantSet(at_us=now_us(), tenant=Tenant(id=TENANT, name="Kill")))
+        road.commit()
+    for agent in set(state.agent_of.values()):
+        road.heard_us[agent] = now_us()
+    return road, store
+
+
+def submit_all(road: Road) -> None:
+    """Hand every task in under its idempotency key, as a client does that does not know what got through."""
+    for name, outcome, retries, targets, cancelled, _ in WORK:
+        offer = Submission(request=request_of(name, outcome, retries, targets), idempotency_key=name)
+        made = road.submit(TENANT, "kill", [offer], [road.ids.task_id()])[0]
+        if cancelled and road.state.tasks[made.task_id].phase not in ENDS:
+            road.cancel(made.task_id, "kill")
+
+
+def brain_main(folder: Path, failpoint: str | None) -> None:
+    """Serve until every task has ended and nothing is held; then leave `done` behind."""
+    if failpoint:
+        failpoints.arm(failpoint)
+    road, store = open_road(folder)
+    lock = threading.Lock()
+    (folder / "bus").unlink(missing_ok=True)
+    with Listener(str(folder / "bus"), "AF_UNIX") as listener:
+        threading.Thread(target=_accept, args=(listener, road, lock), daemon=True).start()
+        with lock:
+            submit_all(road)
+        while not (folder / "stop").exists():
+            with lock:
+                road.plan_round()
+                road.dispatch_round()
+                road.tick()
+                if not road.state.live and not road.state.leases:
+                    (folder / "done").touch()
+            pause(0.02)
+    store.close()
+
+
+def _accept(listener: Listener, road: Road, lock: threading.Lock) -> None:
+    while True:
+        threading.Thread(target=_serve, args=(listener.accept(), road, lock), daemon=True).start()
+
+
+def _serve(connection: Connection, road: Road, lock: threading.Lock) -> None:
+    while True:
+        try:
+            heartbeat = Heartbeat.model_validate_json(connection.recv_bytes())
+            with lock:
+                orders = road.exchange(heartbeat)
+            connection.send_bytes(orders.model_dump_json().encode())
+        except (EOFError, OSError):
+            return
+
+
+def agent_main(folder: Path, failpoint: str | None) -> None:
+    """Work for every site until the test says stop."""
+    if failpoint:
+        failpoints.arm(failpoint)
+    adapter = FakeAdapter(now_us, 7, FakeSettings(stage_us=20_000))
+    sites = [site.id for site in GRID.sites]
+    agent = Agent(AgentId("hands"), sites, adapter, Journal(folder / "journal.db"), now_us)
+    send: Callable[[Heartbeat], Orders] | None = None
+    while not (folder / "stop").exists():
+        try:
+            send = send or dial(folder)
+            agent.exchange(send)
+        except UnreachableError:
+            send = None
+        pause(0.02)
+    agent.close()
+
+
+def dial(folder: Path) -> Callable[[Heartbeat], Orders]:
+    try:
+        connection = Client(str(folder / "bus"), "AF_UNIX")
+    except OSError as error:
+        raise UnreachableError(address="bus") from error
+
+    def send(heartbeat: Heartbeat) -> Orders:
+        try:
+            connection.send_bytes(heartbeat.model_dump_json().encode())
+            return Orders.model_validate_json(connection.recv_bytes())
+        except (EOFError, OSError) as error:
+            raise UnreachableError(address="bus") from error
+
+    return send
+
+
+def summary(folder: Path) -> dict[str, object]:
+    """What the store says at the end, read afresh."""
+    with Store(f"sqlite:///{folder / 'store.db'}") as store:
+        tasks = {row.name: row for row in store.tasks(None).rows}
+        return {
+            "phases": {name: row.phase for name, row in tasks.items()},
+            "tasks": len(tasks),
+            "successes": {
+                name: sum(one.succeeded for one in store.attempts(row.task_id)) for name, row in tasks.items()
+            },
+            "billed": sum(row.billed_micro_yuan for row in tasks.values()),
+            "charged": sum(one.amount_micro_yuan for one in store.charges().rows),
+            "leases": store.leases_held(),
+        }
+
+
+def show(folder: Path) -> str:
+    return json.dumps(summary(folder), default=str)

@@ -1,0 +1,68 @@
+"""What the planner is asked and what it answers."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+from suanwang.model.ids import LeaseId, PlanId, SiteId, TaskId, TenantId
+from suanwang.model.plan import ClauseCount, Plan, PlanReport
+from suanwang.model.task import TaskRequest
+
+
+class PlanIds(Protocol):
+    """Makers of the ids that a plan carries."""
+
+    def plan_id(self) -> PlanId: ...
+    def lease_id(self) -> LeaseId: ...
+
+
+@dataclass(frozen=True)
+class PlanAsk:
+    """One task to plan. `excluded_sites` are not considered: what the lead of a task's earlier attempts rules out."""
+
+    task_id: TaskId
+    tenant: TenantId
+    request: TaskRequest
+    generation: int = 1
+    parent: PlanId | None = None
+    excluded_sites: frozenset[SiteId] = frozenset()
+
+
+class Why(Protocol):
+    """Works out, when asked, why an answer is what it is."""
+
+    def report(self, relax: bool) -> PlanReport: ...
+    def clauses(self) -> tuple[ClauseCount, ...]: ...
+    def ever(self) -> bool: ...
+
+
+@dataclass
+class PlanAnswer:
+    """A plan, or None where nothing fits. The reasons are worked out when they are asked for, on the same view.
+
+    They need the snapshot's `sites` and `links_down` as they were, so ask before the brain's state moves on.
+    """
+
+    task_id: TaskId
+    plan: Plan | None
+    why: Why = field(repr=False)
+    _reports: dict[bool, PlanReport] = field(default_factory=dict, repr=False)
+
+    def report(self, relax: bool = True) -> PlanReport:
+        """Every pool's verdict, the clause counts, and what would make the task fit where nothing does.
+
+        The relaxations take many searches; `relax=False` leaves them out.
+        """
+        if relax not in self._reports:
+            self._reports[relax] = self.why.report(relax)
+        return self._reports[relax]
+
+    @cached_property
+    def clauses(self) -> tuple[ClauseCount, ...]:
+        """How many pools each clause removes: the cheap part of the report."""
+        return self.why.clauses()
+
+    @cached_property
+    def ever(self) -> bool:
+        """Whether the task would fit with every site and link up and nothing held, from the same moment on."""
+        return self.plan is not None or self.why.ever()

@@ -1,0 +1,122 @@
+"""Paths through a protection chain that pass the same link or security pool more than once.
+
+Each crossing holds the bandwidth again. The search looks at one crossing at a time, so its paths are checked here;
+where one asks for more than is free, the search is done again with the crossings of the scarce resources counted.
+"""
+
+import heapq
+from collections import Counter
+
+import numpy as np
+
+from suanwang.net import Tree
+from suanwang.net.network import Flags, Network
+from suanwang.plan.need import Need
+from suanwang.plan.scene import Scene, chain_of
+
+Uses = tuple[tuple[int, int], ...]  # scarce resources with how often they are crossed, sorted
+# cost, latency, links, node, stage, parent label, via, uses
+Label = tuple[int, int, int, int, int, int, int, Uses]
+
+
+def mend(scene: Scene, need: Need, tree: Tree, ok: Flags, begin_us: int) -> Tree:
+    """The tree itself where each of its paths has room for all its crossings, else one that counts them."""
+    repeats: dict[int, int] | None = tree.made.get("repeats")
+    if repeats is None:
+        repeats = tree.made["repeats"] = _repeats(tree, len(scene.layout.network.to))
+    if not repeats:
+        return tree
+    room = _crossings_max(scene, need, ok, begin_us, len(need.chain) + 1)
+    if all(count <= room.get(one, count) for one, count in repeats.items()):
+        return tree
+    return _counted(scene, need, ok, room)
+
+
+def _repeats(tree: Tree, edges: int) -> dict[int, int]:
+    """Resources that some path of the tree crosses more than once, with the most crossings."""
+    found: dict[int, int] = {}
+    for node in np.flatnonzero(tree.best >= 0).tolist():
+        walk = tree.walk(node)
+        counts = Counter([*walk.edges, *(edges + pool for pool, _ in walk.pools)])
+        for one, count in counts.items():
+            if count > 1:
+                found[one] = max(count, found.get(one, 0))
+    return found
+
+
+def _crossings_max(scene: Scene, need: Need, ok: Flags, begin_us: int, stages: int) -> dict[int, int]:
+    """The resources that cannot be crossed once in every stage, with how often they can be."""
+    out = {}
+    for one in np.flatnonzero(ok).tolist():
+        held = scene.ledger.lines.peak(one, begin_us, begin_us + need.wall_us)[0]
+        most = (int(scene.layout.empty_room[one]) - held) // need.bandwidth_bps
+        if most < stages:
+            out[one] = most
+    return out
+
+
+def _counted(scene: Scene, need: Need, ok: Flags, room: dict[int, int]) -> Tree:
+    """As `net.search`, with labels that remember how often they crossed what is scarce.
+
+    A label is dropped only for one that is no worse in cost, latency, links and every such count.
+    """
+    net, chain = scene.layout.network, chain_of(need)
+    labels: list[Label] = []
+    kept: dict[tuple[int, int], list[int]] = {}
+    best: dict[int, int] = {}
+    origin = net.node_of[need.origin]
+    heap: list[tuple[int, int, int, int]] = []
+
+    def push(cost: int, latency: int, links: int, node: int, stage: int, parent: int, via: int, uses: Uses) -> None:
+        if need.bound_us is None or latency <= need.bound_us:
+            heapq.heappush(heap, (cost, latency, links, len(labels)))
+            labels.append((cost, latency, links, node, stage, parent, via, uses))
+
+    push(0, 0, 0, origin, 0, -1, -1, ())
+    while heap:
+        at = heapq.heappop(heap)[3]
+        cost, latency, links, node, stage, _, _, uses = labels[at]
+        if any(_no_worse(labels[one], labels[at]) for one in kept.get((node, stage), ())):
+            continue
+        kept.setdefault((node, stage), []).append(at)
+        if stage == len(chain):
+            best.setdefault(node, at)
+        else:
+            for pool in _pools(net, chain[stage], node):
+                then = _use(uses, len(net.to) + pool, room)
+                if ok[len(net.to) + pool] and then is not None:
+                    push(cost + int(net.sec_price[pool]), latency, links, node, stage + 1, at, -2 - pool, then)
+        for edge in net.out[net.first[node] : net.first[node + 1]].tolist():
+            then = _use(uses, edge, room)
+            if ok[edge] and then is not None:
+                price, late = cost + int(net.price_gbps_hour[edge]), latency + int(net.latency_us[edge])
+                push(price, late, links + 1, int(net.to[edge]), stage, at, edge, then)
+    return _tree(origin, len(net.node_of), labels, best)
+
+
+def _use(uses: Uses, one: int, room: dict[int, int]) -> Uses | None:
+    """The counts after one more crossing, or None where there is no room for it."""
+    if one not in room:
+        return uses
+    counts = dict(uses)
+    counts[one] = counts.get(one, 0) + 1
+    return tuple(sorted(counts.items())) if counts[one] <= room[one] else None
+
+
+def _no_worse(one: Label, other: Label) -> bool:
+    counts = dict(other[7])
+    fewer = all(count <= counts.get(key, 0) for key, count in one[7])
+    return fewer and one[0] <= other[0] and one[1] <= other[1] and one[2] <= other[2]
+
+
+def _pools(net: Network, function: int, node: int) -> list[int]:
+    first = net.sec_first[function]
+    return [int(one) for one in net.sec_out[function][first[node] : first[node + 1]]]
+
+
+def _tree(origin: int, nodes: int, labels: list[Label], best: dict[int, int]) -> Tree:
+    found = np.full(nodes, -1, np.int64)
+    for node, at in best.items():
+        found[node] = at
+    rows = np.array([(one[5], one[6], one[0], one[1]) for one in labels], np.int64)
+    return Tree(origin, found, rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3])

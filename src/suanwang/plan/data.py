@@ -1,0 +1,174 @@
+"""The ways in which a task's data can come to every site: replica, rate, path, how long it takes, what it costs.
+
+An option is one replica at one rate of the ladder for one body of bytes. `spans_us[k, node]` and `costs[k, node]` are
+of whole combinations: combination k is option k, the slowest, with the cheapest options of the other bodies that are
+no slower. So every time that some combination can take is there, at its least cost.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from suanwang.model.units import SPAN_US_MAX
+from suanwang.net import Tree
+from suanwang.net.jit import kernel
+from suanwang.net.network import Ints
+from suanwang.net.tree import FAR
+from suanwang.plan.calendar import FOREVER_US
+from suanwang.plan.money import moved_amounts
+from suanwang.plan.need import MoveNeed, Need
+from suanwang.plan.scene import Scene
+
+# The rates at which data may be sent: a few steps, a factor of ten apart, keep the candidates few and the holds round.
+RATES_BPS = (100_000_000, 1_000_000_000, 10_000_000_000, 100_000_000_000)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One replica at one rate. `detours` are the trees of the sites whose usual path is not free for long enough."""
+
+    move: int
+    replica: int
+    rate_bps: int
+    sending_us: int
+    tree: Tree
+    detours: dict[int, Tree] = field(default_factory=dict)
+
+    def tree_to(self, node: int) -> Tree:
+        return self.detours.get(node, self.tree)
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Every combination to every site; `FAR` where there is none. `picks[k, node, m]` is the option of body m."""
+
+    options: tuple[Option, ...]
+    spans_us: Ints
+    costs: Ints
+    picks: npt.NDArray[np.int64]
+
+
+def sending_us(size_bytes: int, rate_bps: int) -> int:
+    """How long the bytes take to leave at a rate, rounded up."""
+    return -(-size_bytes * 8_000_000 // rate_bps)
+
+
+def moves_of(scene: Scene, need: Need, start_us: int) -> Moves:
+    """The combinations for a transfer that begins at `start_us`; one of no length where nothing has to move."""
+    nodes = len(scene.layout.network.node_of)
+    if not need.moves:
+        zero = np.zeros((1, nodes), np.int64)
+        return Moves((), zero, zero, np.zeros((1, nodes, 0), np.int64))
+    options: list[Option] = []
+    spans: list[Ints] = []
+    costs: list[Ints] = []
+    frees = {rate: _free_until(scene, rate, start_us) for rate in RATES_BPS}
+    for number, move in enumerate(need.moves):
+        for option, free_us in _options(scene, number, move, frees, start_us):
+            span, cost = _vectors(scene, option, move, free_us, start_us)
+            options.append(option)
+            spans.append(span)
+            costs.append(cost)
+    if {option.move for option in options} != set(range(len(need.moves))):
+        nowhere = np.full((1, nodes), FAR, np.int64)
+        return Moves((), nowhere, nowhere, np.zeros((1, nodes, 0), np.int64))
+    of_move = np.array([option.move for option in options], np.int64)
+    return Moves(tuple(options), *_combine(np.array(spans), np.array(costs), of_move, len(need.moves)))
+
+
+def _free_until(scene: Scene, rate_bps: int, start_us: int) -> Ints:
+    """For each directed link until when the rate is free on it without a break."""
+    edges = len(scene.layout.network.to)
+    room = scene.layout.empty_room - rate_bps
+    free_us = scene.ledger.lines.free_until(room, start_us)[:edges]
+    return np.where(scene.up & (room[:edges] >= 0), free_us, -1)
+
+
+def _options(
+    scene: Scene, number: int, move: MoveNeed, frees: dict[int, Ints], start_us: int
+) -> list[tuple[Option, Ints]]:
+    out = []
+    for site in move.replicas:
+        replica = scene.layout.network.node_of[site]
+        for rate, free_us in frees.items():
+            sending = sending_us(move.size_bytes, rate)
+            if sending <= SPAN_US_MAX:
+                tree = scene.transfer(replica, free_us >= start_us + sending)
+                out.append((Option(number, replica, rate, sending, tree), free_us))
+    return out
+
+
+def _vectors(scene: Scene, option: Option, move: MoveNeed, free_us: Ints, start_us: int) -> tuple[Ints, Ints]:
+    """How long the option takes to every site, and its cost."""
+    tree, ready_us = option.tree, start_us + option.sending_us
+    latency, price = tree.node_latency_us(), tree.node_cost()
+    usable = free_us[(free_us >= ready_us) & (free_us < FOREVER_US)]
+    if len(usable):
+        short = (latency < FAR) & (tree.node_least(free_us) < ready_us + latency)
+        if short.any():
+            latency, price = _detour(scene, option, free_us, np.flatnonzero(short), ready_us)
+    span = np.where(latency < FAR, option.sending_us + latency, FAR)
+    key = ("moved", move.size_bytes)
+    if price is tree.node_cost():
+        cost = tree.made.get(key)
+        if cost is None:
+            cost = tree.made[key] = moved_amounts(price, move.size_bytes)
+    else:
+        cost = moved_amounts(price, move.size_bytes)
+    there = [scene.layout.network.node_of[site] for site in move.replicas]
+    span[there] = 0
+    cost = cost.copy()
+    cost[there] = 0
+    return span, cost
+
+
+def _detour(scene: Scene, option: Option, free_us: Ints, nodes: Ints, ready_us: int) -> tuple[Ints, Ints]:
+    """Paths for the sites whose cheapest path stops being free while the last bytes are still on it.
+
+    A path is free for long enough if its latency ends before the first of its links is taken. So for each moment at
+    which some link is taken: the best path over links free until then at the least, within the time left.
+    """
+    latency, price = option.tree.node_latency_us().copy(), option.tree.node_cost().copy()
+    links = np.full(len(latency), FAR, np.int64)
+    latency[nodes], price[nodes] = FAR, FAR
+    for until_us in np.unique(free_us[free_us >= ready_us]).tolist():
+        # Without an end in sight, the bound is only that of the search itself.
+        tree = scene.transfer(option.replica, free_us >= until_us, min(until_us - ready_us, FOREVER_US // 2))
+        for node in nodes.tolist():
+            if tree.best[node] < 0:
+                continue
+            walk = tree.walk(node)
+            found = (int(tree.node_cost()[node]), walk.latency_us, len(walk.edges))
+            if found < (int(price[node]), int(latency[node]), int(links[node])):
+                price[node], latency[node], links[node] = found
+                option.detours[node] = tree
+    return latency, price
+
+
+@kernel
+def _combine(spans: Ints, costs: Ints, of_move: Ints, moves: int) -> tuple[Ints, Ints, Ints]:
+    options, nodes = spans.shape
+    far = np.int64(2**62)
+    span, cost = np.full((options, nodes), far), np.full((options, nodes), far)
+    picks = np.full((options, nodes, moves), -1, np.int64)
+    for node in range(nodes):
+        for one in range(options):
+            if spans[one, node] >= far:
+                continue
+            total, whole = costs[one, node], True
+            for move in range(moves):
+                best = one if move == of_move[one] else -1
+                if best < 0:
+                    for other in range(options):
+                        if of_move[other] != move or spans[other, node] > spans[one, node]:
+                            continue
+                        if best < 0 or costs[other, node] < costs[best, node]:
+                            best = other
+                    if best >= 0:
+                        total += costs[best, node]
+                picks[one, node, move] = best
+                whole = whole and best >= 0
+            if whole:
+                span[one, node], cost[one, node] = spans[one, node], total
+    return span, cost, picks

@@ -1,0 +1,64 @@
+"""Decide one task on one scene: the clauses of place and network first, then every start that competes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from suanwang.model.reason import PoolReason
+from suanwang.net.network import Ints
+from suanwang.plan.clauses import CHOSEN, CODE, PASSED
+from suanwang.plan.money import asked_of, carbons
+from suanwang.plan.need import Need
+from suanwang.plan.scene import Scene, chain_of
+from suanwang.plan.starts import starts_us
+from suanwang.plan.weigh import Best
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was found: for each pool its code, and the places in `best.pools` of the feasible ones, best first."""
+
+    need: Need
+    codes: Ints
+    best: Best
+    order: list[int]
+
+    @property
+    def chosen(self) -> int | None:
+        return self.order[0] if self.order else None
+
+    def verdicts(self) -> Ints:
+        """One code a pool, in the grid's pool order; `CHOSEN` for the chosen one."""
+        out = self.codes.copy()
+        out[self.best.pools] = self.best.code
+        if self.order:
+            out[self.best.pools[self.order[0]]] = CHOSEN
+        return out
+
+
+def decide(scene: Scene, need: Need) -> Decision:
+    """Weigh every candidate. Without a deadline the first start at which some pool is feasible decides."""
+    codes = place_codes(scene, need)
+    pools = np.flatnonzero(codes == PASSED)
+    asked = asked_of(need.demand, need.shots)
+    carbon_mg = carbons(scene.layout, pools, need.demand, asked, need.wall_us)
+    best = Best(pools, scene.layout.rank[pools], carbon_mg, need.preference)
+    if len(pools):
+        for start_us in starts_us(scene, need, pools):
+            if best.weigh(scene, need, asked, start_us) and need.deadline_us is None:
+                break
+    return Decision(need, codes, best, best.order())
+
+
+def place_codes(scene: Scene, need: Need) -> Ints:
+    """The first clause up to `PROTECTION` that each pool fails, or `PASSED`."""
+    layout = scene.layout
+    codes = np.where(scene.live, scene.codes(need), np.minimum(scene.codes(need), CODE[PoolReason.SITE_DOWN]))
+    origin = layout.network.node_of[need.origin]
+    bound_us = 2**62 - 1 if need.bound_us is None else need.bound_us
+    latency = scene.least_latency(origin, ()).node_latency_us()[layout.node]
+    codes[(codes == PASSED) & (latency > bound_us)] = CODE[PoolReason.LATENCY]
+    if need.chain:
+        latency = scene.least_latency(origin, chain_of(need)).node_latency_us()[layout.node]
+        codes[(codes == PASSED) & (latency > bound_us)] = CODE[PoolReason.PROTECTION]
+    return codes

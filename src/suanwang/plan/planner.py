@@ -1,0 +1,97 @@
+"""`plan`: the tasks of a batch in their order, each on what the ones before it leave.
+
+Pure to its caller: the same arguments give the same answers. What is kept between calls (arrays of the grid,
+calendars that follow the leases, paths) is derived from the arguments, and a lock keeps two threads apart.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import RLock
+
+from suanwang.model.plan import ClauseCount, PlanReport
+from suanwang.model.snapshot import GridIndex, Snapshot
+from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
+from suanwang.plan.build import build_plan
+from suanwang.plan.decide import Decision, decide
+from suanwang.plan.layout import build_layout
+from suanwang.plan.ledger import Holds, Ledger
+from suanwang.plan.need import need_of
+from suanwang.plan.relax import relaxations
+from suanwang.plan.report import build_report, clause_counts
+from suanwang.plan.scene import Memory, Scene, empty_scene, scene_of
+
+# A process works on one grid, or a few in tests and in the twin; each costs some ten megabytes.
+MEMORIES_MAX = 4
+_lock = RLock()
+_memories: dict[int, Memory] = {}
+
+
+def plan(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, ids: PlanIds) -> list[PlanAnswer]:
+    """Plan each task beside what is held and beside the plans of the tasks before it.
+
+    `seed` is part of the signature for planners that break ties or search at random; this one has a total order and
+    needs none. Ids are made only for plans, one plan id and one lease id each, in order.
+    """
+    with _lock:
+        memory = _memory(snapshot.index)
+        memory.ledger.follow(snapshot)
+        scene = scene_of(memory, snapshot)
+        answers: list[PlanAnswer] = []
+        before: list[Holds] = []
+        for ask in tasks:
+            decision = decide(scene, need_of(ask, snapshot.index, now_us))
+            made = build_plan(scene, ask, decision, ids) if decision.order else None
+            answers.append(PlanAnswer(ask.task_id, made, _Why(snapshot, ask, decision, before, len(before))))
+            if made is not None:
+                memory.ledger.push(made.holds)
+                before.append(made.holds)
+        memory.ledger.pop_all()
+    return answers
+
+
+def _memory(index: GridIndex) -> Memory:
+    found = _memories.pop(id(index), None)
+    if found is None or found.layout.index is not index:
+        layout = build_layout(index)
+        found = Memory(layout, Ledger(layout))
+    while len(_memories) >= MEMORIES_MAX:
+        del _memories[next(iter(_memories))]
+    _memories[id(index)] = found
+    return found
+
+
+@dataclass(frozen=True)
+class _Why:
+    """The view that an answer was made on: the snapshot, with the holds of the first `count` plans of the batch."""
+
+    snapshot: Snapshot
+    ask: PlanAsk
+    decision: Decision
+    before: list[Holds]
+    count: int
+
+    def report(self, relax: bool) -> PlanReport:
+        with _lock:
+            memory = _memory(self.snapshot.index)
+            wanting = not self.decision.order
+            waits = wanting and self.ever()
+            found = relaxations(self._scene(memory, waits), self.decision.need) if wanting and relax else ()
+            return build_report(self.ask.task_id, memory.layout, self.decision, waits, found)
+
+    def clauses(self) -> tuple[ClauseCount, ...]:
+        with _lock:
+            return clause_counts(_memory(self.snapshot.index).layout, self.decision.verdicts())
+
+    def ever(self) -> bool:
+        with _lock:
+            memory = _memory(self.snapshot.index)
+            return bool(decide(empty_scene(scene_of(memory, self.snapshot)), self.decision.need).order)
+
+    def _scene(self, memory: Memory, waits: bool) -> Scene:
+        """What can be changed is judged on the view itself; where the task could never fit, on the empty grid."""
+        if not waits:
+            return empty_scene(scene_of(memory, self.snapshot))
+        memory.ledger.follow(self.snapshot)
+        for holds in self.before[: self.count]:
+            memory.ledger.push(holds)
+        return scene_of(memory, self.snapshot)

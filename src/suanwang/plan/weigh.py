@@ -1,0 +1,264 @@
+"""Weigh every pool with every data combination for one start: which clause fails first, or price and end.
+
+`Best` keeps for each pool the best candidate by the task's preference over all starts that were weighed, and the
+clause that the pool came furthest to pass.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from suanwang.model.reason import PoolReason
+from suanwang.model.task import Preference
+from suanwang.net.jit import kernel
+from suanwang.net.network import Ints
+from suanwang.net.tree import FAR
+from suanwang.plan.calendar import _fits
+from suanwang.plan.clauses import CODE
+from suanwang.plan.data import Moves, moves_of
+from suanwang.plan.layout import Tariffs
+from suanwang.plan.money import Asked, compute_price, exact_price
+from suanwang.plan.need import Need
+from suanwang.plan.roads import Roads, roads_of
+from suanwang.plan.scene import Scene
+
+NO_LIMIT = 2**62
+BANDWIDTH, DATA_PATH, CAPACITY, DEADLINE, PRICE_LIMIT, WORSE = (
+    CODE[one]
+    for one in (
+        PoolReason.BANDWIDTH,
+        PoolReason.DATA_PATH,
+        PoolReason.CAPACITY,
+        PoolReason.DEADLINE,
+        PoolReason.PRICE_LIMIT,
+        PoolReason.WORSE,
+    )
+)
+
+
+class Bounds(NamedTuple):
+    """The figures of a need that the kernel compares with."""
+
+    start_us: int
+    wall_us: int
+    deadline_us: int
+    price_limit: int
+
+
+class Calendars(NamedTuple):
+    """The pools' calendar as arrays."""
+
+    at_us: Ints
+    held: Ints
+    offset: Ints
+    rows: Ints
+
+
+@dataclass
+class Start:
+    """One start that was weighed, with what a plan needs to be built from it."""
+
+    start_us: int
+    moves: Moves
+    roads: Roads
+
+
+@dataclass
+class Best:
+    """Per pool (of `pools`): the best candidate so far; `code` is the furthest clause, `WORSE` where one is feasible."""
+
+    pools: Ints
+    rank: Ints
+    carbon_mg: Ints
+    preference: Preference
+    code: Ints = field(init=False)
+    price: Ints = field(init=False)
+    end_us: Ints = field(init=False)
+    latency_us: Ints = field(init=False)
+    start: Ints = field(init=False)  # index into `starts`
+    combination: Ints = field(init=False)
+    starts: list[Start] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        size = len(self.pools)
+        self.code = np.full(size, BANDWIDTH, np.int64)
+        self.price, self.end_us, self.latency_us = (np.full(size, FAR, np.int64) for _ in range(3))
+        self.start, self.combination = np.full(size, -1, np.int64), np.full(size, -1, np.int64)
+
+    def weigh(self, scene: Scene, need: Need, asked: Asked, start_us: int) -> bool:
+        """Weigh one start; True if some pool is feasible at it."""
+        layout = scene.layout
+        moves = moves_of(scene, need, start_us)
+        roads = roads_of(scene, need, _begins_us(need, moves, start_us))
+        bounds = Bounds(start_us, need.wall_us, _or(need.deadline_us), _or(need.price_limit))
+        pools = scene.ledger.pools
+        calendars = Calendars(pools.at_us, pools.held, pools.offset, pools.rows)
+        codes, prices, ends, stretch = _weigh(
+            self.pools,
+            layout.node,
+            layout.capacity,
+            calendars,
+            moves.spans_us,
+            moves.costs,
+            roads.cuts_us,
+            roads.latency_us,
+            roads.amount,
+            bounds,
+            asked,
+            layout.tariffs,
+        )
+        self._make_sure(scene, need, asked, (codes, prices, ends, stretch), moves, roads)
+        self.starts.append(Start(start_us, moves, roads))
+        return bool(
+            _keep(
+                codes,
+                prices,
+                ends,
+                stretch,
+                layout.node[self.pools],
+                roads.latency_us,
+                self.preference is Preference.FASTEST,
+                len(self.starts) - 1,
+                self.code,
+                self.price,
+                self.end_us,
+                self.latency_us,
+                self.start,
+                self.combination,
+            )
+        )
+
+    def _make_sure(
+        self, scene: Scene, need: Need, asked: Asked, found: tuple[Ints, Ints, Ints, Ints], moves: Moves, roads: Roads
+    ) -> None:
+        """Price with Python's integers what the kernel was not sure of."""
+        codes, prices, ends, stretch = found
+        for at, combination in zip(*np.nonzero(prices < 0), strict=True):
+            pool = int(self.pools[at])
+            end_us = int(ends[at, combination])
+            price = exact_price(scene.layout, pool, need.demand, asked.shots, end_us - need.wall_us, end_us)
+            node = scene.layout.node[pool]
+            price += int(roads.amount[stretch[at, combination], node]) + int(moves.costs[combination, node])
+            prices[at, combination] = min(price, NO_LIMIT)
+            codes[at, combination] = PRICE_LIMIT if price > _or(need.price_limit) else WORSE
+
+    def order(self) -> list[int]:
+        """Places in `pools` of the feasible ones, best first by the published key; the last ties go by pool id."""
+        found = np.flatnonzero(self.code == WORSE)
+        columns = [*self.columns(), self.rank]
+        return [int(one) for one in found[np.lexsort([column[found] for column in reversed(columns)])]]
+
+    def columns(self) -> list[Ints]:
+        """The key of the preference, first figure first, without the id."""
+        if self.preference is Preference.FASTEST:
+            return [self.end_us, self.price, self.latency_us]
+        if self.preference is Preference.GREENEST:
+            return [self.carbon_mg, self.price, self.end_us]
+        return [self.price, self.end_us, self.latency_us]
+
+
+def _begins_us(need: Need, moves: Moves, start_us: int) -> Ints:
+    """Every moment at which the run may begin; the start itself stands for sites that the data cannot reach."""
+    if not need.moves:
+        return np.array([start_us], np.int64)
+    spans = moves.spans_us
+    return start_us + np.unique(np.where(spans < FAR, spans, 0))
+
+
+def _or(value: int | None) -> int:
+    return NO_LIMIT if value is None else value
+
+
+@kernel
+def _weigh(
+    pools: Ints,
+    node_of: Ints,
+    capacity: Ints,
+    calendars: Calendars,
+    spans: Ints,
+    costs: Ints,
+    cuts_us: Ints,
+    latency: Ints,
+    amount: Ints,
+    bounds: Bounds,
+    asked: Asked,
+    tariffs: Tariffs,
+) -> tuple[Ints, Ints, Ints, Ints]:
+    count, combinations = len(pools), spans.shape[0]
+    far = np.int64(2**62)
+    codes = np.zeros((count, combinations), np.int64)
+    prices = np.zeros((count, combinations), np.int64)
+    ends = np.zeros((count, combinations), np.int64)
+    stretch = np.zeros((count, combinations), np.int64)
+    room = np.zeros(4, np.int64)
+    for at in range(count):
+        pool = pools[at]
+        node = node_of[pool]
+        for figure in range(4):
+            room[figure] = capacity[pool, figure] - asked.demand[figure]
+        for one in range(combinations):
+            brought = spans[one, node] < far
+            begin_us = bounds.start_us + (spans[one, node] if brought else 0)
+            end_us = begin_us + bounds.wall_us
+            group = np.searchsorted(cuts_us, begin_us, side="right")
+            stretch[at, one], ends[at, one] = group, end_us
+            if latency[group, node] >= far:
+                codes[at, one] = BANDWIDTH
+                continue
+            if not brought:
+                codes[at, one] = DATA_PATH
+                continue
+            where, rows = calendars.offset[pool], calendars.rows[pool]
+            if not _fits(calendars.at_us, calendars.held, where, rows, begin_us, end_us, room):
+                codes[at, one] = CAPACITY
+                continue
+            if end_us > bounds.deadline_us:
+                codes[at, one] = DEADLINE
+                continue
+            price = compute_price(pool, begin_us, end_us, asked, tariffs)
+            if price < 0:
+                prices[at, one] = -1
+                continue
+            price += amount[group, node] + costs[one, node]
+            prices[at, one] = price
+            codes[at, one] = PRICE_LIMIT if price > bounds.price_limit else WORSE
+    return codes, prices, ends, stretch
+
+
+@kernel
+def _keep(
+    codes: Ints,
+    prices: Ints,
+    ends: Ints,
+    stretch: Ints,
+    node: Ints,
+    latency: Ints,
+    fastest: bool,
+    start: int,
+    best_code: Ints,
+    best_price: Ints,
+    best_end: Ints,
+    best_latency: Ints,
+    best_start: Ints,
+    best_combination: Ints,
+) -> bool:
+    """Keep for each pool what is better than before. Carbon is the same for every candidate of a pool."""
+    found = False
+    for at in range(codes.shape[0]):
+        for one in range(codes.shape[1]):
+            code = codes[at, one]
+            if code < best_code[at]:
+                continue
+            found = found or code == WORSE
+            price, end, late = prices[at, one], ends[at, one], latency[stretch[at, one], node[at]]
+            first, second = (end, price) if fastest else (price, end)
+            if code == best_code[at] and best_start[at] >= 0:
+                was_first = best_end[at] if fastest else best_price[at]
+                was_second = best_price[at] if fastest else best_end[at]
+                better = first < was_first or (first == was_first and second < was_second)
+                if not better and not (first == was_first and second == was_second and late < best_latency[at]):
+                    continue
+            best_code[at], best_price[at], best_end[at], best_latency[at] = code, price, end, late
+            best_start[at], best_combination[at] = start, one
+    return found

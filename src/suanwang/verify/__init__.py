@@ -1,0 +1,30 @@
+"""Check a plan without the planner. See README.md."""
+
+from suanwang.model.plan import Plan
+from suanwang.model.reason import PlanFault
+from suanwang.model.snapshot import Snapshot
+from suanwang.model.task import TaskRequest
+from suanwang.verify.data import data_faults
+from suanwang.verify.holds import hold_faults
+from suanwang.verify.money import money_faults
+from suanwang.verify.path import path_faults
+from suanwang.verify.place import place_faults, window_faults
+
+__all__ = ["verify"]
+
+Found = list[tuple[PlanFault, str]]
+
+
+def verify(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Found:
+    """Every fault of a plan for a request on a snapshot that does not hold the plan itself."""
+    known = snapshot.index.pools.get(plan.pool)
+    if plan.site not in snapshot.index.sites:
+        return [(PlanFault.UNKNOWN_SITE, plan.site)]
+    if known is None:
+        return [(PlanFault.UNKNOWN_POOL, plan.pool)]
+    found: Found = []
+    for check in (place_faults, window_faults, path_faults, data_faults):
+        found += check(plan, request, snapshot)
+    if any(fault is PlanFault.PATH_BROKEN for fault, _ in found):
+        return found  # links that do not exist have no price and no capacity
+    return [*found, *hold_faults(plan, snapshot), *money_faults(plan, request, snapshot)]

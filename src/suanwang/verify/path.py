@@ -1,0 +1,60 @@
+"""Paths: do the links join, is the latency theirs, are the functions passed in order without going round."""
+
+from collections.abc import Iterator
+
+from suanwang.model.ids import SiteId
+from suanwang.model.plan import Path, Plan
+from suanwang.model.reason import PlanFault
+from suanwang.model.snapshot import Snapshot
+from suanwang.model.task import TaskRequest, latency_us_max
+
+
+def path_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+    """Faults of the user's path and its protection."""
+    origin = request.origin or snapshot.index.grid.default_origin
+    yield from walk_faults(plan.path, origin, plan.site, snapshot)
+    bound_us = latency_us_max(request)
+    if bound_us is not None and plan.path.latency_us > bound_us:
+        yield PlanFault.LATENCY_BOUND, f"{plan.path.latency_us} us for {bound_us} us"
+    if tuple(step.function for step in plan.protection) != request.protection:
+        yield PlanFault.PROTECTION_MISSING, "the functions are not those asked for, in their order"
+        return
+    for step in plan.protection:
+        known = snapshot.index.security_pools.get(step.security_pool)
+        if known is None or known[0].function is not step.function or known[1].id != step.site:
+            yield PlanFault.PROTECTION_MISSING, f"{step.security_pool} is no {step.function.value} of {step.site}"
+    if not _passes(plan.path.sites, [step.site for step in plan.protection]):
+        yield PlanFault.PROTECTION_MISSING, "the path does not pass the functions in order, or goes round"
+
+
+def walk_faults(path: Path, first: SiteId, last: SiteId, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+    """Faults of any path from `first` to `last`."""
+    if not path.sites or path.sites[0] != first or path.sites[-1] != last:
+        yield PlanFault.PATH_BROKEN, f"the path is not from {first} to {last}"
+        return
+    if len(path.sites) != len(path.links) + 1:
+        yield PlanFault.PATH_BROKEN, "sites and links do not take turns"
+        return
+    latency_us = 0
+    for at, step in enumerate(path.links):
+        link = snapshot.index.links.get(step.link)
+        if link is None or link.id in snapshot.links_down:
+            yield PlanFault.PATH_BROKEN, f"{step.link} is {'unknown' if link is None else 'down'}"
+            return
+        ends = (link.a, link.b) if step.forward else (link.b, link.a)
+        if ends != (path.sites[at], path.sites[at + 1]):
+            yield PlanFault.PATH_BROKEN, f"{step.link} does not join {path.sites[at]} to {path.sites[at + 1]}"
+            return
+        latency_us += link.latency_us
+    if latency_us != path.latency_us:
+        yield PlanFault.PATH_LATENCY, f"{path.latency_us} us, the links make {latency_us} us"
+
+
+def _passes(sites: tuple[SiteId, ...], steps: list[SiteId]) -> bool:
+    """Whether the walk can be cut at the steps, in order, so that no part comes to a site twice."""
+    if not steps:
+        return len(set(sites)) == len(sites)
+    return any(
+        site == steps[0] and len(set(sites[: at + 1])) == at + 1 and _passes(sites[at:], steps[1:])
+        for at, site in enumerate(sites)
+    )

@@ -7,10 +7,11 @@ A patch is a mapping of column to new value. Two prefixes say how a value meets 
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 Row = dict[str, Any]
 Key = str | tuple[str, ...]
+_INT64: Final = 2**63
 
 
 class Attempt(NamedTuple):
@@ -34,6 +35,11 @@ class Place:
 def clean(text: str) -> str:
     """A text column's form of free text: PostgreSQL cannot hold NUL, so both engines hold a replacement."""
     return text.replace("\x00", "\ufffd") if "\x00" in text else text
+
+
+def fit(number: int | None) -> int | None:
+    """A number that an agent sent, as a 64-bit column holds it; the log keeps what was sent."""
+    return number if number is None or -_INT64 <= number < _INT64 else (_INT64 - 1 if number > 0 else -_INT64)
 
 
 def to_json(value: Any) -> str:

@@ -12,7 +12,7 @@ from suanwang.model.record import (
     Phase,
     StopRequested,
 )
-from suanwang.store.fold import Attempt, Fold, Place, Row, clean, to_json
+from suanwang.store.fold import Attempt, Fold, Place, Row, clean, fit, to_json
 
 _PHASE_OF_EVENT: Final = {
     EventKind.STAGING: Phase.STAGING.value,
@@ -80,7 +80,8 @@ def attempt_opened(record: AttemptOpened, at: Place, fold: Fold) -> None:
 
 def event_applied(record: EventApplied, at: Place, fold: Fold) -> None:
     event = record.event
-    _cursor(event, at, fold)
+    cursor: Row = {"agent": event.agent, "sequence": fit(event.sequence), "position": at.position}
+    fold.upsert("agent_cursors", event.agent, cursor)
     attempt = fold.attempt(event.attempt_id)
     if attempt is None:  # an agent told of an attempt that this grid never opened
         assert not record.effective, f"an effective event of the unknown attempt {event.attempt_id}"
@@ -90,19 +91,12 @@ def event_applied(record: EventApplied, at: Place, fold: Fold) -> None:
     fold.tell(attempt.task_id, record, at)
 
 
-def _cursor(event: Event, at: Place, fold: Fold) -> None:
-    seen = fold.put["agent_cursors"].get(event.agent)
-    if seen is None or seen["sequence"] < event.sequence:
-        row: Row = {"agent": event.agent, "sequence": event.sequence, "position": at.position}
-        fold.upsert("agent_cursors", event.agent, row)
-
-
 def _effect(event: Event, attempt: Attempt, at: Place, fold: Fold) -> None:
     attempt_id, kind = event.attempt_id, event.kind
     fold.change("tasks", attempt.task_id, {"position": at.position})
     patch: Row = {"position": at.position}
     if kind is EventKind.PROGRESS:
-        fold.change("tasks", attempt.task_id, {"progress_permille": event.fraction_permille})
+        fold.change("tasks", attempt.task_id, {"progress_permille": fit(event.fraction_permille)})
     else:
         patch["stage"] = kind.value
     if kind in _PHASE_OF_EVENT:
@@ -111,7 +105,7 @@ def _effect(event: Event, attempt: Attempt, at: Place, fold: Fold) -> None:
         patch["outputs"] = outputs_text(event.outputs)
     fold.change("attempts", attempt_id, patch)
     if kind is EventKind.RUNNING:
-        fold.first("attempts", attempt_id, "running_us", event.at_us)
+        fold.first("attempts", attempt_id, "running_us", fit(event.at_us))
     for answered in _ANSWERS.get(kind, (_START,)):
         fold.remove("outbox", (attempt.task_id, attempt_id, answered))
 
@@ -137,10 +131,10 @@ def attempt_closed(record: AttemptClosed, at: Place, fold: Fold) -> None:
         "succeeded": record.succeeded,
         "reason": None if record.reason is None else record.reason.value,
         "detail": clean(record.detail),
-        "exit_code": record.exit_code,
-        "signal": record.signal,
-        "held_start_us": record.held_start_us,
-        "held_end_us": record.held_end_us,
+        "exit_code": fit(record.exit_code),
+        "signal": fit(record.signal),
+        "held_start_us": fit(record.held_start_us),
+        "held_end_us": fit(record.held_end_us),
         "usage": record.usage.model_dump_json(),
         "outputs": outputs_text(record.outputs),
         "position": at.position,

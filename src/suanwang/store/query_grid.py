@@ -50,7 +50,7 @@ class GridQueries(Reads):
         return [LinkRow(**row) for row in self._all(select(s.links).order_by(s.links.c.link))]
 
     def agent_cursors(self) -> dict[str, int]:
-        """Agent -> the highest sequence number that was applied."""
+        """Agent -> the sequence number of its last event that was applied."""
         query = select(s.agent_cursors.c.agent, s.agent_cursors.c.sequence)
         return {row["agent"]: row["sequence"] for row in self._all(query)}
 

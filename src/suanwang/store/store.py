@@ -39,6 +39,8 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         self._memory = is_memory(self._url)
         if read_only and self._memory:
             raise StoreError("store_memory")
+        self._read_only, self._closed = read_only, False
+        self._position, self._checksum = 0, GENESIS
         self._guard = RLock()  # writers, and on a memory store readers too: it has one connection
         self._lock: FileLock | None = None
         self._writer: Writer | None = None
@@ -92,6 +94,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         if not records:
             assert not secrets, "secrets come with the record of their task"
             return self._position
+        self._the_writer()
         with self._guard, errors():
             position = self._position + 1
             texts = texts_of(records)
@@ -131,7 +134,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
 
     def last_position(self) -> int:
         """The position of the last batch; 0 where there is none. Costs nothing in the writer's process."""
-        if self._writer is not None:
+        if not self._read_only:
             return self._position
         with self.reading() as connection:
             return int(connection.execute(select(func.coalesce(func.max(s.log.c.position), 0))).scalar_one())
@@ -144,6 +147,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
+        self._check_open()
         with self._guard if self._memory else nullcontext(), errors(), self._reading.connect() as connection:
             yield connection
 
@@ -158,13 +162,23 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
     @contextmanager
     def writing(self) -> Iterator[Writer]:
         """The writer inside a transaction; for `append`, the side tables and `admin.py` only."""
+        writer = self._the_writer()
+        with writer.transaction():
+            yield writer
+
+    def _the_writer(self) -> Writer:
+        self._check_open()
         if self._writer is None:
-            raise StoreError("store_read_only", detail="opened to read")
-        with self._writer.transaction():
-            yield self._writer
+            raise StoreError("store_read_only", detail="it was opened to read")
+        return self._writer
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("store_closed")
 
     def close(self) -> None:
         """Give every connection and the lock back. A closed store cannot be used again."""
+        self._closed = True
         if self._writer is not None:
             self._writer.close()
             self._writer = None

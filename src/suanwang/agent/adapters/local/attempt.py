@@ -1,0 +1,306 @@
+"""One attempt on this host, from its inputs to its last word. Runs on a thread of its own."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from suanwang import failpoints
+from suanwang.agent import beneath
+from suanwang.agent.adapter import StartOrder, Update
+from suanwang.agent.adapters.local.cgroups import Groups
+from suanwang.agent.adapters.local.disk import Disk, LoopDisk, WatchedFolder
+from suanwang.agent.adapters.local.host import HostFacts
+from suanwang.agent.adapters.local.logfile import LogFile
+from suanwang.agent.adapters.local.place import Place
+from suanwang.agent.adapters.local.settings import LocalSettings
+from suanwang.agent.adapters.local.slots import Slots, Users
+from suanwang.agent.adapters.local.verdict import Verdict, judge
+from suanwang.agent.collect import Collected, collect
+from suanwang.agent.objects import ObjectStore
+from suanwang.agent.staging import Stager
+from suanwang.model.error import BackendError
+from suanwang.model.event import EventKind, OutputFile, Usage
+from suanwang.model.reason import FailureReason
+
+PROGRESS_EVERY_US: Final = 500_000  # the page redraws no faster; each report is an event with a sync
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every attempt of an adapter shares."""
+
+    settings: LocalSettings
+    facts: HostFacts
+    groups: Groups | None
+    slots: Slots
+    users: Users
+    objects: ObjectStore
+    stager: Stager
+    clock: Callable[[], int]
+    monotonic: Callable[[], int]
+    post: Callable[[Update], None]
+
+
+class Attempt:
+    """Elements, their shared log, and the updates that tell of them."""
+
+    def __init__(self, order: StartOrder, services: Services, folder: Path) -> None:
+        self.order = order
+        self._services = services
+        self.folder = folder
+        folder.mkdir(mode=0o700, parents=True)
+        self.log = LogFile(folder / "log", services.settings.log_bytes_max)
+        self._stop = threading.Event()
+        self._silent = False  # forgotten: no update any more
+        self._failed = threading.Event()  # an element failed, the others are not needed
+        self._lock = threading.Lock()
+        self._next = 0
+        self._done = 0
+        self._usages: list[Usage] = []
+        self._collected: dict[int, Collected] = {}
+        self._failure: tuple[int, Verdict] | None = None
+        self._progress_us = 0
+        self._running = False
+        self._started_us = 0
+        self.ended = False
+
+    # From other threads ---------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End it; its thread kills what runs and posts STOPPED."""
+        self._stop.set()
+
+    def end_unstarted(self) -> None:
+        """Stopped before its thread began: the last word comes from here."""
+        self._finish({"kind": EventKind.STOPPED})
+
+    def silence(self) -> None:
+        """End it, and tell nobody."""
+        self._silent = True
+        self._stop.set()
+
+    # The thread -----------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Do everything, and post the last word whatever happens."""
+        last: dict[str, Any]
+        try:
+            last = self._work()
+        except BackendError as fault:
+            last = {"kind": EventKind.FAILED, "reason": fault.reason, "detail": fault.detail}
+        except OSError as fault:
+            last = {"kind": EventKind.FAILED, "reason": FailureReason.BACKEND, "detail": str(fault)}
+        except BaseException:
+            # Our own fault: the task is told an end, and the thread still dies loudly.
+            self._finish({"kind": EventKind.FAILED, "reason": FailureReason.BACKEND, "detail": "a fault of the agent"})
+            raise
+        if self._stop.is_set():
+            last = {"kind": EventKind.STOPPED}
+        self._finish(last)
+
+    def _finish(self, last: dict[str, Any]) -> None:
+        self.log.close()
+        self.ended = True
+        last.setdefault("usage", self._usage())
+        self._post(**last)
+        if self._silent:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _post(self, kind: EventKind, **facts: Any) -> None:
+        if not self._silent:
+            self._services.post(Update(self.order.attempt_id, self._services.clock(), kind, **facts))
+
+    def _stopped(self, wait_s: float = 0) -> bool:
+        return self._stop.wait(wait_s) or self._failed.is_set()
+
+    def _work(self) -> dict[str, Any]:
+        with ExitStack() as stack:
+            uid = None
+            if self._services.facts.root:
+                uid, held = self._services.users.take()
+                stack.callback(os.close, held)
+            bytes_in = self._single(uid) if self.order.request.array == 1 else self._array(uid)
+        failure = self._failure
+        outputs = self._outputs()
+        usage = self._usage(bytes_in, sum(output.size_bytes for output in outputs))
+        if failure is not None:
+            index, verdict = failure
+            where = f"element {index}: " if self.order.request.array > 1 else ""
+            return {
+                "kind": EventKind.FAILED,
+                "reason": verdict.reason,
+                "exit_code": verdict.exit_code,
+                "signal": verdict.signal,
+                "detail": (where + verdict.detail).rstrip(": "),
+                "usage": usage,
+            }
+        notes = " ".join(c.note for c in self._collected.values() if c.note)
+        return {"kind": EventKind.FINISHED, "exit_code": 0, "usage": usage, "outputs": outputs, "detail": notes[:2000]}
+
+    def _single(self, uid: int | None) -> int:
+        disk = self._disk(0, uid)
+        try:
+            bytes_in = self._stage(disk.folder / "task", uid)
+            if not self._stopped():
+                self._element(0, disk, uid)
+        finally:
+            disk.destroy()
+        return bytes_in
+
+    def _array(self, uid: int | None) -> int:
+        """Elements by as many workers as the site has room for; each has its own disk with its own inputs."""
+        inputs = self.folder / "inputs"
+        inputs.mkdir()
+        bytes_in = self._stage(inputs, None)
+        cores = self._cores()
+        workers = max(1, min(self.order.request.array, self._services.slots.room(self.order.site) // cores))
+        with ThreadPoolExecutor(workers, thread_name_prefix=f"{self.order.attempt_id}-") as pool:
+            for future in [pool.submit(self._elements, inputs, uid) for _ in range(workers)]:
+                future.result()
+        if not self._stopped() and self.order.request.outputs:
+            self._post(EventKind.COLLECTING)
+        return bytes_in
+
+    def _elements(self, inputs: Path, uid: int | None) -> None:
+        while not self._stopped():
+            with self._lock:
+                index, self._next = self._next, self._next + 1
+            if index >= self.order.request.array:
+                return
+            disk = None
+            try:
+                disk = self._disk(index, uid)
+                copy_tree(inputs, disk.folder / "task", owner_of(uid))
+                self._element(index, disk, uid)
+            except BaseException:
+                self._failed.set()
+                raise
+            finally:
+                if disk is not None:
+                    disk.destroy()
+
+    def _disk(self, index: int, uid: int | None) -> Disk:
+        make = LoopDisk if self._services.facts.loop else WatchedFolder
+        return make(self.folder / f"element-{index}", self.order.request.resources.disk, owner_of(uid))
+
+    def _stage(self, folder: Path, uid: int | None) -> int:
+        if not self.order.request.inputs:
+            return 0
+        self._post(EventKind.STAGING)
+        with beneath.opened_folder(folder) as root:
+            stage = self._services.stager.stage
+            total = stage(self.order.request.inputs, root, owner_of(uid), self._stopped)
+        failpoints.hit("agent.stage.done")
+        return total
+
+    def _cores(self) -> int:
+        asked = self.order.request.resources
+        return max(1, min(asked.cpu * asked.nodes, self._services.slots.room(self.order.site)))
+
+    def _element(self, index: int, disk: Disk, uid: int | None) -> None:
+        """Wait for the cores, run, judge, collect."""
+        slots = self._services.slots
+        slot = slots.acquire(self.order.site, self._cores(), self._stopped)
+        if slot is None:
+            return
+        try:
+            self._tell_running()
+            place = Place(self.order, self._services.settings, self._services.facts, self._services.groups)
+            result = place.run(
+                index, slot.cores, disk, uid, self.log, self._services.monotonic, self._stopped, self._on_progress
+            )
+        finally:
+            slots.release(slot)
+        failpoints.hit("agent.run.exited")
+        verdict = judge(result.ending)
+        with self._lock:
+            self._usages.append(result.usage)
+            self._done += 1
+        if verdict.reason is not None:
+            self._fail(index, verdict)
+        elif not result.ending.stopped:
+            self._collect(index, disk)
+
+    def _fail(self, index: int, verdict: Verdict) -> None:
+        with self._lock:
+            if self._failure is None:
+                self._failure = (index, verdict)
+        self._failed.set()
+
+    def _tell_running(self) -> None:
+        with self._lock:
+            if self._running:
+                return
+            self._running = True
+            self._started_us = self._services.monotonic()
+        self._post(EventKind.RUNNING)
+
+    def _on_progress(self, permille: int) -> None:
+        now_us = self._services.monotonic()
+        array = self.order.request.array
+        with self._lock:
+            if self._progress_us and now_us - self._progress_us < PROGRESS_EVERY_US:
+                return
+            self._progress_us = now_us
+            whole = permille if array == 1 else (self._done * 1000 + permille) // array
+        self._post(EventKind.PROGRESS, fraction_permille=min(1000, whole))
+
+    def _collect(self, index: int, disk: Disk) -> None:
+        request = self.order.request
+        if not request.outputs:
+            return
+        if request.array == 1:
+            self._post(EventKind.COLLECTING)
+        prefix = "" if request.array == 1 else f"{index}/"
+        try:
+            with beneath.opened_folder(disk.folder / "task") as folder:
+                found = collect(folder, request.outputs, self._services.objects, request.resources.disk, prefix)
+        except BackendError as fault:
+            self._fail(index, Verdict(fault.reason, exit_code=0, detail=fault.detail))
+            return
+        failpoints.hit("agent.collect.done")
+        with self._lock:
+            self._collected[index] = found
+
+    def _outputs(self) -> tuple[OutputFile, ...]:
+        return tuple(file for index in sorted(self._collected) for file in self._collected[index].files)
+
+    def _usage(self, bytes_in: int = 0, bytes_out: int = 0) -> Usage:
+        """Sums over the elements; peaks are of the largest element."""
+        parts = self._usages
+        return Usage(
+            wall_us=max(0, self._services.monotonic() - self._started_us) if self._running else 0,
+            core_us=sum(part.core_us for part in parts),
+            memory_byte_us=sum(part.memory_byte_us for part in parts),
+            memory_peak_bytes=max((part.memory_peak_bytes for part in parts), default=0),
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
+            processes_peak=max((part.processes_peak for part in parts), default=0),
+        )
+
+
+def owner_of(uid: int | None) -> tuple[int, int]:
+    """The task's user and group; the agent's own where it cannot have another."""
+    return (os.geteuid(), os.getegid()) if uid is None else (uid, uid)
+
+
+def copy_tree(source: Path, target: Path, owner: tuple[int, int]) -> None:
+    """Staged files, which are ours, into a task's folder before anything runs in it. Raises OSError, BackendError."""
+    for place, _, names in os.walk(source):
+        into = target / Path(place).relative_to(source)
+        if into != target:
+            into.mkdir()
+            os.chown(into, *owner)
+        for name in names:
+            try:
+                shutil.copyfile(Path(place) / name, into / name)
+            except OSError as fault:
+                raise BackendError(FailureReason.DISK_FULL, f"{name} does not fit: {fault}") from fault
+            with suppress(PermissionError):
+                os.chown(into / name, *owner)

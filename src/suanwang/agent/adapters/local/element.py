@@ -1,0 +1,207 @@
+"""One element of an attempt: one process tree in one sandbox, watched from its start to its end."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from suanwang.agent import beneath
+from suanwang.agent.adapters.local.cgroups import Figures, Group
+from suanwang.agent.adapters.local.disk import Disk, WatchedFolder
+from suanwang.agent.adapters.local.logfile import LogStream
+from suanwang.agent.adapters.local.verdict import Ending
+from suanwang.model.event import Usage
+
+SAMPLE_US: Final = 100_000  # between two looks at memory and progress
+DISK_LOOK_US: Final = 1_000_000
+READ_BYTES: Final = 65_536
+# Writes itself into its control groups, then becomes the sandbox: no moment outside of the limits.
+_ENTER: Final = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 125; shift; done; shift; ulimit -c 0; exec "$@"'
+
+
+@dataclass(slots=True)
+class Watch:
+    """What watching needs from outside. Times in microseconds."""
+
+    monotonic: Callable[[], int]
+    stopped: Callable[[], bool]
+    wall_us: int
+    on_progress: Callable[[int], None]  # permille
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    ending: Ending
+    usage: Usage
+
+
+class Element:
+    """Starts at `run` and is over when that returns. The log comes through `stream`."""
+
+    def __init__(self, group: Group | None, disk: Disk, stream: LogStream, watch: Watch) -> None:
+        self._group = group
+        self._disk = disk
+        self._stream = stream
+        self._watch = watch
+        self._byte_us = 0
+        self._processes = 0
+        self._memory = 0
+        self._permille = -1
+        self._wall_over = False
+        self._full = False
+
+    def run(
+        self,
+        command: Sequence[str],
+        fds: Sequence[int],
+        status: tuple[int, int] | None,
+        cwd: str | None,
+        environment: dict[str, str],
+    ) -> Result:
+        """Run to the end. `fds` pass through; `status` is bubblewrap's status pipe, whose writing end we close."""
+        entry = [str(path) for path in self._group.entry_files] if self._group else []
+        started_us = self._watch.monotonic()
+        with ExitStack() as stack:
+            read_fd, write_fd = os.pipe()
+            stack.callback(os.close, read_fd)
+            try:
+                process = subprocess.Popen(  # noqa: S603 - running tasks is what this is for
+                    ["/bin/sh", "-c", _ENTER, "sh", *entry, "--", *command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=write_fd,
+                    stderr=write_fd,
+                    cwd=cwd,
+                    env=environment,
+                    pass_fds=tuple(fds),
+                    start_new_session=True,
+                )
+            finally:
+                os.close(write_fd)
+                if status is not None:
+                    os.close(status[1])
+            returned, core_us = self._follow(process, read_fd, started_us)
+        told = _told(status[0]) if status is not None else returned
+        return self._result(told, started_us, core_us, sandboxed=status is not None)
+
+    def _follow(self, process: "subprocess.Popen[bytes]", read_fd: int, started_us: int) -> tuple[int, int]:
+        """Watch until the process is gone; its exit status and its CPU time in microseconds."""
+        sampled_us = looked_us = started_us
+        sources = [read_fd, os.pidfd_open(process.pid)]
+        try:
+            while True:
+                ready, _, _ = select.select(sources, [], [], SAMPLE_US / 1e6)
+                if read_fd in ready and not self._pump(read_fd):
+                    sources.remove(read_fd)
+                if sources[-1] in ready:
+                    break
+                now_us = self._watch.monotonic()
+                if now_us - sampled_us >= SAMPLE_US:
+                    self._sample(now_us - sampled_us)
+                    sampled_us = now_us
+                if now_us - looked_us >= DISK_LOOK_US:
+                    self._look_at_disk(process)
+                    looked_us = now_us
+                self._enforce(process, now_us - started_us)
+        finally:
+            os.close(sources[-1])
+        while read_fd in sources and select.select([read_fd], [], [], 0)[0] and self._pump(read_fd):
+            pass  # what was printed last; a process that outlived the sandbox's end could not hold us here
+        self._stream.finish()
+        self._sample(max(0, self._watch.monotonic() - sampled_us))
+        return _reap(process)
+
+    def _enforce(self, process: "subprocess.Popen[bytes]", ran_us: int) -> None:
+        stopped = self._watch.stopped()
+        self._wall_over = self._wall_over or (ran_us >= self._watch.wall_us and not stopped)
+        if stopped or self._wall_over:
+            self.kill(process)
+
+    def kill(self, process: "subprocess.Popen[bytes]") -> None:
+        """The whole tree: the sandbox's process namespace ends with its first process, the group holds the rest."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        if self._group is not None:
+            self._group.kill()
+
+    def _pump(self, read_fd: int) -> bool:
+        """Move some of what the work printed into the log. False at the end of it."""
+        part = os.read(read_fd, READ_BYTES)
+        self._stream.feed(part)
+        return bool(part)
+
+    def _sample(self, span_us: int) -> None:
+        if self._group is not None:
+            figures = self._group.figures()
+            # The mean of the two ends of the span, so that a short run counts too.
+            self._byte_us += (self._memory + figures.memory_bytes) * span_us // 2
+            self._memory = figures.memory_bytes
+            self._processes = max(self._processes, figures.processes)
+        permille = read_progress(self._disk.folder)
+        if permille is not None and permille != self._permille:
+            self._permille = permille
+            self._watch.on_progress(permille)
+
+    def _look_at_disk(self, process: "subprocess.Popen[bytes]") -> None:
+        if isinstance(self._disk, WatchedFolder) and self._disk.is_full():
+            self._full = True
+            self.kill(process)
+
+    def _result(self, status: int | None, started_us: int, core_us: int, sandboxed: bool) -> Result:
+        figures = self._group.figures() if self._group else Figures(core_us=core_us)
+        ending = Ending(
+            status=status,
+            stopped=self._watch.stopped(),
+            wall_over=self._wall_over,
+            memory_kills=figures.memory_kills,
+            disk_full=self._full or self._disk.is_full(),
+            process_refusals=figures.process_refusals,
+            fault="the sandbox could not be set up; its complaint is in the log" if sandboxed else "",
+        )
+        usage = Usage(
+            wall_us=max(0, self._watch.monotonic() - started_us),
+            core_us=figures.core_us,
+            memory_byte_us=self._byte_us,
+            memory_peak_bytes=figures.memory_peak_bytes,
+            processes_peak=self._processes,
+        )
+        return Result(ending, usage)
+
+
+def _reap(process: "subprocess.Popen[bytes]") -> tuple[int, int]:
+    """Exit status and CPU time of a process that has ended."""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    code = process.returncode if process.returncode >= 0 else 128 - process.returncode
+    return code, int((used.ru_utime + used.ru_stime) * 1e6)
+
+
+def _told(status_fd: int) -> int | None:
+    """The exit status of the work as bubblewrap told it; None where it never came to run it, or was killed."""
+    with os.fdopen(status_fd, "rb") as stream:
+        for line in stream.read().splitlines():
+            with suppress(ValueError):
+                document = json.loads(line)
+                if "exit-code" in document:
+                    return int(document["exit-code"])
+    return None
+
+
+def read_progress(disk: Path) -> int | None:
+    """What the task last wrote into its progress file: 0 to 1000. None where there is nothing sensible."""
+    try:
+        with beneath.opened_folder(disk) as root:
+            descriptor = beneath.open_file(root, "run/progress")
+        try:
+            text = os.read(descriptor, 16)
+        finally:
+            os.close(descriptor)
+        value = int(text.split()[-1]) if text.split() else -1
+    except (OSError, ValueError, beneath.OutsideError):
+        return None
+    return value if 0 <= value <= 1000 else None

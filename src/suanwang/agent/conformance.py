@@ -1,0 +1,368 @@
+"""What every adapter promises, as cases that any adapter's tests can run.
+
+    @pytest.mark.parametrize("name", sorted(adapter_cases()))
+    def test_conformance(name, rig):
+        adapter_cases()[name](rig)
+
+A `Rig` wraps the adapter under test: it knows how to ask it for work of each kind and how to let time pass.
+"""
+
+import io
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, Final, Protocol
+
+from suanwang.agent.adapter import TERMINAL, Adapter, Delivers, Logs, StartOrder, Update
+from suanwang.agent.agent import Agent
+from suanwang.agent.journal import Journal
+from suanwang.agent.objects import ObjectStore
+from suanwang.model.error import BackendError
+from suanwang.model.event import Event, EventKind, Heartbeat, Instruction, InstructionKind, Orders
+from suanwang.model.ids import AgentId, AttemptId, PlanId, PoolId, SiteId, TaskId
+from suanwang.model.reason import FailureReason
+from suanwang.model.task import Input, Output, TaskRequest
+
+SITE: Final = SiteId("conformance")
+OUTPUT_NAME: Final = "result.txt"
+PRINTED: Final = b"started"
+
+
+class Work(Enum):
+    """Kinds of work that a rig can ask its adapter for."""
+
+    OK = auto()  # prints at least PRINTED, writes OUTPUT_NAME, ends with 0
+    EXIT_3 = auto()
+    SIGNAL_15 = auto()
+    OUT_OF_MEMORY = auto()
+    FOREVER = auto()
+
+
+class Rig(Protocol):
+    """One adapter under test."""
+
+    @property
+    def adapter(self) -> Adapter: ...
+    @property
+    def objects(self) -> ObjectStore: ...
+    def clock(self) -> int: ...
+    def request(self, work: Work) -> TaskRequest:
+        """A request that makes the adapter do this work."""
+
+    def pass_time(self) -> bool:
+        """Let some time pass; False where nothing more can be expected."""
+
+    def restart(self) -> None:
+        """The adapter's process dies and comes back: `adapter` is a new one."""
+
+
+class _Run:
+    """One case at work: starts, waits, remembers every update."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.updates: list[Update] = []
+
+    def order(self, number: int = 1, work: Work = Work.OK, not_before_us: int = 0, **changes: Any) -> StartOrder:
+        request = self.rig.request(work).model_copy(update=changes)
+        return StartOrder(
+            site=SITE,
+            pool=PoolId(f"{SITE}/general"),
+            task_id=TaskId(f"task-{number:026d}"),
+            attempt_id=AttemptId(f"att-{number:026d}"),
+            fence=1,
+            request=request,
+            not_before_us=not_before_us,
+        )
+
+    def start(self, number: int = 1, work: Work = Work.OK, **changes: Any) -> StartOrder:
+        order = self.order(number, work, **changes)
+        self.rig.adapter.start(order)
+        return order
+
+    def until(self, done: Callable[[], bool]) -> None:
+        while True:
+            self.updates += self.rig.adapter.poll()
+            if done():
+                return
+            assert self.rig.pass_time(), f"waited in vain; so far {[u.kind.value for u in self.updates]}"
+
+    def until_ended(self, count: int = 1) -> Update:
+        """Wait for that many last words, and a little longer for what should not come; the latest last word."""
+        self.until(lambda: len(self.ends()) >= count)
+        self.rig.pass_time()
+        self.updates += self.rig.adapter.poll()
+        assert len(self.ends()) == count, "an attempt has one last word"
+        return self.ends()[-1]
+
+    def until_running(self) -> None:
+        self.until(lambda: EventKind.RUNNING in [u.kind for u in self.updates])
+
+    def ends(self) -> list[Update]:
+        return [u for u in self.updates if u.kind in TERMINAL]
+
+    def kinds(self) -> list[EventKind]:
+        return [u.kind for u in self.updates if u.kind is not EventKind.PROGRESS]
+
+
+def case_start_to_finish(rig: Rig) -> None:
+    """RUNNING, then FINISHED with code 0 and figures that are no less than nothing."""
+    run = _Run(rig)
+    run.start()
+    end = run.until_ended()
+    assert run.kinds() == [EventKind.RUNNING, EventKind.FINISHED]
+    assert end.exit_code == 0
+    assert end.usage is not None
+    assert min(end.usage.model_dump().values()) >= 0
+    assert end.usage.wall_us > 0
+    assert [u.at_us for u in run.updates] == sorted(u.at_us for u in run.updates)
+
+
+def case_repeated_start_is_harmless(rig: Rig) -> None:
+    """A second start, while it runs and after its end, starts nothing."""
+    run = _Run(rig)
+    order = run.start()
+    rig.adapter.start(order)
+    run.until_ended()
+    rig.adapter.start(order)
+    run.until_ended()
+    assert run.kinds().count(EventKind.RUNNING) == 1
+
+
+def case_stop_ends_it(rig: Rig) -> None:
+    """STOPPED once, however often it is stopped."""
+    run = _Run(rig)
+    order = run.start(work=Work.FOREVER)
+    run.until_running()
+    rig.adapter.stop(order.attempt_id)
+    rig.adapter.stop(order.attempt_id)
+    assert run.until_ended().kind is EventKind.STOPPED
+    rig.adapter.stop(order.attempt_id)
+    run.until_ended()
+
+
+def case_stop_before_it_runs(rig: Rig) -> None:
+    """Work that still waits is stopped without ever running."""
+    run = _Run(rig)
+    order = run.start(not_before_us=rig.clock() + 3_600_000_000)
+    rig.adapter.stop(order.attempt_id)
+    assert run.until_ended().kind is EventKind.STOPPED
+    assert EventKind.RUNNING not in run.kinds()
+
+
+def case_unknown_attempts_are_ignored(rig: Rig) -> None:
+    """Stop and forget of what was never started do nothing."""
+    rig.adapter.stop(AttemptId("att-none"))
+    rig.adapter.forget(AttemptId("att-none"))
+    assert not rig.adapter.knows(AttemptId("att-none"))
+    assert list(rig.adapter.poll()) == []
+
+
+def _fails(work: Work, reason: FailureReason, code: int | None, signal: int | None) -> Callable[[Rig], None]:
+    def case(rig: Rig) -> None:
+        run = _Run(rig)
+        run.start(work=work)
+        end = run.until_ended()
+        assert (end.kind, end.reason) == (EventKind.FAILED, reason)
+        assert (end.exit_code, end.signal) == (code, signal)
+        assert end.usage is not None
+        assert min(end.usage.model_dump().values()) >= 0
+
+    case.__doc__ = f"{work.name} is told as {reason.value}."
+    return case
+
+
+def case_wall_time(rig: Rig) -> None:
+    """Work that does not end is ended at its wall time, and not before."""
+    run = _Run(rig)
+    resources = rig.request(Work.FOREVER).resources.model_copy(update={"wall_time": 1_000_000})
+    run.start(work=Work.FOREVER, resources=resources)
+    end = run.until_ended()
+    assert end.reason is FailureReason.WALL_TIME
+    assert end.usage is not None
+    assert end.usage.wall_us >= 1_000_000
+
+
+def case_log_is_kept(rig: Rig) -> None:
+    """What was printed can be read in parts after the end, and no more after forgetting."""
+    run = _Run(rig)
+    order = run.start()
+    run.until_ended()
+    adapter = rig.adapter
+    assert isinstance(adapter, Logs), "an adapter without logs has no case of logs"
+    whole = adapter.read_logs(order.attempt_id, 0, 1 << 20)
+    assert PRINTED in whole
+    assert adapter.read_logs(order.attempt_id, 2, 3) == whole[2:5]
+    assert adapter.read_logs(order.attempt_id, len(whole), 10) == b""
+    adapter.forget(order.attempt_id)
+    assert adapter.read_logs(order.attempt_id, 0, 10) == b""
+
+
+def case_outputs_are_stored(rig: Rig) -> None:
+    """COLLECTING, then outputs by hash in the object store."""
+    run = _Run(rig)
+    run.start(outputs=(Output(path=OUTPUT_NAME),))
+    end = run.until_ended()
+    assert run.kinds() == [EventKind.RUNNING, EventKind.COLLECTING, EventKind.FINISHED]
+    (output,) = end.outputs
+    assert output.path == OUTPUT_NAME
+    with rig.objects.open(output.blake3) as stream:
+        assert len(stream.read()) == output.size_bytes > 0
+
+
+def case_array_outputs_have_their_index(rig: Rig) -> None:
+    """Each element of an array writes below its own number."""
+    run = _Run(rig)
+    run.start(array=3, outputs=(Output(path=OUTPUT_NAME),))
+    end = run.until_ended()
+    assert [o.path for o in end.outputs] == [f"{index}/{OUTPUT_NAME}" for index in range(3)]
+
+
+def case_input_is_staged(rig: Rig) -> None:
+    """An input that is there is staged before the work runs."""
+    run = _Run(rig)
+    stored = rig.objects.put(io.BytesIO(b"some input"))
+    run.start(inputs=(Input(source=f"object:{stored.blake3}", path="data/in.txt"),))
+    assert run.until_ended().kind is EventKind.FINISHED
+    assert run.kinds()[:2] == [EventKind.STAGING, EventKind.RUNNING]
+
+
+def case_missing_input_never_runs(rig: Rig) -> None:
+    """An input that is not there fails the attempt before it runs."""
+    run = _Run(rig)
+    run.start(inputs=(Input(source="object:" + "0" * 64, path="in.txt"),))
+    assert run.until_ended().reason is FailureReason.INPUT_MISSING
+    assert EventKind.RUNNING not in run.kinds()
+
+
+def case_unknown_image_is_refused(rig: Rig) -> None:
+    """Refused at the start, with the reason."""
+    refused = None
+    try:
+        _Run(rig).start(image="no-such-image:1")
+    except BackendError as fault:
+        refused = fault.reason
+    assert refused is FailureReason.IMAGE_UNKNOWN
+
+
+def case_not_before_is_honoured(rig: Rig) -> None:
+    """Work does not start before its data would be there."""
+    run = _Run(rig)
+    due_us = rig.clock() + 300_000
+    run.start(not_before_us=due_us)
+    run.until_ended()
+    started = next(u for u in run.updates if u.kind is EventKind.RUNNING)
+    assert started.at_us >= due_us
+
+
+def case_forget_is_silent(rig: Rig) -> None:
+    """Forgetting ends what runs, and no update follows."""
+    run = _Run(rig)
+    order = run.start(work=Work.FOREVER)
+    assert rig.adapter.knows(order.attempt_id)
+    run.until_running()
+    rig.adapter.forget(order.attempt_id)
+    assert not rig.adapter.knows(order.attempt_id)
+    for _ in range(3):
+        rig.pass_time()
+        assert list(rig.adapter.poll()) == []
+
+
+def case_many_at_once_end_once_each(rig: Rig) -> None:
+    """Eight attempts, more than small hosts have cores: all end, none twice."""
+    run = _Run(rig)
+    orders = [run.start(number) for number in range(1, 9)]
+    run.until_ended(count=8)
+    assert sorted(u.attempt_id for u in run.ends()) == sorted(o.attempt_id for o in orders)
+
+
+def case_delivery_is_reported(rig: Rig) -> None:
+    """DELIVERED after each order to deliver; repeating is harmless."""
+    run = _Run(rig)
+    order = run.start(outputs=(Output(path=OUTPUT_NAME),))
+    end = run.until_ended()
+    adapter = rig.adapter
+    assert isinstance(adapter, Delivers), "an adapter that cannot deliver has no case of it"
+    for count in (1, 2):
+        adapter.deliver(order.attempt_id, end.outputs)
+        run.until(lambda: run.kinds().count(EventKind.DELIVERED) == count)  # noqa: B023 - used at once
+
+
+class _Talk:
+    """An agent around the rig's adapter, and a brain that notes its events."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.journal = Journal(":memory:")
+        self.events: list[Event] = []
+        self.agent = self.new_agent()
+
+    def new_agent(self) -> Agent:
+        return Agent(AgentId("conformance"), [SITE], self.rig.adapter, self.journal, self.rig.clock)
+
+    def start(self, attempt: int, fence: int, work: Work) -> Instruction:
+        return Instruction(
+            kind=InstructionKind.START,
+            site=SITE,
+            task_id=TaskId(f"task-{1:026d}"),
+            attempt_id=AttemptId(f"att-{attempt:026d}"),
+            plan_id=PlanId(f"plan-{attempt:026d}"),
+            fence=fence,
+            pool=PoolId(f"{SITE}/general"),
+            request=self.rig.request(work),
+        )
+
+    def round(self, *orders: Instruction) -> None:
+        def send(heartbeat: Heartbeat) -> Orders:
+            self.events += heartbeat.events
+            return Orders(acknowledged=self.events[-1].sequence if self.events else 0, instructions=orders)
+
+        self.agent.exchange(send)
+
+    def until(self, kind: EventKind, attempt: int) -> Event:
+        while True:
+            self.round()
+            for event in self.events:
+                if event.kind is kind and event.attempt_id == f"att-{attempt:026d}":
+                    return event
+            assert self.rig.pass_time(), f"no {kind.value} came"
+
+
+def case_stale_fence_does_no_work(rig: Rig) -> None:
+    """An order older than what the agent has seen is refused, and the adapter never hears of it."""
+    talk = _Talk(rig)
+    talk.round(talk.start(2, fence=2, work=Work.OK))
+    talk.until(EventKind.FINISHED, 2)
+    talk.round(talk.start(1, fence=1, work=Work.OK))
+    assert talk.until(EventKind.FAILED, 1).reason is FailureReason.STALE
+    assert not rig.adapter.knows(AttemptId(f"att-{1:026d}"))
+
+
+def case_newer_fence_replaces_older(rig: Rig) -> None:
+    """A newer attempt of the same task stops the older one: never two at work."""
+    talk = _Talk(rig)
+    talk.round(talk.start(1, fence=1, work=Work.FOREVER))
+    talk.until(EventKind.RUNNING, 1)
+    talk.round(talk.start(2, fence=2, work=Work.OK))
+    talk.until(EventKind.STOPPED, 1)
+    talk.until(EventKind.FINISHED, 2)
+
+
+def case_restart_reports_the_lost(rig: Rig) -> None:
+    """A live attempt whose backend is gone after a restart is reported lost, once."""
+    talk = _Talk(rig)
+    talk.round(talk.start(1, fence=1, work=Work.FOREVER))
+    talk.until(EventKind.RUNNING, 1)
+    rig.restart()
+    talk.agent = talk.new_agent()
+    assert talk.until(EventKind.FAILED, 1).reason is FailureReason.LOST
+    talk.round()
+    assert [e.kind for e in talk.events].count(EventKind.FAILED) == 1
+
+
+def adapter_cases() -> dict[str, Callable[[Rig], None]]:
+    """Every case by name."""
+    cases = {name.removeprefix("case_"): case for name, case in globals().items() if name.startswith("case_")}
+    cases["exit_code"] = _fails(Work.EXIT_3, FailureReason.EXIT_CODE, 3, None)
+    cases["signal"] = _fails(Work.SIGNAL_15, FailureReason.SIGNAL, None, 15)
+    cases["out_of_memory"] = _fails(Work.OUT_OF_MEMORY, FailureReason.OUT_OF_MEMORY, None, 9)
+    return cases

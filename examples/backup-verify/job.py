@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 WINDOW = 64  # bytes that decide where a piece ends
-PIECE_MEAN = 1 << 14  # a cut falls at one place in 16,384, on average
-PIECE_MIN, PIECE_MAX = 1 << 12, 1 << 17
+PIECE_MEAN = 1 << 12  # a cut falls at one place in 4,096, on average
+PIECE_MIN, PIECE_MAX = 1 << 10, 1 << 15
 
 
 class Entry(NamedTuple):
@@ -43,7 +43,7 @@ def cut_places(data: bytes) -> list[int]:
     table = np.random.default_rng(64).integers(0, 2**32, 256, dtype=np.uint64)
     sums = np.cumsum(table[np.frombuffer(data, dtype=np.uint8)], dtype=np.uint64)
     rolling = sums[WINDOW:] - sums[:-WINDOW]
-    marks = np.nonzero((rolling * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - 14) == 0)[0] + WINDOW + 1
+    marks = np.nonzero((rolling * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - 12) == 0)[0] + WINDOW + 1
     ends, last = [], 0
     for mark in [*marks.tolist(), len(data)]:
         while mark - last > PIECE_MAX:

@@ -48,9 +48,9 @@ def plants(wind_factor: float) -> list[Plant]:
     wind = np.clip(0.55 + 0.35 * np.cos((hour - 2) / 24 * 2 * np.pi), 0, 1)
     sun = np.clip(np.sin((hour - 6) / 12 * np.pi), 0, None)
     return [
-        Plant("coal", 1, 240.0, 310.0, 0.82, flat),
+        Plant("coal", 1, 170.0, 310.0, 0.82, flat),
         Plant("gas", 2, 140.0, 520.0, 0.37, flat),
-        Plant("wind", 3, 90.0 * wind_factor, 0.0, 0.0, wind),
+        Plant("wind", 3, 170.0 * wind_factor, 0.0, 0.0, wind),
         Plant("sun", 9, 70.0, 0.0, 0.0, sun),
     ]
 
@@ -180,7 +180,9 @@ def main(argv: list[str] | None = None) -> dict[str, object]:
     args.out.mkdir(parents=True, exist_ok=True)
     with (args.out / "dispatch.csv").open("w", newline="") as file:
         table = np.column_stack((answer.generation, answer.charge, answer.discharge)).round(3)
-        csv.writer(file).writerows([("hour", *names, "charge", "discharge"), *((h, *row) for h, row in enumerate(table))])
+        csv.writer(file).writerows(
+            [("hour", *names, "charge", "discharge"), *((h, *row) for h, row in enumerate(table))]
+        )
     with (args.out / "prices.csv").open("w", newline="") as file:
         header = ("hour", *(f"bus_{bus + 1}" for bus in range(BUSES)))
         csv.writer(file).writerows([header, *((h, *row.round(2)) for h, row in enumerate(answer.price))])

@@ -71,7 +71,9 @@ def make_camera(size: int, rng: np.random.Generator) -> Camera:
     return Camera(response, bias, np.where(hot, rng.uniform(5, 60, (size, size)), DARK_E_PER_S))
 
 
-def expose(camera: Camera, light_e: np.ndarray, seconds: float, rng: np.random.Generator, cosmic: int = 0) -> np.ndarray:
+def expose(
+    camera: Camera, light_e: np.ndarray, seconds: float, rng: np.random.Generator, cosmic: int = 0
+) -> np.ndarray:
     """One raw frame in ADU, as 16-bit integers: Poisson electrons, read noise, gain, bias, saturation."""
     electrons = rng.poisson(light_e * camera.response + camera.dark_e_per_s * seconds).astype(float)
     electrons += rng.normal(0.0, READ_NOISE_E, electrons.shape)
@@ -151,7 +153,11 @@ def reduce_night(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         electrons = (data - bias - dark_rate * header["EXPTIME"]) / flat * header["GAIN"]
         electrons[hot] = ndimage.median_filter(electrons, 5)[hot]
         aligned.append(np.roll(electrons, (-header["DITHROW"], -header["DITHCOL"]), (0, 1)))
-    return combine_lights(aligned, dark_rate * GAIN_E_PER_ADU * EXPOSURE_S), {"bias": bias, "dark": dark_rate, "flat": flat}
+    return combine_lights(aligned, dark_rate * GAIN_E_PER_ADU * EXPOSURE_S), {
+        "bias": bias,
+        "dark": dark_rate,
+        "flat": flat,
+    }
 
 
 def find_stars(image: np.ndarray, threshold_sigma: float) -> list[tuple[float, float]]:
@@ -175,9 +181,7 @@ def photometry(image: np.ndarray, place: tuple[float, float], frames: int) -> tu
     near = (np.abs(rows - place[0]) < 16) & (np.abs(columns - place[1]) < 16)
     dy, dx = rows[near] - place[0], columns[near] - place[1]
     radius = np.hypot(dy, dx)
-    share = np.mean(
-        [np.hypot(dy + a, dx + b) <= APERTURE_PX for a in step for b in step], axis=0, dtype=float
-    )
+    share = np.mean([np.hypot(dy + a, dx + b) <= APERTURE_PX for a in step for b in step], axis=0, dtype=float)
     ring = image[near][(radius > 9) & (radius < 15)]
     _, sky, spread = sigma_clipped_stats(ring, sigma=3.0)
     flux = float(np.sum(share * (image[near] - sky)) / APERTURE_SHARE)

@@ -85,7 +85,9 @@ def cosine_direction(normal: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
 
 
-def through_glass(direction: np.ndarray, normal: np.ndarray, entering: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def through_glass(
+    direction: np.ndarray, normal: np.ndarray, entering: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Reflect or refract each ray, by chance with the Fresnel reflectance; `normal` faces the ray."""
     ratio = np.where(entering, 1.0 / GLASS_INDEX, GLASS_INDEX)
     cos_in = np.minimum(-np.einsum("ij,ij->i", direction, normal), 1.0)
@@ -200,7 +202,7 @@ def main(argv: list[str] | None = None) -> dict[str, object]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--width", type=int, default=240)
     parser.add_argument("--height", type=int, default=135)
-    parser.add_argument("--samples", type=int, default=24, help="paths a pixel")
+    parser.add_argument("--samples", type=int, default=16, help="paths a pixel")
     parser.add_argument("--frames", type=int, default=24, help="frames of a full turn")
     parser.add_argument("--out", type=Path, default=Path("out"))
     args = parser.parse_args(argv)

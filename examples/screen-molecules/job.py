@@ -126,7 +126,12 @@ def main(argv: list[str] | None = None) -> dict[str, object]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library", type=Path, default=LIBRARY, help="SMILES, one molecule a line")
     parser.add_argument("--query", default=METHOTREXATE)
-    parser.add_argument("--shares", type=int, default=2, help="into how many the library is split")
+    parser.add_argument(
+        "--shares",
+        type=int,
+        default=int(os.environ.get("SUANWANG_ARRAY_COUNT", "1")),
+        help="into how many the library is split",
+    )
     parser.add_argument("--keep", type=int, default=100, help="molecules to list")
     parser.add_argument("--out", type=Path, default=Path("out"))
     args = parser.parse_args(argv)

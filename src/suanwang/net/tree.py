@@ -58,6 +58,13 @@ class Tree:
         """The least value of a link along the path to each node (`FAR` at the origin); -1 where there is no path."""
         return self.per_node(_leasts(self.parent, self.via, edge_value), -1)
 
+    def walks(self) -> tuple[Ints, Ints]:
+        """The directed links of every path, one after the other, last link first: `edges[first[n]:first[n + 1]]`."""
+        found: tuple[Ints, Ints] | None = self.made.get("walks")
+        if found is None:
+            found = self.made["walks"] = _walks(self.best, self.parent, self.via)
+        return found
+
     def walk(self, node: int) -> Walk:
         """The path to a node that has one."""
         label = int(self.best[node])
@@ -96,3 +103,24 @@ def _leasts(parent: Ints, via: Ints, edge_value: Ints) -> Ints:
         if via[label] >= 0:
             out[label] = min(out[label], edge_value[via[label]])
     return out
+
+
+@kernel
+def _walks(best: Ints, parent: Ints, via: Ints) -> tuple[Ints, Ints]:
+    first = np.zeros(len(best) + 1, np.int64)
+    for node in range(len(best)):
+        label, count = best[node], 0
+        while label >= 0:
+            if via[label] >= 0:
+                count += 1
+            label = parent[label]
+        first[node + 1] = first[node] + count
+    edges = np.empty(first[-1], np.int64)
+    for node in range(len(best)):
+        label, at = best[node], first[node]
+        while label >= 0:
+            if via[label] >= 0:
+                edges[at] = via[label]
+                at += 1
+            label = parent[label]
+    return first, edges

@@ -5,6 +5,8 @@ A resource's steps are rows `(from_us, held...)` in one arena: `held` counts fro
 taken out, so that the same holds give the same rows whatever the order in which they were put in.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from suanwang.net.jit import kernel
@@ -12,6 +14,15 @@ from suanwang.net.network import Flags, Ints
 
 ROOM_FIRST = 8
 FOREVER_US = 2**62
+
+
+class Steps(NamedTuple):
+    """The rows of a calendar, for kernels: those of resource r begin at `offset[r]` and are `rows[r]`."""
+
+    at_us: Ints
+    held: Ints
+    offset: Ints
+    rows: Ints
 
 
 class Calendar:
@@ -81,6 +92,9 @@ class Calendar:
             top += int(self.room[resource])
         self.at_us, self.held, self.top = at_us, held, top
 
+    def steps(self) -> Steps:
+        return Steps(self.at_us, self.held, self.offset, self.rows)
+
     def busy_resources(self) -> Ints:
         """The resources with any hold, sorted."""
         if self._busy_array is None:
@@ -98,19 +112,19 @@ class Calendar:
         if not self.busy:
             return base
         out = base.copy()
-        _free(self.at_us, self.held, self.offset, self.rows, self.busy_resources(), room, start_us, end_us, out)
+        _free(self.steps(), self.busy_resources(), room, start_us, end_us, out)
         return out
 
     def free_until(self, room: Ints, start_us: int) -> Ints:
         """For each resource, the first moment from `start_us` on at which more than `room` is held."""
         out = np.where(room >= 0, FOREVER_US, start_us)
         if self.busy:
-            _free_until(self.at_us, self.held, self.offset, self.rows, self.busy_resources(), room, start_us, out)
+            _free_until(self.steps(), self.busy_resources(), room, start_us, out)
         return out
 
     def drops_us(self, resources: Ints, after_us: int) -> Ints:
         """The moments after `after_us` at which less of one of the resources is held than before, with repeats."""
-        return _drops(self.at_us, self.held, self.offset, self.rows, resources, after_us)
+        return _drops(self.steps(), resources, after_us)
 
     def steps_us(self, resources: Ints) -> Ints:
         """Every moment at which what is held of one of the resources changes, with repeats."""
@@ -180,65 +194,54 @@ def _peak(at_us: Ints, held: Ints, where: int, rows: int, start_us: int, end_us:
 
 
 @kernel
-def _fits(at_us: Ints, held: Ints, where: int, rows: int, start_us: int, end_us: int, room: Ints) -> bool:
-    """Whether no more than `room` is held at any moment of [start, end)."""
-    row = max(0, _place(at_us, where, rows, start_us))
-    while row < rows and at_us[where + row] < end_us:
-        for figure in range(held.shape[1]):
-            if held[where + row, figure] > room[figure]:
+def fits(steps: Steps, resource: int, start_us: int, end_us: int, room: Ints) -> bool:
+    """Whether no more than `room` of a resource is held at any moment of [start, end)."""
+    where, rows = steps.offset[resource], steps.rows[resource]
+    row = max(0, _place(steps.at_us, where, rows, start_us))
+    while row < rows and steps.at_us[where + row] < end_us:
+        for figure in range(steps.held.shape[1]):
+            if steps.held[where + row, figure] > room[figure]:
                 return False
         row += 1
     return True
 
 
 @kernel
-def _free(
-    at_us: Ints,
-    held: Ints,
-    offset: Ints,
-    rows: Ints,
-    busy: Ints,
-    room: Ints,
-    start_us: int,
-    end_us: int,
-    out: Flags,
-) -> None:
+def _free(steps: Steps, busy: Ints, room: Ints, start_us: int, end_us: int, out: Flags) -> None:
     for at in range(len(busy)):
         one = busy[at]
-        if out[one] and not _fits(at_us, held, offset[one], rows[one], start_us, end_us, room[one]):
+        if out[one] and not fits(steps, one, start_us, end_us, room[one]):
             out[one] = False
 
 
 @kernel
-def _free_until(
-    at_us: Ints, held: Ints, offset: Ints, rows: Ints, busy: Ints, room: Ints, start_us: int, out: Ints
-) -> None:
+def _free_until(steps: Steps, busy: Ints, room: Ints, start_us: int, out: Ints) -> None:
     for at in range(len(busy)):
         one = busy[at]
-        where = offset[one]
-        row = max(0, _place(at_us, where, rows[one], start_us))
-        while row < rows[one]:
-            if held[where + row, 0] > room[one]:
-                out[one] = min(out[one], max(start_us, at_us[where + row]))
+        where = steps.offset[one]
+        row = max(0, _place(steps.at_us, where, steps.rows[one], start_us))
+        while row < steps.rows[one]:
+            if steps.held[where + row, 0] > room[one]:
+                out[one] = min(out[one], max(start_us, steps.at_us[where + row]))
                 break
             row += 1
 
 
 @kernel
-def _drops(at_us: Ints, held: Ints, offset: Ints, rows: Ints, resources: Ints, after_us: int) -> Ints:
+def _drops(steps: Steps, resources: Ints, after_us: int) -> Ints:
     total = 0
     for at in range(len(resources)):
-        total += rows[resources[at]]
+        total += steps.rows[resources[at]]
     out = np.empty(total, np.int64)
     count = 0
     for at in range(len(resources)):
-        where = offset[resources[at]]
-        for row in range(1, rows[resources[at]]):
-            if at_us[where + row] <= after_us:
+        where = steps.offset[resources[at]]
+        for row in range(1, steps.rows[resources[at]]):
+            if steps.at_us[where + row] <= after_us:
                 continue
-            for figure in range(held.shape[1]):
-                if held[where + row, figure] < held[where + row - 1, figure]:
-                    out[count] = at_us[where + row]
+            for figure in range(steps.held.shape[1]):
+                if steps.held[where + row, figure] < steps.held[where + row - 1, figure]:
+                    out[count] = steps.at_us[where + row]
                     count += 1
                     break
     return out[:count]

@@ -1,8 +1,9 @@
 """The ways in which a task's data can come to every site: replica, rate, path, how long it takes, what it costs.
 
-An option is one replica at one rate of the ladder for one body of bytes. `spans_us[k, node]` and `costs[k, node]` are
-of whole combinations: combination k is option k, the slowest, with the cheapest options of the other bodies that are
-no slower. So every time that some combination can take is there, at its least cost.
+An option is one replica at one rate of the ladder for one body of bytes, with its own cheapest path. `spans_us[k, node]`
+and `costs[k, node]` are of whole combinations: combination k is option k, the slowest, with the cheapest options of the
+other bodies that are no slower and fit beside it. So every time that some combination can take is there, at its least
+cost.
 """
 
 from dataclasses import dataclass, field
@@ -12,10 +13,10 @@ import numpy.typing as npt
 
 from suanwang.model.units import SPAN_US_MAX
 from suanwang.net import Tree
-from suanwang.net.jit import kernel
-from suanwang.net.network import Ints
+from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
 from suanwang.plan.calendar import FOREVER_US
+from suanwang.plan.joint import Alone, join_paths
 from suanwang.plan.money import moved_amounts
 from suanwang.plan.need import MoveNeed, Need
 from suanwang.plan.scene import Scene
@@ -38,6 +39,17 @@ class Option:
     def tree_to(self, node: int) -> Tree:
         return self.detours.get(node, self.tree)
 
+    def walks(self) -> tuple[Ints, Ints]:
+        """The directed links of the path to every node, as `Tree.walks`."""
+        if not self.detours:
+            return self.tree.walks()
+        parts: list[tuple[int, ...]] = []
+        for node in range(len(self.tree.best)):
+            tree = self.tree_to(node)
+            parts.append(tree.walk(node).edges if tree.best[node] >= 0 else ())
+        first = np.cumsum([0, *(len(part) for part in parts)])
+        return first, np.array([edge for part in parts for edge in part], np.int64)
+
 
 @dataclass(frozen=True)
 class Moves:
@@ -54,8 +66,11 @@ def sending_us(size_bytes: int, rate_bps: int) -> int:
     return -(-size_bytes * 8_000_000 // rate_bps)
 
 
-def moves_of(scene: Scene, need: Need, start_us: int) -> Moves:
-    """The combinations for a transfer that begins at `start_us`; one of no length where nothing has to move."""
+def moves_of(scene: Scene, need: Need, start_us: int, wanted: Flags) -> Moves:
+    """The combinations for a transfer that begins at `start_us`; one of no length where nothing has to move.
+
+    Only the sites `wanted` are sure to be worked out.
+    """
     nodes = len(scene.layout.network.node_of)
     if not need.moves:
         zero = np.zeros((1, nodes), np.int64)
@@ -73,8 +88,10 @@ def moves_of(scene: Scene, need: Need, start_us: int) -> Moves:
     if {option.move for option in options} != set(range(len(need.moves))):
         nowhere = np.full((1, nodes), FAR, np.int64)
         return Moves((), nowhere, nowhere, np.zeros((1, nodes, 0), np.int64))
-    of_move = np.array([option.move for option in options], np.int64)
-    return Moves(tuple(options), *_combine(np.array(spans), np.array(costs), of_move, len(need.moves)))
+    if len(need.moves) == 1:
+        picks = np.repeat(np.arange(len(options))[:, None, None], nodes, axis=1)
+        return Moves(tuple(options), np.array(spans), np.array(costs), picks)
+    return Moves(tuple(options), *join(scene, options, np.array(spans), np.array(costs), start_us, wanted))
 
 
 def _free_until(scene: Scene, rate_bps: int, start_us: int) -> Ints:
@@ -146,29 +163,18 @@ def _detour(scene: Scene, option: Option, free_us: Ints, nodes: Ints, ready_us: 
     return latency, price
 
 
-@kernel
-def _combine(spans: Ints, costs: Ints, of_move: Ints, moves: int) -> tuple[Ints, Ints, Ints]:
-    options, nodes = spans.shape
-    far = np.int64(2**62)
-    span, cost = np.full((options, nodes), far), np.full((options, nodes), far)
-    picks = np.full((options, nodes, moves), -1, np.int64)
-    for node in range(nodes):
-        for one in range(options):
-            if spans[one, node] >= far:
-                continue
-            total, whole = costs[one, node], True
-            for move in range(moves):
-                best = one if move == of_move[one] else -1
-                if best < 0:
-                    for other in range(options):
-                        if of_move[other] != move or spans[other, node] > spans[one, node]:
-                            continue
-                        if best < 0 or costs[other, node] < costs[best, node]:
-                            best = other
-                    if best >= 0:
-                        total += costs[best, node]
-                picks[one, node, move] = best
-                whole = whole and best >= 0
-            if whole:
-                span[one, node], cost[one, node] = spans[one, node], total
-    return span, cost, picks
+def join(
+    scene: Scene, options: list[Option], spans: Ints, costs: Ints, start_us: int, wanted: Flags
+) -> tuple[Ints, Ints, Ints]:
+    """Combinations of several bodies, whose paths must fit on shared links together."""
+    walks = [option.walks() for option in options]
+    base = np.cumsum([0, *(len(edges) for _, edges in walks)])
+    alone = Alone(
+        of_move=np.array([option.move for option in options], np.int64),
+        rate_bps=np.array([option.rate_bps for option in options], np.int64),
+        spans_us=spans,
+        costs=costs,
+        first=np.array([first + base[at] for at, (first, _) in enumerate(walks)], np.int64),
+        edges=np.concatenate([edges for _, edges in walks]),
+    )
+    return join_paths(alone, scene.ledger.lines.steps(), scene.layout.empty_room, start_us, wanted)

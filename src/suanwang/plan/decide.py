@@ -42,7 +42,9 @@ def decide(scene: Scene, need: Need) -> Decision:
     pools = np.flatnonzero(codes == PASSED)
     asked = asked_of(need.demand, need.shots)
     carbon_mg = carbons(scene.layout, pools, need.demand, asked, need.wall_us)
-    best = Best(pools, scene.layout.rank[pools], carbon_mg, need.preference)
+    wanted = np.zeros(len(scene.layout.network.node_of), np.bool_)
+    wanted[scene.layout.node[pools]] = True
+    best = Best(pools, wanted, scene.layout.rank[pools], carbon_mg, need.preference)
     if len(pools):
         for start_us in starts_us(scene, need, pools):
             if best.weigh(scene, need, asked, start_us) and need.deadline_us is None:

@@ -12,9 +12,9 @@ import numpy as np
 from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
 from suanwang.net.jit import kernel
-from suanwang.net.network import Ints
+from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
-from suanwang.plan.calendar import _fits
+from suanwang.plan.calendar import Steps, fits
 from suanwang.plan.clauses import CODE
 from suanwang.plan.data import Moves, moves_of
 from suanwang.plan.layout import Tariffs
@@ -46,15 +46,6 @@ class Bounds(NamedTuple):
     price_limit: int
 
 
-class Calendars(NamedTuple):
-    """The pools' calendar as arrays."""
-
-    at_us: Ints
-    held: Ints
-    offset: Ints
-    rows: Ints
-
-
 @dataclass
 class Start:
     """One start that was weighed, with what a plan needs to be built from it."""
@@ -69,6 +60,7 @@ class Best:
     """Per pool (of `pools`): the best candidate so far; `code` is the furthest clause, `WORSE` where one is feasible."""
 
     pools: Ints
+    wanted: Flags  # the nodes on which they are
     rank: Ints
     carbon_mg: Ints
     preference: Preference
@@ -89,16 +81,14 @@ class Best:
     def weigh(self, scene: Scene, need: Need, asked: Asked, start_us: int) -> bool:
         """Weigh one start; True if some pool is feasible at it."""
         layout = scene.layout
-        moves = moves_of(scene, need, start_us)
+        moves = moves_of(scene, need, start_us, self.wanted)
         roads = roads_of(scene, need, _begins_us(need, moves, start_us))
         bounds = Bounds(start_us, need.wall_us, _or(need.deadline_us), _or(need.price_limit))
-        pools = scene.ledger.pools
-        calendars = Calendars(pools.at_us, pools.held, pools.offset, pools.rows)
         codes, prices, ends, stretch = _weigh(
             self.pools,
             layout.node,
             layout.capacity,
-            calendars,
+            scene.ledger.pools.steps(),
             moves.spans_us,
             moves.costs,
             roads.cuts_us,
@@ -175,7 +165,7 @@ def _weigh(
     pools: Ints,
     node_of: Ints,
     capacity: Ints,
-    calendars: Calendars,
+    calendars: Steps,
     spans: Ints,
     costs: Ints,
     cuts_us: Ints,
@@ -209,8 +199,7 @@ def _weigh(
             if not brought:
                 codes[at, one] = DATA_PATH
                 continue
-            where, rows = calendars.offset[pool], calendars.rows[pool]
-            if not _fits(calendars.at_us, calendars.held, where, rows, begin_us, end_us, room):
+            if not fits(calendars, pool, begin_us, end_us, room):
                 codes[at, one] = CAPACITY
                 continue
             if end_us > bounds.deadline_us:

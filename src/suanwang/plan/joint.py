@@ -1,0 +1,143 @@
+"""Several bodies of data at the same time: combinations whose paths fit on the links that they share."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from suanwang.net.jit import kernel
+from suanwang.net.network import Flags, Ints
+from suanwang.plan.calendar import Steps, fits
+
+# Combinations tried for one site and one slowest option. It takes five bodies or more that fight for the same
+# links to come near it; what lies beyond is not a candidate.
+TRIES_MAX = 4096
+
+
+class Alone(NamedTuple):
+    """The options as if each were alone. The path of option k to node n is `edges[first[k, n]:first[k, n + 1]]`."""
+
+    of_move: Ints
+    rate_bps: Ints
+    spans_us: Ints  # [option, node]
+    costs: Ints
+    first: Ints
+    edges: Ints
+
+
+@kernel
+def join_paths(alone: Alone, lines: Steps, room: Ints, start_us: int, wanted: Flags) -> tuple[Ints, Ints, Ints]:
+    """(span, cost, picks) of the cheapest combination of which each option is the slowest, for each node."""
+    options, nodes = alone.spans_us.shape
+    moves = int(alone.of_move.max()) + 1
+    far = np.int64(2**62)
+    span, cost = np.full((options, nodes), far), np.full((options, nodes), far)
+    picks = np.full((options, nodes, moves), -1, np.int64)
+    for node in range(nodes):
+        if not wanted[node]:
+            continue
+        by_cost = np.argsort(alone.costs[:, node], kind="mergesort")
+        for slowest in range(options):
+            if alone.spans_us[slowest, node] < far:
+                total = _cheapest(alone, lines, room, start_us, node, slowest, by_cost, picks[slowest, node])
+                if total < far:
+                    span[slowest, node], cost[slowest, node] = alone.spans_us[slowest, node], total
+    return span, cost, picks
+
+
+@kernel
+def _cheapest(
+    alone: Alone, lines: Steps, room: Ints, start_us: int, node: int, slowest: int, by_cost: Ints, best: Ints
+) -> int:
+    """Depth first over the bodies, each body's options by cost; cut where the cost cannot be the least any more."""
+    options, moves = len(alone.of_move), len(best)
+    far = np.int64(2**62)
+    limit_us = alone.spans_us[slowest, node]
+    own = alone.of_move[slowest]
+    rest = np.zeros(moves + 1, np.int64)  # the least that the bodies from here on cost
+    for move in range(moves - 1, -1, -1):
+        least = far
+        for at in range(options):
+            one = by_cost[at]
+            if alone.of_move[one] == move and alone.spans_us[one, node] <= limit_us:
+                least = alone.costs[one, node]
+                break
+        if move == own:
+            least = alone.costs[slowest, node]
+        if least >= far:
+            return 2**62
+        rest[move] = rest[move + 1] + least
+    found = far
+    pick = np.full(moves, -1, np.int64)
+    place = np.full(moves, -1, np.int64)  # where in `by_cost` each body stands
+    paid = np.zeros(moves + 1, np.int64)
+    move, tries = 0, 0
+    while move >= 0:
+        place[move] += 1
+        at = place[move]
+        if at >= options or paid[move] + rest[move] >= found or tries >= 4096:
+            place[move] = -1
+            pick[move] = -1
+            move -= 1
+            continue
+        one = by_cost[at]
+        if alone.of_move[one] != move or (move == own and one != slowest):
+            continue
+        if alone.spans_us[one, node] > limit_us or alone.costs[one, node] >= far:
+            continue
+        total = paid[move] + alone.costs[one, node]
+        if total + rest[move + 1] >= found:
+            place[move] = options
+            continue
+        tries += 1
+        if not _fits_beside(alone, lines, room, start_us, node, pick, move, one):
+            continue
+        pick[move] = one
+        paid[move + 1] = total
+        if move + 1 == moves:
+            found = total
+            best[:] = pick
+        else:
+            move += 1
+    return int(found)
+
+
+@kernel
+def _fits_beside(
+    alone: Alone, lines: Steps, room: Ints, start_us: int, node: int, pick: Ints, count: int, one: int
+) -> bool:
+    """Whether option `one` fits on every link that it shares with the first `count` picks."""
+    if alone.spans_us[one, node] == 0:
+        return True  # it is there already
+    group = np.empty(count + 1, np.int64)
+    left = np.empty(1, np.int64)
+    for at in range(alone.first[one, node], alone.first[one, node + 1]):
+        edge = alone.edges[at]
+        group[0], size = one, 1
+        for earlier in range(count):
+            other = pick[earlier]
+            if alone.spans_us[other, node] > 0 and _has(alone, other, node, edge):
+                group[size] = other
+                size += 1
+        if size == 1:
+            continue
+        for first in range(size):
+            until_us = alone.spans_us[group[first], node]
+            together = 0
+            for second in range(size):
+                if alone.spans_us[group[second], node] >= until_us:
+                    together += alone.rate_bps[group[second]]
+            left[0] = room[edge] - together
+            if left[0] < 0 or not fits(lines, edge, start_us, start_us + until_us, left):
+                return False
+    return True
+
+
+@kernel
+def _has(alone: Alone, option: int, node: int, edge: int) -> bool:
+    found = False
+    for at in range(alone.first[option, node], alone.first[option, node + 1]):
+        found = found or alone.edges[at] == edge
+    return found
+
+
+assert TRIES_MAX == 4096, "the kernel knows it by this number"

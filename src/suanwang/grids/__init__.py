@@ -3,6 +3,7 @@
 from suanwang.grids.check import check_grid
 from suanwang.grids.dump import dump_grid
 from suanwang.grids.generate import SMALL, Scale, random_grid
+from suanwang.grids.graphml import load_graphml
 from suanwang.grids.load import china_path, load_grid
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "check_grid",
     "china_path",
     "dump_grid",
+    "load_graphml",
     "load_grid",
     "random_grid",
 ]

@@ -1,6 +1,7 @@
 """Grids of any size from a seed: connected, with all four kinds of pool, protection, prices, data sets, tenants."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from suanwang.grids.geometry import fibre_km, fibre_latency_us, great_circle_km
 from suanwang.grids.parts import PROTECTION, pool_of, price_books, security_pool, storage_pool, tenants
@@ -42,6 +43,16 @@ class Scale:
     data_sets: int = 3  # and one more for every fifty sites
 
 
+class Place(NamedTuple):
+    """Where a site stands, and what it is called."""
+
+    id: SiteId
+    name: str
+    latitude: float
+    longitude: float
+    region: str
+
+
 FULL = Scale()
 # Small enough for brute force over every combination, tight enough that capacities bind.
 SMALL = Scale(
@@ -67,8 +78,7 @@ def random_grid(sites: int, seed: int, scale: Scale = FULL) -> Grid:
     tiers = _tiers(sites)
     made: list[Site] = []
     for at, tier in enumerate(tiers):
-        made.append(_site(at, tier, seed, scale, made))
-    links = _links(made, seed, scale)
+        made.append(site_at(_place(at, tier, seed, made), at, tier, seed, scale))
     return Grid(
         id=f"random-{sites}-{seed % 10**9}",
         name=f"Random grid of {sites} sites, seed {seed}",
@@ -77,8 +87,8 @@ def random_grid(sites: int, seed: int, scale: Scale = FULL) -> Grid:
         price_books=price_books(),
         tenants=tenants(),
         sites=tuple(made),
-        links=tuple(links),
-        data_sets=tuple(_data_sets(made, seed, scale)),
+        links=tuple(_links(made, seed, scale)),
+        data_sets=tuple(data_sets(made, seed, scale)),
     )
 
 
@@ -91,29 +101,33 @@ def _tiers(sites: int) -> list[Tier]:
     return [Tier.HUB] * hubs + [Tier.WESTERN] * western + [Tier.PROVINCIAL] * provincial + [Tier.EDGE] * edges
 
 
-def _site(at: int, tier: Tier, seed: int, scale: Scale, before: list[Site]) -> Site:
-    draw = Stream(seed, "site", at)
-    upper = [one for one in before if one.tier is Tier.PROVINCIAL] if tier is Tier.EDGE else []
+def _place(at: int, tier: Tier, seed: int, before: list[Site]) -> Place:
+    """Where site number `at` stands: an edge near its provincial site and in its region, others anywhere."""
+    draw = Stream(seed, "place", at)
+    name = f"{tier.value.capitalize()} {at}"
     site_id = SiteId(f"{tier.value}-{at}")
-    if upper:  # an edge stands near its provincial site, in its region
+    upper = [one for one in before if one.tier is Tier.PROVINCIAL] if tier is Tier.EDGE else []
+    if upper:
         parent = draw.pick(upper)
         latitude = parent.latitude + draw.between(-1_500, 1_500) / 1000
         longitude = parent.longitude + draw.between(-1_500, 1_500) / 1000
-        region = parent.region
-    else:
-        west = tier is Tier.WESTERN
-        latitude = draw.between(25_000, 42_000) / 1000
-        longitude = draw.between(*((95_000, 106_000) if west else (106_000, 121_000))) / 1000
-        region = REGIONS[at % len(REGIONS)]
+        return Place(site_id, name, round(latitude, 3), round(longitude, 3), parent.region)
+    latitude = draw.between(25_000, 42_000) / 1000
+    longitude = draw.between(*((95_000, 106_000) if tier is Tier.WESTERN else (106_000, 121_000))) / 1000
+    return Place(site_id, name, latitude, longitude, REGIONS[at % len(REGIONS)])
+
+
+def site_at(place: Place, at: int, tier: Tier, seed: int, scale: Scale) -> Site:
+    """Site number `at` of a grid, at a place; what it has is drawn."""
+    draw = Stream(seed, "site", at)
     green = tier is Tier.WESTERN or draw.chance(250)
-    name = f"{tier.value.capitalize()} {at}"
     return Site(
-        id=site_id,
-        names=Names(en=name, zh_hant=name, zh_hans=name),
-        region=region,
-        city=name,
-        latitude=round(latitude, 3),
-        longitude=round(longitude, 3),
+        id=place.id,
+        names=Names(en=place.name, zh_hant=place.name, zh_hans=place.name),
+        region=place.region,
+        city=place.name,
+        latitude=place.latitude,
+        longitude=place.longitude,
         tier=tier,
         owner="own" if draw.chance(900) else f"partner-{draw.between(1, 3)}",
         security_level=draw.between(*((3, 5) if tier is not Tier.EDGE else (1, 4))),
@@ -123,9 +137,9 @@ def _site(at: int, tier: Tier, seed: int, scale: Scale, before: list[Site]) -> S
             pue_permille=draw.between(1_100, 1_500),
         ),
         price_book=PriceBookId("west" if tier is Tier.WESTERN else "east" if draw.chance(500) else "middle"),
-        pools=_pools(at, site_id, seed, scale),
-        security_pools=_security_pools(at, site_id, tier, seed, scale),
-        storage_pools=(storage_pool(site_id, tier),) if tier is not Tier.EDGE else (),
+        pools=_pools(at, place.id, seed, scale),
+        security_pools=_security_pools(at, place.id, tier, seed, scale),
+        storage_pools=(storage_pool(place.id, tier),) if tier is not Tier.EDGE else (),
     )
 
 
@@ -151,7 +165,7 @@ def _links(sites: list[Site], seed: int, scale: Scale) -> list[Link]:
     backbone = [one for one in sites if one.tier is not Tier.EDGE]
     pairs: list[tuple[Site, Site]] = []
     for at, site in enumerate(sites[1:], start=1):
-        earlier = sites[:at] if site.tier is not Tier.EDGE else (backbone if backbone[0] is not site else sites[:at])
+        earlier = backbone if site.tier is Tier.EDGE else sites[:at]
         near = sorted(earlier, key=lambda one: (_distance_km(site, one), one.id))
         pairs.append((near[0], site))
         if len(near) > 1 and draw.chance(700 if site.tier is not Tier.EDGE else 500):
@@ -161,14 +175,15 @@ def _links(sites: list[Site], seed: int, scale: Scale) -> list[Link]:
     pairs += [(draw.pick(backbone), draw.pick(sites)) for _ in range(len(sites) // 6)]
     if draw.chance(300):
         pairs.append(pairs[0])  # a second conduit between the same two sites
-    return [_link(at, a, b, draw, scale) for at, (a, b) in enumerate(pairs) if a.id != b.id]
+    return [link_between(at, a, b, draw, scale) for at, (a, b) in enumerate(pairs) if a.id != b.id]
 
 
 def _distance_km(a: Site, b: Site) -> float:
     return great_circle_km(a.latitude, a.longitude, b.latitude, b.longitude)
 
 
-def _link(at: int, a: Site, b: Site, draw: Stream, scale: Scale) -> Link:
+def link_between(at: int, a: Site, b: Site, draw: Stream, scale: Scale) -> Link:
+    """Link number `at`: its kind from the tiers of its ends, its length from their distance, the rest drawn."""
     length_km = fibre_km(_distance_km(a, b), ROUTE_FACTOR_PERMILLE)
     trunk = Tier.EDGE not in (a.tier, b.tier)
     kind = LinkKind.SATELLITE if draw.chance(20) else LinkKind.OTN if trunk and draw.chance(860) else LinkKind.IP
@@ -190,7 +205,7 @@ def _link(at: int, a: Site, b: Site, draw: Stream, scale: Scale) -> Link:
     )
 
 
-def _data_sets(sites: list[Site], seed: int, scale: Scale) -> list[DataSet]:
+def data_sets(sites: list[Site], seed: int, scale: Scale) -> list[DataSet]:
     """Public ones, tenants' own, and ones that must stay in the regions of their replicas."""
     out = []
     for at in range(scale.data_sets + len(sites) // 50):

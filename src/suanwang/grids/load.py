@@ -16,8 +16,10 @@ from suanwang.intent.read import check, raise_found
 from suanwang.model.error import Fault, FaultsError
 from suanwang.model.grid import Grid
 
+# Faults that the absence of another part makes: not reported where a faulty part had to be left out.
+OF_ABSENCE = ("unreachable_site", "residency_nowhere")
 CHINA = "china-4n31x.yaml"
-SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".json", ".graphml")
 
 
 def china_path() -> Path:
@@ -27,11 +29,11 @@ def china_path() -> Path:
 
 
 def load_grid(path_or_text: "os.PathLike[str] | str | bytes", source: str | None = None) -> Grid:
-    """The grid of a file (a path object, or one line that ends in .yaml, .yml or .json) or of a text.
+    """The grid of a file (a path object, or one line that ends in one of SUFFIXES) or of a text.
 
     Raises FaultsError, and nothing else, with every fault: of the text, the fields and the parts together.
     """
-    path = _as_path(path_or_text)
+    path = as_path(path_or_text)
     if path is None:
         assert isinstance(path_or_text, str | bytes), "what is no path is a text"
         text: str | bytes = path_or_text
@@ -46,7 +48,8 @@ def load_grid(path_or_text: "os.PathLike[str] | str | bytes", source: str | None
     raise AssertionError("a grid that pydantic refused has a fault")
 
 
-def _as_path(given: "os.PathLike[str] | str | bytes") -> Path | None:
+def as_path(given: "os.PathLike[str] | str | bytes") -> Path | None:
+    """The path that was given, or None where the text itself was."""
     if isinstance(given, str):
         return Path(given) if "\n" not in given and given.endswith(SUFFIXES) else None
     return None if isinstance(given, bytes) else Path(given)
@@ -99,7 +102,7 @@ def _check_rest(document: Document, found: list[Found]) -> list[Found]:
         grid = Grid.model_validate_json(json.dumps(data), strict=True)
     except ValidationError:
         return []
-    rest = (one for one in check_all(grid) if not (one.code == "unreachable_site" and gone))
+    rest = (one for one in check_all(grid) if not (gone and one.code in OF_ABSENCE))
     return [_moved(one, kept) for one in rest if str(one.got) not in lost]
 
 

@@ -112,7 +112,7 @@ def screen(entries: list[tuple[str, str]], query_smiles: str, keep: int) -> tupl
             passed[canonical] = (likeness, name, mol)
         else:
             refused[why] += 1
-        if done % 50 == 0:
+        if done % 50 == 0 or done == len(entries):
             tell_progress(1000 * done // len(entries))
     best = sorted(passed.items(), key=lambda item: (-item[1][0], item[0]))[:keep]
     # Drug-likeness costs most, so only what is kept is measured.

@@ -1,7 +1,7 @@
 """How many records a second the store appends, durably, on SQLite (or on the store at --url).
 
-The records are those of whole roads: submit to end, 18 records a task. Each phase of the road of `--batch` records
-is one append, so the tables see inserts and updates as they would from a brain. `--json` prints one object.
+The records are those of whole roads: submit to end, 16 records a task, many tasks at once. Each `--batch` records
+are one append, so the tables see inserts and updates as they would from a brain. `--json` prints one object.
 """
 
 import argparse
@@ -13,8 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "store"))
 
-from history import History  # noqa: E402
-from suanwang.store import Store  # noqa: E402
+from history import History
+
+from suanwang.store import Store
 
 
 def make_batches(tasks: int, batch: int) -> list[list[object]]:

@@ -191,10 +191,16 @@ class History:
             site = self.random.choice(SITES)
             return SiteChanged(at_us=at, site=site, agent=AGENT, live=live, emulated=True, cause=cause)
         if pick == 1:
-            return LinkChanged(at_us=at, link="bj-gz", up=self.random.random() < 0.5, principal="op")
+            return self.link(up=self.random.random() < 0.5)
         if pick == 2:
             return TenantSet(at_us=at, tenant=Tenant(id="beta", name="Beta", budget_micro_yuan=self.made))
         return self._event("att-" + "z" * 26, EventKind.RUNNING, effective=False)
+
+    def revoke(self, key_id: str) -> Record:
+        return KeyRevoked(at_us=self.now_us, key_id=key_id)
+
+    def link(self, *, up: bool) -> Record:
+        return LinkChanged(at_us=self.now_us, link="bj-gz", up=up, principal="op")
 
     def _step(self, one: _Live) -> list[Record]:
         step = one.steps.pop(0)
@@ -402,7 +408,3 @@ def make_plan(history: History, task_id: TaskId, site: str, generation: int, par
         carbon_mg=history.random.randrange(10_000),
         verdicts="eJxjZGRi" * 12,
     )
-
-
-def revoke(history: History, key_id: str) -> Record:
-    return KeyRevoked(at_us=history.now_us, key_id=key_id)

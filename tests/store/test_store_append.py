@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,31 @@ def test_a_store_file_is_its_owners_only(tmp_path):
         store.append(History(1).opening(), 1)
         modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
     assert set(modes.values()) == {0o600}, modes
+
+
+@pytest.mark.parametrize("engine", ["file", "memory"])
+def test_questions_from_other_threads_see_whole_batches(engine, tmp_path, open_store):
+    """Readers never see a task without its events, however the writer stands."""
+    store = open_store(f"sqlite:///{tmp_path}/s.db" if engine == "file" else "sqlite:///:memory:")
+    history, failures, rounds = History(6), [], [0, 0]
+    done = threading.Event()
+
+    def ask(which: int) -> None:
+        while not done.is_set() or not rounds[which]:
+            rounds[which] += 1
+            for task in store.tasks(limit=1_000).items:
+                if len(store.events(task.task_id)) != 16:
+                    failures.append(task)
+            store.last_position()
+
+    threads = [threading.Thread(target=ask, args=(which,)) for which in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for _ in range(30):
+        store.append(history.whole_road(), START_US)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert min(rounds) >= 1
+    assert len(store.tasks(limit=100).items) == 30

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from suanwang.model.error import StoreError
+from suanwang.store.fold import clean, fit
 
 CODES: Final = (
     "store_url",
@@ -85,7 +86,7 @@ def is_memory(url: URL) -> bool:
 def make_engine(url: URL, *, writes: bool) -> Engine:
     """An engine whose transactions are explicit. The writer's keeps no pool; a memory store has one connection."""
     if url.drivername != "sqlite":
-        return create_engine(url, poolclass=NullPool if writes else QueuePool)
+        return _cleaning(create_engine(url, poolclass=NullPool if writes else QueuePool))
     memory = is_memory(url)
     pool = StaticPool if memory else NullPool if writes else QueuePool
     engine = create_engine(url, poolclass=pool, connect_args={"check_same_thread": False, "isolation_level": None})
@@ -93,8 +94,9 @@ def make_engine(url: URL, *, writes: bool) -> Engine:
     if not memory:
         # FULL: a commit is on the disk when it returns. A WAL of 16 MiB before a checkpoint, four times the
         # default: fewer fsyncs of the database file under load.
-        pragmas += ["journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4096", "cache_size=-65536"]
-        pragmas += [] if writes else ["query_only=ON"]
+        pragmas += ["journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4096"]
+        # KiB of pages kept: the writer's hot b-tree leaves; a reader, of which there may be fifteen, needs few.
+        pragmas += ["cache_size=-32768"] if writes else ["cache_size=-4096", "query_only=ON"]
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
@@ -105,7 +107,27 @@ def make_engine(url: URL, *, writes: bool) -> Engine:
     def _begun(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN")
 
+    return _cleaning(engine)
+
+
+def _cleaning(engine: Engine) -> Engine:
+    """Questions carry what a user typed: what no column can hold is asked for in the form in which it is stored."""
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def _asked(_connection: Any, _cursor: Any, sql: str, given: Any, _context: Any, _many: bool) -> tuple[str, Any]:
+        if isinstance(given, dict):
+            return sql, {name: _cleaned(value) for name, value in given.items()}
+        return sql, tuple(map(_cleaned, given)) if isinstance(given, tuple) else given
+
     return engine
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, int):
+        return fit(value)
+    if not isinstance(value, str):
+        return value
+    return clean(value if value.isascii() else value.encode("utf-8", "replace").decode())
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def clean(text: str) -> str:
 
 
 def fit(number: int | None) -> int | None:
-    """A number that an agent sent, as a 64-bit column holds it; the log keeps what was sent."""
+    """A number that an agent or a user sent, as a 64-bit column holds it; the log keeps what was sent."""
     return number if number is None or -_INT64 <= number < _INT64 else (_INT64 - 1 if number > 0 else -_INT64)
 
 

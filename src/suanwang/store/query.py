@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from suanwang.model.plan import Plan
 from suanwang.model.record import Phase
 from suanwang.store import schema as s
-from suanwang.store.fold import clean
 from suanwang.store.reading import Reads
 from suanwang.store.rows import AttemptRow, EventRow, Page, PlanRow, TaskRow
 
@@ -42,9 +41,9 @@ class TaskQueries(Reads):
         if tag is not None:
             query = query.where(s.tasks.c.task_id.in_(_tagged(tag)))
         if text is not None:
-            query = query.where(_text_match(clean(text)))
+            query = query.where(_text_match(text))
         if cursor is not None:
-            query = query.where(s.tasks.c.task_id < clean(cursor))
+            query = query.where(s.tasks.c.task_id < cursor)
         limit = max(1, min(limit, PAGE_MAX))
         rows = tuple(_task(row) for row in self._all(query.limit(limit + 1)))
         return Page(rows[:limit], rows[limit - 1].task_id if len(rows) > limit else None)
@@ -104,7 +103,7 @@ class TaskQueries(Reads):
     def idempotent(self, tenant: str, key: str) -> TaskRow | None:
         """The task that a tenant submitted with an idempotency key."""
         c = s.tasks.c
-        found = self._all(select(s.tasks).where(c.tenant == tenant, c.idempotency_key == clean(key)))
+        found = self._all(select(s.tasks).where(c.tenant == tenant, c.idempotency_key == key))
         return _task(found[0]) if found else None
 
 
@@ -119,7 +118,7 @@ def _attempt(row: Mapping[str, Any]) -> AttemptRow:
 
 
 def _tagged(tag: str) -> Select[Any]:
-    key, given, value = clean(tag).partition("=")
+    key, given, value = tag.partition("=")
     query = select(s.task_tags.c.task_id).where(s.task_tags.c.tag == key)
     return query.where(s.task_tags.c.value == value) if given else query
 

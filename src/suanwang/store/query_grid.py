@@ -9,7 +9,6 @@ from sqlalchemy import func, select
 from suanwang.model.event import Instruction
 from suanwang.model.grid import Tenant
 from suanwang.store import schema as s
-from suanwang.store.fold import clean
 from suanwang.store.outbox import read_outbox
 from suanwang.store.reading import Reads
 from suanwang.store.rows import GridRow, KeyRow, LinkRow, SiteRow
@@ -19,7 +18,7 @@ class GridQueries(Reads):
     """The part of the store that the doors and the dispatcher ask."""
 
     def key(self, key_id: str) -> KeyRow | None:
-        found = self._all(select(s.api_keys).where(s.api_keys.c.key_id == clean(key_id)))
+        found = self._all(select(s.api_keys).where(s.api_keys.c.key_id == key_id))
         return _key(found[0]) if found else None
 
     def keys(self, tenant: str | None = None) -> list[KeyRow]:

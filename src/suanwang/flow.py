@@ -127,6 +127,7 @@ class Road(Applier):
             failpoints.hit("brain.plan.verified")
             if not faults:
                 self.emit(PlanCommitted(at_us=now_us, plan=answer.plan))
+                self.planned_us[task.task_id] = now_us
                 return
             # The plan was made on a view that has moved on (or the planner is wrong): it is asked again.
             self.verify_faults += 1
@@ -219,6 +220,7 @@ class Road(Applier):
             self.signal(task, Signal.DEADLINE_LOST, carry.Cause(now_us, FailureReason.DEADLINE_LOST))
         for task in list(watch.ready_again(self.state, now_us, self.sites_up, self.room_made)):
             self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUEUED))
+        self.pull_forward(now_us)
         self.sites_up = self.room_made = False
         self.extend(now_us)
         self.commit()

@@ -66,6 +66,8 @@ class Applier:
     position: int = 0  # of the last batch in the log
     sites_up: bool = False  # since the last tick
     room_made: bool = False  # since the last tick
+    room_us: int = 0  # when room was last made
+    planned_us: dict[TaskId, int] = field(default_factory=dict)  # when the standing plan was made, since the start
     verify_faults: int = 0
 
     def signal(self, task: Task, signal: Signal, cause: carry.Cause) -> bool:
@@ -80,6 +82,10 @@ class Applier:
         for record in carry.carry(task, transition, cause, self.state.index, self.ids):
             self.emit(record)
             self.room_made |= record.t in ("plan_dropped", "attempt_closed")
+            if record.t == "attempt_closed":
+                self.room_us = cause.now_us
+            if record.t == "task_ended":
+                self.planned_us.pop(task.task_id, None)
 
     def emit(self, record: Record) -> None:
         self.state.apply(record)
@@ -126,6 +132,7 @@ class Applier:
     def set_site(self, site: SiteId, agent: AgentId | None, live: bool, emulated: bool, cause: SiteCause) -> None:
         """Note that a site came up or went down."""
         self.sites_up |= live
+        self.room_us = self.clock() if live else self.room_us
         self.emit(SiteChanged(at_us=self.clock(), site=site, agent=agent, live=live, emulated=emulated, cause=cause))
 
     def heal_site(self, site: SiteId) -> None:
@@ -140,7 +147,7 @@ class Applier:
         now_us = self.clock()
         self.emit(LinkChanged(at_us=now_us, link=link, up=up, principal=principal))
         if up:
-            self.sites_up = True  # what waited for a path may have one now
+            self.sites_up, self.room_us = True, now_us  # what waited for a path may have one now
             return
         for task in list(self.state.planned.values()):
             assert task.plan is not None, "a planned task has its plan"
@@ -166,15 +173,20 @@ class Applier:
             if task.plan is not None and task.plan.site == site:
                 self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, FailureReason.SITE_LOST))
 
+    def pull_forward(self, now_us: int) -> None:
+        """Room was made: plans that wait for room are made again, and may start sooner."""
+        for task in watch.pullable(self.state, now_us, self.room_us, self.planned_us)[: watch.PULL_BATCH]:
+            self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, detail="room_made"))
+
     def extend(self, now_us: int) -> None:
         keys: set[str] = set()
-        for task, past in list(watch.overrunning(self.state, now_us)):
+        for task, end_us, past in list(watch.overrunning(self.state, now_us)):
             assert task.attempt is not None, "a live attempt"
             if past:
                 self.signal(task, Signal.STOP_ASKED, carry.Cause(now_us, FailureReason.WALL_TIME))
             lease_id = task.attempt.plan.lease_id
-            end_us = now_us + watch.EXTEND_US
             keys |= {f"{hold.resource}|{hold.key}" for hold in self.state.leases[lease_id]}
             self.emit(LeaseExtended(at_us=now_us, lease_id=lease_id, task_id=task.task_id, end_us=end_us))
         for task in watch.crowded_out(self.state, keys, watch.capacities(self.state, keys), now_us):
-            self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, detail="overrun"))
+            signal = Signal.PLAN_DROPPED if task.attempt is None else Signal.ATTEMPT_LOST
+            self.signal(task, signal, carry.Cause(now_us, FailureReason.CROWDED_OUT))

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from suanwang.dispatch.lifecycle import LIVE
-from suanwang.model.ids import AgentId, LinkId, PoolId, SecurityPoolId, SiteId
+from suanwang.model.ids import AgentId, LinkId, PoolId, SecurityPoolId, SiteId, TaskId
 from suanwang.model.plan import Hold
 from suanwang.model.reason import WaitReason
 from suanwang.model.record import Phase
+from suanwang.model.task import Preference
 from suanwang.observe.state import State, Task
 
 # An agent speaks every second or so; after this long without a word its sites count as down.
@@ -15,9 +16,31 @@ HEARTBEAT_LOST_US = 15_000_000
 ACCEPT_US = 60_000_000
 # The agent ends a task at its wall time; where it does not, the brain asks for a stop this much later.
 WALL_GRACE_US = 30_000_000
-# A lease about to end under a live attempt is extended by this much, again and again while it runs.
+# A lease that ends within this time under a live attempt is extended to when the attempt can end at the latest,
 EXTEND_AHEAD_US = 10_000_000
-EXTEND_US = 60_000_000
+# with this much on top for collecting outputs and for the report to arrive.
+EXTEND_GRACE_US = 10_000_000
+
+
+# When room is made, plans that start later than this for want of room are made again, so many at a time,
+PULL_AHEAD_US = 1_000_000
+PULL_BATCH = 32
+# and each no more often than this.
+PULL_EVERY_US = 5_000_000
+
+
+def pullable(state: State, now_us: int, room_us: int, planned_us: Mapping[TaskId, int]) -> list[Task]:
+    """Plans made before room was, that wait for room and not for a cheaper hour; the most urgent first."""
+    found = []
+    for task in state.planned.values():
+        plan, request = task.plan, task.request
+        assert plan is not None and request is not None, "a planned task has its plan and its request"
+        made_us = planned_us.get(task.task_id, 0)
+        by_choice = request.deadline is not None and request.preference is not Preference.FASTEST
+        waits = plan.start_us > max(now_us + PULL_AHEAD_US, request.earliest_start or 0)
+        if waits and not by_choice and made_us <= room_us and now_us - made_us >= PULL_EVERY_US:
+            found.append(task)
+    return sorted(found, key=lambda task: (-task.priority, task.order))
 
 
 def silent_sites(state: State, heard_us: Mapping[AgentId, int], now_us: int, lost_us: int) -> list[SiteId]:
@@ -55,33 +78,44 @@ def unaccepted(state: State, now_us: int) -> Iterator[Task]:
                 yield task
 
 
-def overrunning(state: State, now_us: int) -> Iterator[tuple[Task, bool]]:
-    """Live attempts whose lease is about to end; True where they are past their wall time and its grace."""
+def overrunning(state: State, now_us: int) -> Iterator[tuple[Task, int, bool]]:
+    """Live attempts whose lease is about to end, with the end that they need; True where the wall time is over."""
     for group in state.by_site.values():
         for task in group.values():
             attempt, request = task.attempt, task.request
             if attempt is None or request is None:
                 continue
+            wall_us = request.resources.wall_time
+            past = bool(attempt.run_us) and now_us > attempt.run_us + wall_us + WALL_GRACE_US and task.phase in LIVE
             end_us = max(hold.end_us for hold in state.leases[attempt.plan.lease_id])
-            past = bool(attempt.run_us) and now_us > attempt.run_us + request.resources.wall_time + WALL_GRACE_US
-            past = past and task.phase in LIVE
-            if past or end_us < now_us + EXTEND_AHEAD_US:
-                yield task, past
+            if not past and end_us >= now_us + EXTEND_AHEAD_US:
+                continue
+            latest_us = (attempt.run_us or max(now_us, attempt.plan.run_start_us)) + wall_us
+            yield task, max(end_us, latest_us, now_us) + EXTEND_GRACE_US, past
 
 
 def crowded_out(state: State, keys: set[str], capacity: Mapping[str, tuple[int, ...]], now_us: int) -> list[Task]:
-    """Plans not yet dispatched that no longer fit beside what runs, on these resources; the latest go first."""
+    """Tasks that have not begun to run and no longer fit beside what runs, on these resources; the latest go first."""
     dropped: dict[str, Task] = {}
-    owner = {task.plan.lease_id: task for task in state.planned.values() if task.plan is not None}
     for key in sorted(keys):
         while _over(state, key, capacity[key], now_us, dropped):
-            there = [owner[lease] for lease in state.by_key.get(key, {}) if lease in owner]
-            there = [task for task in there if task.task_id not in dropped]
+            there = [task for task in _not_running(state, key) if task.task_id not in dropped]
             if not there:
                 break
             last = max(there, key=lambda task: task.order)
             dropped[last.task_id] = last
     return list(dropped.values())
+
+
+def _not_running(state: State, key: str) -> list[Task]:
+    """Who holds a resource without running on it yet: planned, or sent and still waiting for data or its time."""
+    leases = state.by_key.get(key, {})
+    found = []
+    for task in state.live.values():
+        waits = task.attempt is None or (not task.attempt.run_us and task.phase in (Phase.DISPATCHED, Phase.STAGING))
+        if task.plan is not None and task.plan.lease_id in leases and waits:
+            found.append(task)
+    return found
 
 
 def _over(state: State, key: str, capacity: tuple[int, ...], now_us: int, dropped: Mapping[str, Task]) -> bool:

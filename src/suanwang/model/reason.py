@@ -77,6 +77,7 @@ class FailureReason(StrEnum):
     LIMIT_UNSUPPORTED = "limit_unsupported"  # this host cannot enforce a limit that the task needs
     LOST = "lost"  # the agent no longer knows the attempt
     SITE_LOST = "site_lost"  # no heartbeat from the site
+    CROWDED_OUT = "crowded_out"  # what runs there outlasted its window; it had not begun and is planned again
     STALE = "stale"  # an older fencing number
     BUDGET_STOP = "budget_stop"
     CANCELLED = "cancelled"
@@ -92,12 +93,15 @@ RETRYABLE = frozenset(
         FailureReason.OUT_OF_MEMORY,
         FailureReason.LOST,
         FailureReason.SITE_LOST,
+        FailureReason.CROWDED_OUT,
         FailureReason.BACKEND,
         FailureReason.DELIVERY,
     }
 )
 # Of these, the ones that are not the task's own doing: they do not use up its retries.
-NOT_THE_TASKS_FAULT = frozenset({FailureReason.LOST, FailureReason.SITE_LOST, FailureReason.BACKEND})
+NOT_THE_TASKS_FAULT = frozenset(
+    {FailureReason.LOST, FailureReason.SITE_LOST, FailureReason.BACKEND, FailureReason.CROWDED_OUT}
+)
 
 
 class PlanFault(StrEnum):

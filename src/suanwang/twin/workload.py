@@ -25,9 +25,9 @@ def random_task(draw: random.Random, grid: Grid, now_us: int, number: int) -> Ta
         inputs=_inputs(draw, grid),
         outputs=_outputs(draw),
         origin=draw.choice(grid.sites).id,
-        latency=draw.choice((None, None, Circle.NATIONAL, Circle.PROVINCIAL)),
-        bandwidth=draw.choice((0, 0, 0, 10**7, 10**8, 10**9)),
-        security_level=draw.choice((1, 1, 1, 2, 3)),
+        latency=draw.choice((None, None, None, Circle.NATIONAL, Circle.PROVINCIAL)),
+        bandwidth=draw.choice((0, 0, 0, 10**7, 10**8)),
+        security_level=draw.choice((1, 1, 1, 1, 2, 3)),
         protection=tuple(draw.sample(tuple(ProtectionFunction), draw.choice((0, 0, 0, 1, 2)))),
         deadline=deadline,
         price_limit=draw.choice((1, 10**6, 10**8)) if limited else None,
@@ -42,15 +42,15 @@ def random_task(draw: random.Random, grid: Grid, now_us: int, number: int) -> Ta
 
 def _resources(draw: random.Random, kind: PoolKind, wall_us: int) -> Resources:
     if kind is PoolKind.QUANTUM:
-        return Resources(kind=kind, qubits=draw.choice((2, 8, 20)), shots=1_000, wall_time=wall_us)
-    cards = draw.choice((1, 2, 8)) if kind is PoolKind.AI else 0
+        return Resources(kind=kind, qubits=draw.choice((2, 4, 8)), shots=1_000, wall_time=wall_us)
+    cards = draw.choice((1, 1, 2)) if kind is PoolKind.AI else 0
     return Resources(
         kind=kind,
-        cpu=draw.choice((1, 2, 4, 16, 10_000 if draw.random() < 0.2 else 8)),
-        memory=draw.choice((256 * MIB, GIB, 8 * GIB)),
+        cpu=draw.choice((1, 1, 2, 4, 10_000 if draw.random() < 0.1 else 2)),
+        memory=draw.choice((256 * MIB, GIB, 2 * GIB)),
         accelerator="any" if cards else None,
         accelerators=cards,
-        nodes=draw.choice((1, 2, 4)) if kind is PoolKind.HPC else 1,
+        nodes=draw.choice((1, 1, 2)) if kind is PoolKind.HPC else 1,
         wall_time=wall_us,
     )
 

@@ -81,7 +81,10 @@ class LocalRig:
         if self.adapter is not None:
             self.adapter.close()
         options = dict(self.options)
-        settings = LocalSettings(self.folder / "local", **options.pop("settings", {}))
+        # Users of this test process alone, so that tests side by side do not count each other's processes.
+        self.uid = 210_000 + os.getpid() % 30_000 * 10
+        changes = {"uid_base": self.uid, "uid_count": 10, **options.pop("settings", {})}
+        settings = LocalSettings(self.folder / "local", **changes)
         data_sets = options.pop("data_sets", lambda data_set: None)
         self.adapter = LocalAdapter(settings, self.objects, now_us, monotonic_us, data_sets, **options)
         self.gives_up_s = time.monotonic() + WAIT_S

@@ -66,7 +66,9 @@ def python_folders() -> list[Path]:
     """The folders of the interpreter that runs this, with what is installed beside it; `/usr` is shown anyway."""
     found = [Path(p) for p in (sys.base_prefix, sys.prefix)]
     found += [path.resolve() for path in found]
-    return [p for p in dict.fromkeys(found) if len(p.parts) > 1 and not p.is_relative_to("/usr")]
+    kept = [p for p in dict.fromkeys(found) if len(p.parts) > 1 and not p.is_relative_to("/usr")]
+    # Without root, a folder in another user's home may be closed to us too: then the task has the system's Python.
+    return [p for p in kept if os.access(p, os.R_OK | os.X_OK)]
 
 
 def python_path() -> str:

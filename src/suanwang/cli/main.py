@@ -1,0 +1,65 @@
+"""`suanwang`, short `sw`: the whole product from a terminal. Commands load what they need when they run."""
+
+import sys
+from typing import NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from suanwang.cli import files, grids, keys, server, stores, tasks
+from suanwang.cli.exits import Exit
+from suanwang.cli.words import t
+
+
+def build() -> typer.Typer:
+    """The command tree."""
+    app = typer.Typer(
+        name="suanwang",
+        help=t("cli.help"),
+        epilog=t("cli.epilog"),
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback(invoke_without_command=True)
+    def root(version: bool = typer.Option(False, "--version", help=t("cli.option.version"))) -> None:
+        if version:
+            from importlib.metadata import version as of
+
+            sys.stdout.write(f"suanwang {of('suanwang')}\n")
+            raise typer.Exit()
+
+    for part in (tasks, grids, files, server, stores, keys):
+        part.add_to(app)
+    return app
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; the exit status."""
+    try:
+        found = build()(arguments, standalone_mode=False, prog_name="suanwang")
+    except TyperException as error:
+        return _usage(error, "--json" in arguments)
+    except (KeyboardInterrupt, EOFError):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return Exit.OK
+    return int(found or 0)
+
+
+def _usage(error: TyperException, as_json: bool) -> int:
+    if as_json:
+        from suanwang.cli.session import Session
+
+        text = getattr(error, "message", str(error))
+        Session(True).document({"error": {"code": "usage", "text": str(text), "faults": []}})
+    else:
+        error.show()  # type: ignore[attr-defined]
+    return Exit.FAULTS
+
+
+def main() -> NoReturn:
+    """The entry of the installed programs."""
+    sys.exit(run(sys.argv[1:]))

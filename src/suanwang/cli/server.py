@@ -1,0 +1,88 @@
+"""serve, agent, demo, twin: what runs for long."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from suanwang.cli.command import command
+from suanwang.cli.exits import Exit
+from suanwang.cli.session import Session
+from suanwang.cli.words import t
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register them; `agent`, `demo` and `twin` hand over to programs of their own."""
+    command(app, "serve")(serve)
+    command(app, "agent", brain=False)(agent)
+    command(app, "demo", brain=False)(demo)
+    command(app, "twin", brain=False)(twin)
+
+
+def serve(
+    session: Session,
+    host: Annotated[str | None, typer.Option("--host", help=t("cli.option.host"), show_default=False)] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help=t("cli.option.port"), show_default=False)
+    ] = None,
+    grid: Annotated[str | None, typer.Option("--grid", help=t("cli.option.grid"), show_default=False)] = None,
+    no_agent: Annotated[bool, typer.Option("--no-agent", help=t("cli.option.no_agent"))] = False,
+) -> Exit:
+    from suanwang.cli.session import quiet_logs
+    from suanwang.runtime.app import serving
+    from suanwang.runtime.wait import until_signal
+
+    quiet_logs()
+    with serving(session.settings(host=host, port=port, grid=grid), with_agent=not no_agent) as here:
+        if session.as_json:
+            session.row({"url": here.url, "key": here.key})
+        else:
+            session.console.print(t("cli.serve.ready", url=here.url), style="bold")
+            session.console.print(t("cli.serve.key", key=here.key), soft_wrap=True)
+            session.console.print(t("cli.serve.stop"), style="dim")
+        until_signal(lambda: here.brain.failed is not None or not here.thread.is_alive())
+        return Exit.INTERNAL if here.brain.failed is not None else Exit.OK
+
+
+def agent(
+    session: Session,
+    url: Annotated[str | None, typer.Option("--url", help=t("cli.option.url"), show_default=False)] = None,
+    site: Annotated[list[str] | None, typer.Option("--site", help=t("cli.option.site"), show_default=False)] = None,
+    name: Annotated[str | None, typer.Option("--name", help=t("cli.option.agent_name"), show_default=False)] = None,
+    home: Annotated[Path | None, typer.Option("--home", help=t("cli.option.home"), show_default=False)] = None,
+) -> int:
+    from suanwang.runtime import agent_main
+
+    session.home = home
+    return int(agent_main.run(session.settings(url=url), name, tuple(site or ())) or 0)
+
+
+def demo(
+    session: Session,
+    fast: Annotated[bool, typer.Option("--fast", help=t("cli.option.fast"))] = False,
+    home: Annotated[Path | None, typer.Option("--home", help=t("cli.option.home"), show_default=False)] = None,
+) -> int:
+    from suanwang.cli.words import LANG
+    from suanwang.runtime import demo as program
+
+    session.home = home
+    return int(program.run(session.settings(), fast=fast, as_json=session.as_json, lang=LANG) or 0)
+
+
+def twin(
+    session: Session,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help=t("cli.option.seed"), show_default=False)] = None,
+    tasks: Annotated[int, typer.Option("--tasks", min=1, help=t("cli.option.tasks"))] = 200,
+    sites: Annotated[
+        int | None, typer.Option("--sites", min=2, help=t("cli.option.site_count"), show_default=False)
+    ] = None,
+) -> int:
+    from suanwang.twin import main as program
+
+    arguments = ["--tasks", str(tasks)]
+    arguments += ["--seed", str(seed)] if seed is not None else []
+    arguments += ["--sites", str(sites)] if sites is not None else []
+    arguments += ["--json"] if session.as_json else []
+    sys.stdout.flush()
+    return int(program.main(arguments) or 0)

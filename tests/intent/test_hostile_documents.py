@@ -121,12 +121,14 @@ def test_pipe_does_not_hold_the_reader(tmp_path: Path) -> None:
     assert [one.code for one in caught.value.faults] == ["file_unreadable"]
 
 
-def test_ten_thousand_unknown_fields_are_counted() -> None:
+def test_unknown_fields_without_end_are_counted() -> None:
+    started = time.perf_counter()
     with pytest.raises(FaultsError) as caught:
-        read_task("run: x\n" + "".join(f"field{n}: 1\n" for n in range(10_000)))
+        read_task("run: x\n" + "".join(f"memory{n}: 1\n" for n in range(100_000)))
+    assert time.perf_counter() - started < SECONDS_MAX
     assert len(caught.value.faults) == 1_001
     assert caught.value.faults[-1].code == "more_faults"
-    assert caught.value.faults[-1].params == {"count": 9_000}
+    assert caught.value.faults[-1].params == {"count": 99_000}
 
 
 def test_depth_limit_is_exact() -> None:

@@ -105,7 +105,9 @@ def faults_of(error: ValidationError, model_type: type[BaseModel], data: Any) ->
     unions: dict[Loc, list[tuple[Loc, str, ErrorDetails]]] = {}
     for one in error.errors(include_url=False):
         loc, tag, inner = _split(one["loc"], data, one["type"] in _FIELD_ITSELF)
-        if tag is None:
+        if len(found) >= FAULTS_MAX:
+            found.append(Found("wrong_form", loc[:1]))  # only counted: to look for the nearest name takes its time
+        elif tag is None:
             found.append(_found(one, loc, model_type))
         else:
             if loc not in unions:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from suanwang.grids import SMALL, Scale, check_grid, dump_grid, load_graphml, load_grid, random_grid
@@ -126,7 +126,7 @@ def test_all_faults_at_once_across_kinds() -> None:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**63), edit=st.integers(0, 2**63), word=st.text(max_size=6))
 def test_safety_edited_grid_gives_a_value_or_faults(seed: int, edit: int, word: str) -> None:
     """One stretch of a good file replaced by another text: never anything but FaultsError."""
@@ -140,7 +140,7 @@ def test_safety_edited_grid_gives_a_value_or_faults(seed: int, edit: int, word: 
         assert all(one.code for one in error.faults)  # noqa: PT017 - both ends are right here
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sites=st.integers(2, 60), seed=st.integers(0, 2**63), small=st.booleans())
 def test_safety_random_grid_is_whole(sites: int, seed: int, small: bool) -> None:
     scale = SMALL if small else Scale()
@@ -175,7 +175,7 @@ def test_random_grid_is_the_same_on_every_machine() -> None:
 GOLDEN_DRAWS = [51, 83, 835, 691, 713]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     name=st.text(min_size=1, max_size=120),
     facts=st.lists(st.text(max_size=40), max_size=3),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from suanwang.grids import load_graphml, load_grid
@@ -152,13 +152,13 @@ grid_words = st.sampled_from([*Grid.model_fields, "pools", "id", "a", "b", "repl
 near_grids = st.dictionaries(grid_words, trees | st.lists(st.dictionaries(grid_words, leaves), max_size=3), max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text() | st.binary() | st.text(alphabet="{}[]:,-?&*!|>'\"%@`# \n\tab01.~<", max_size=200))
 def test_safety_any_text_gives_a_value_or_faults(text: str | bytes) -> None:
     read_anything(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trees | near_tasks | near_grids)
 def test_safety_any_json_gives_a_value_or_faults(tree: Any) -> None:
     read_anything(json.dumps(tree))

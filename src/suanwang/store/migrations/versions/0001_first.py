@@ -258,7 +258,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("idempotency_key IS NOT NULL"),
         postgresql_where=sa.text("idempotency_key IS NOT NULL"),
     )
-    op.create_index("tasks_by_phase", "tasks", ["phase", "tenant", "task_id"], unique=False)
+    op.create_index("tasks_by_phase", "tasks", ["phase", "task_id", "tenant"], unique=False)
     op.create_index("tasks_by_tenant", "tasks", ["tenant", "task_id"], unique=False)
     op.create_table(
         "tenants",

@@ -61,22 +61,34 @@ export function span(us: number): string {
 }
 
 function moment(us: number, options: Intl.DateTimeFormatOptions): string {
-  return new Intl.DateTimeFormat(htmlLang(), { hourCycle: "h23", ...options }).format(new Date(us / 1000));
+  // British order and month names: 11/12 is not read as another day.
+  return new Intl.DateTimeFormat(htmlLang() === "en" ? "en-GB" : htmlLang(), { hourCycle: "h23", ...options }).format(new Date(us / 1000));
 }
 
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" } as const;
-const DAY = { year: "numeric", month: "2-digit", day: "2-digit" } as const;
+const DAY = { year: "numeric", month: "short", day: "2-digit" } as const;
 
 export const clock = (us: number): string => moment(us, CLOCK);
 export const day = (us: number): string => moment(us, DAY);
-export const dayUtc8 = (us: number): string => moment(us, { month: "2-digit", day: "2-digit", timeZone: "Asia/Shanghai" });
-export const at = (us: number): string => moment(us, { month: "2-digit", day: "2-digit", ...CLOCK });
+export const dayUtc8 = (us: number): string => moment(us, { month: "short", day: "2-digit", timeZone: "Asia/Shanghai" });
+/** Short: the day only where it is not today. */
+export function at(us: number): string {
+  const today = new Date().toDateString() === new Date(us / 1000).toDateString();
+  return moment(us, today ? CLOCK : { month: "short", day: "2-digit", ...CLOCK });
+}
 export const atFull = (us: number): string => moment(us, { ...DAY, ...CLOCK, timeZoneName: "short" });
 
-/** "12 s ago". */
+const AGO = [["day", US.d], ["hour", US.h], ["minute", US.min], ["second", US.s]] as const;
+
+/** "12s ago". */
 export function ago(us: number, nowUs: number): string {
   const past = Math.max(0, nowUs - us);
-  return past < US.s ? t("ui.time.now") : t("ui.time.ago", { span: span(Math.floor(past / US.s) * US.s) });
+  for (const [unit, size] of AGO) {
+    if (past >= size * (unit === "second" ? 1 : 1.5)) {
+      return new Intl.RelativeTimeFormat(htmlLang(), { style: "narrow" }).format(-Math.floor(past / size), unit);
+    }
+  }
+  return t("ui.time.now");
 }
 
 const QUANTITY_UNITS: Record<string, UiUnit> = {

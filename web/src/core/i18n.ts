@@ -62,10 +62,13 @@ export function t(key: UiKey, params: Record<string, string | number> = {}): str
   return fill(catalogue[key] ?? key, params);
 }
 
+// The model's words stand alone here, in cells and chips; in the terminal they stand inside sentences.
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** A text of the model (`pool_reason.latency`): the word itself, made readable, where no text is there. */
 export function word(group: string, name: string, params: Record<string, string | number> = {}): string {
   const text = catalogue[`${group}.${name}`];
-  return text ? fill(text, params) : name.replaceAll("_", " ");
+  return capital(text ? fill(text, params) : name.replaceAll("_", " "));
 }
 
 /** Like `word`, but null where the catalogue has none. */

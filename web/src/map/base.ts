@@ -15,8 +15,11 @@ export function walkCoords(view: GridView, sites: readonly string[]): Coord[] {
   return sites.map((id) => siteCoord(view, id)).filter((one): one is Coord => one !== null);
 }
 
+/** The canvas knows no CSS: it is told the page's own fonts. */
+export const fontFamily = (): string => getComputedStyle(document.body).fontFamily;
+
 /** The `geo` component: dark land, quiet borders, province names behind everything. */
-export function land(lang: Lang, labels: boolean): Record<string, unknown> {
+export function land(lang: Lang, labels: "all" | "few"): Record<string, unknown> {
   const quiet = {
     areaColor: "#0d1c33",
     borderColor: "#274569",
@@ -29,10 +32,11 @@ export function land(lang: Lang, labels: boolean): Record<string, unknown> {
     aspectScale: 0.8,
     itemStyle: quiet,
     label: {
-      show: labels,
-      color: "#5b7aa6",
+      show: true,
+      color: "#4d6b96",
       fontSize: 12,
-      formatter: (region: { name: string }) => provinceLabel(region.name, lang),
+      fontFamily: fontFamily(),
+      formatter: (region: { name: string }) => provinceLabel(region.name, lang, labels === "few"),
     },
     emphasis: { disabled: true },
     select: { disabled: true },

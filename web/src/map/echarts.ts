@@ -5,6 +5,9 @@ import { GeoComponent, GridComponent, TooltipComponent } from "echarts/component
 import { init, registerMap, use, type ECharts } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 import chinaUrl from "echarts4/map/json/china.json?url";
+import { placeLabels } from "./provinces";
+
+type MapFile = Parameters<typeof registerMap>[1];
 
 use([
   BarChart,
@@ -27,6 +30,6 @@ let mapReady: Promise<void> | null = null;
 export function needMap(): Promise<void> {
   mapReady ??= fetch(chinaUrl)
     .then((response) => response.json())
-    .then((geo: Parameters<typeof registerMap>[1]) => registerMap("china", geo));
+    .then((geo: Parameters<typeof placeLabels>[0]) => registerMap("china", placeLabels(geo) as unknown as MapFile));
   return mapReady;
 }

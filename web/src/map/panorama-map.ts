@@ -4,12 +4,16 @@ import type { Flow, LinkKind, LinkState, Site, SiteState } from "../api/types";
 import { type GridView, siteName } from "../core/grid";
 import { langStore, t, word } from "../core/i18n";
 import { percent, rate } from "../core/format";
-import { land, siteCoord, TOOLTIP, walkCoords } from "./base";
+import { fontFamily, land, siteCoord, TOOLTIP, walkCoords } from "./base";
 import { init, needMap, type ECharts } from "./echarts";
 import { DOWN, KIND_COLOURS, LINK_LOOK, loadColour, THIRD_PARTY, TIER_SYMBOL } from "./look";
 
 /** More flows than this are not told apart by the eye, and cost frames. */
 const FLOWS_MAX = 80;
+/** Width over height of the drawn map, inset and all. */
+const MAP_ASPECT = 1.37;
+/** A map narrower than this keeps the labels of the wide provinces only, and smaller ones for the sites. */
+const ROOMY_PX = 950;
 const LABELLED = new Set(["hub", "western"]);
 
 export interface MapState {
@@ -40,22 +44,27 @@ export class PanoramaMap {
     return map;
   }
 
-  resize = (): void => this.chart.resize();
+  resize = (): void => {
+    this.chart.resize();
+    this.draw();
+  };
+
   dispose(): void {
     this.chart.dispose();
   }
 
-  /** The fixed part; again after a change of language. */
-  draw(): void {
+  /** The fixed part; again after a change of size. */
+  private draw(): void {
     const lang = langStore.get();
+    const width = this.chart.getWidth();
+    const size = Math.round(Math.min(width * 0.97, this.chart.getHeight() * 0.96 * MAP_ASPECT));
     this.chart.setOption(
       {
         animation: false,
+        textStyle: { fontFamily: fontFamily() },
         tooltip: TOOLTIP,
-        geo: { ...land(lang, true), layoutCenter: ["50%", "53%"], layoutSize: "118%", zoom: 1 },
-        series: [],
+        geo: { ...land(lang, size < ROOMY_PX ? "few" : "all"), layoutCenter: ["50%", "50%"], layoutSize: size },
       },
-      true,
     );
   }
 
@@ -191,7 +200,7 @@ export class PanoramaMap {
         position: "right",
         distance: 7,
         color: selected ? "#ffffff" : "#e3effe",
-        fontSize: site.tier === "hub" ? 14 : 13,
+        fontSize: (site.tier === "hub" ? 14 : 13) - (this.chart.getWidth() < ROOMY_PX ? 2 : 0),
         fontWeight: 600,
         textBorderColor: "#071020",
         textBorderWidth: 3,

@@ -4,7 +4,7 @@ import type { Alternative, Plan } from "../api/types";
 import { poolName, siteName, type GridView } from "../core/grid";
 import { langStore, t, word } from "../core/i18n";
 import { span, yuan } from "../core/format";
-import { land, siteCoord, TOOLTIP, walkCoords, type Coord } from "./base";
+import { fontFamily, land, siteCoord, TOOLTIP, walkCoords, type Coord } from "./base";
 import { init, needMap, type ECharts } from "./echarts";
 import { TIER_SYMBOL } from "./look";
 
@@ -62,8 +62,9 @@ export class PathMap {
     this.chart.setOption(
       {
         animation: false,
+        textStyle: { fontFamily: fontFamily() },
         tooltip: TOOLTIP,
-        geo: { ...land(lang, true), ...look, top: 8, bottom: 8 },
+        geo: { ...land(lang, "all"), ...look, top: 8, bottom: 8 },
         series: [
           this.dots(),
           this.others(alternatives),
@@ -165,7 +166,7 @@ export class PathMap {
   }
 
   private markSeries(marks: readonly Mark[]): Record<string, unknown> {
-    const middle = marks.reduce((sum, mark) => sum + mark.coord[0], 0) / Math.max(1, marks.length);
+    const middle = marks.reduce((sum, mark) => sum + mark.coord[1], 0) / Math.max(1, marks.length);
     return {
       id: "marks",
       type: "scatter",
@@ -181,7 +182,7 @@ export class PathMap {
         label: {
           show: true,
           formatter: mark.label,
-          position: mark.coord[0] < middle ? "left" : "right",
+          position: mark.coord[1] >= middle ? "top" : "bottom",
           color: "#f1f7ff",
           fontSize: 13,
           lineHeight: 18,
@@ -189,7 +190,8 @@ export class PathMap {
           backgroundColor: "rgba(7,14,26,0.82)",
           borderRadius: 4,
           padding: [3, 7],
-          distance: 8,
+          distance: 9,
+          align: "center",
         },
       })),
       labelLayout: { moveOverlap: "shiftY" },

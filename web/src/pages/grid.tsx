@@ -38,10 +38,10 @@ export function GridPage() {
 function Sums({ grid }: { grid: GridView }) {
   const sums = useMemo(() => {
     const own = grid.grid.sites.filter((site) => site.owner === "own");
-    const gflops = (sites: readonly Site[], kind: PoolKind): number =>
-      sites.reduce((sum, site) => sum + site.pools.reduce((all, pool) => all + (pool.kind === kind ? pool.nodes * pool.gflops_per_node : 0), 0), 0);
+    const gflops = (sites: readonly Site[], ...kinds: PoolKind[]): number =>
+      sites.reduce((sum, site) => sum + site.pools.reduce((all, pool) => all + (kinds.includes(pool.kind) ? pool.nodes * pool.gflops_per_node : 0), 0), 0);
     const fibre = grid.grid.links.reduce((sum, link) => sum + (link.kind === "satellite" ? 0 : link.length_km), 0);
-    return { tiers: TIERS.map((tier) => own.filter((site) => site.tier === tier).length), own: own.length, general: gflops(own, "general"), ai: gflops(own, "ai"), fibre };
+    return { tiers: TIERS.map((tier) => own.filter((site) => site.tier === tier).length), own: own.length, general: gflops(own, "general", "hpc"), ai: gflops(own, "ai"), fibre };
   }, [grid]);
   const third = grid.grid.sites.length - sums.own;
   const general = flops(sums.general);

@@ -110,7 +110,7 @@ function TaskTable({ tasks }: { tasks: TaskView[] }) {
   const grid = useStore(gridStore);
   useEffect(() => void needGrid().catch(() => undefined), []);
   return (
-    <div class="table-box">
+    <div class="panel table-box">
       <table class="table tasks">
         <thead>
           <tr>

@@ -29,12 +29,12 @@ export function KpiStrip({ picture }: { picture: Panorama }) {
         tone={down ? "bad" : "good"}
         note={
           <>
-            {down ? t("ui.kpi.down", { count: count(down) }) : t("ui.kpi.all_up")}
             {totals.emulated_sites > 0 && (
               <span class="kpi-emulated num">
                 <Emulated show /> {count(totals.emulated_sites)}
               </span>
             )}
+            {down ? t("ui.kpi.down", { count: count(down) }) : t("ui.kpi.all_up")}
           </>
         }
       />
@@ -48,7 +48,7 @@ export function KpiStrip({ picture }: { picture: Panorama }) {
         value={yuan(totals.billed_today_micro_yuan)}
         note={
           <>
-            {t("ui.kpi.billed_note")} <Emulated show={totals.billed_today_emulated} />
+            <Emulated show={totals.billed_today_emulated} /> {t("ui.kpi.billed_note")}
           </>
         }
       />

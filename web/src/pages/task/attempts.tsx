@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../../api/client";
 import { readText } from "../../api/stream";
-import type { Attempt, Explain, Observed, OutputFile, TaskRequest } from "../../api/types";
+import type { Attempt, Explain, Observed, OutputFile } from "../../api/types";
 import { atFull, bytes, count, span } from "../../core/format";
 import { siteName, type GridView } from "../../core/grid";
 import { t, word } from "../../core/i18n";
@@ -55,7 +55,7 @@ function AttemptView({ attempt, record, grid }: { attempt: Attempt; record: Expl
           {attempt.signal !== null && <Row name={t("ui.attempt.signal")}>{attempt.signal}</Row>}
           {attempt.detail && <Row name={t("ui.attempt.detail")}>{attempt.detail}</Row>}
         </dl>
-        <UsageCharts events={events} request={record.request.request} attempt={attempt} />
+        <UsageCharts events={events} leased={leased(record, attempt, grid)} attempt={attempt} />
         <Outputs taskId={record.task.task_id} files={attempt.outputs} />
       </div>
       <Logs taskId={record.task.task_id} attempt={attempt} />
@@ -63,10 +63,29 @@ function AttemptView({ attempt, record, grid }: { attempt: Attempt; record: Expl
   );
 }
 
-function UsageCharts({ events, request, attempt }: { events: readonly Observed[]; request: TaskRequest; attempt: Attempt }) {
+interface UsageProps {
+  events: readonly Observed[];
+  leased: { cores: number; memory: number };
+  attempt: Attempt;
+}
+
+/** What the lease of an attempt holds: of whole servers, all that is in them. */
+function leased(record: Explain, attempt: Attempt, grid: GridView | null): UsageProps["leased"] {
+  const plan = record.plans.find((one) => one.plan.plan_id === attempt.plan_id)?.plan;
+  const pool = grid?.pools.get(attempt.pool)?.pool;
+  if (!plan) return { cores: 0, memory: 0 };
+  const { cores, memory_bytes, nodes } = plan.demand;
+  return { cores: cores || nodes * (pool?.cores_per_node ?? 0), memory: memory_bytes || nodes * (pool?.memory_bytes_per_node ?? 0) };
+}
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+function UsageCharts({ events, leased: { cores, memory: most }, attempt }: UsageProps) {
   const cpu = cpuSeries(events);
   const memory = memorySeries(events);
-  const cores = request.resources.cpu;
+  // The axis is in the unit itself, so that its steps are round.
+  const [unit, size] = Math.max(most, ...memory.map(([, value]) => value)) >= 2 * GIB ? (["GiB", GIB] as const) : (["MiB", MIB] as const);
   const { usage } = attempt;
   return (
     <>
@@ -76,15 +95,15 @@ function UsageCharts({ events, request, attempt }: { events: readonly Observed[]
           <LineChart
             title={t("ui.usage.cpu")}
             series={[{ name: t("ui.usage.cpu"), colour: "#39c5ff", points: cpu }]}
-            limit={{ value: cores, name: t("ui.usage.leased_cores", { count: cores }) }}
-            yFormat={(value) => value.toFixed(value < 10 ? 1 : 0)}
+            {...(cores ? { limit: { value: cores, name: t("ui.usage.leased_cores", { count: count(cores) }) } } : {})}
+            yFormat={(value) => String(Number(value.toFixed(2)))}
             xFormat={(value) => span(value)}
           />
           <LineChart
             title={t("ui.usage.memory")}
-            series={[{ name: t("ui.usage.memory"), colour: "#b094ff", points: memory }]}
-            limit={{ value: request.resources.memory, name: t("ui.usage.leased_memory", { size: bytes(request.resources.memory) }) }}
-            yFormat={bytes}
+            series={[{ name: t("ui.usage.memory"), colour: "#b094ff", points: memory.map(([x, y]) => [x, y / size]) }]}
+            {...(most ? { limit: { value: most / size, name: t("ui.usage.leased_memory", { size: bytes(most) }) } } : {})}
+            yFormat={(value) => `${Number(value.toFixed(2))} ${unit}`}
             xFormat={(value) => span(value)}
           />
         </div>

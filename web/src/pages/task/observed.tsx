@@ -32,7 +32,7 @@ export function ObservedSection({ record, grid }: { record: Explain; grid: GridV
                 <tr class={effective ? "" : "void"}>
                   <td class="num">{atFull(event.at_us)}</td>
                   <td>
-                    {word("ui.event", event.kind)}
+                    {word("event", event.kind)}
                     {fences && <span class="muted"> #{event.fence}</span>}
                   </td>
                   <td>{siteName(grid, event.site)}</td>

@@ -25,7 +25,7 @@ function stations(record: Explain, place: string): Station[] {
   const event = observed.at(-1);
   const over = ENDED.has(task.phase);
   const then = (done: boolean, now: boolean, bad = false): Mark => (bad ? "bad" : done ? "done" : now && !over ? "now" : "later");
-  const progress = task.progress_permille === null || over ? "" : ` ${percent(task.progress_permille, 0)}`;
+  const progress = task.progress_permille === null || over ? "" : ` · ${percent(task.progress_permille, 0)}`;
   return [
     { id: "request", title: "ui.road.request", mark: "done", atUs: record.request.at_us, note: record.request.principal },
     {
@@ -54,7 +54,7 @@ function stations(record: Explain, place: string): Station[] {
       title: "ui.road.observed",
       mark: then(over && observed.length > 0, observed.length > 0),
       atUs: event?.at_us ?? null,
-      note: event ? word("ui.event", event.event.kind) : "",
+      note: event ? word("event", event.event.kind) : "",
     },
     {
       id: "charges",

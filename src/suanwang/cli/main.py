@@ -46,7 +46,21 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return Exit.OK
+    except Exception:
+        return _ours("--json" in arguments)
     return int(found or 0)
+
+
+def _ours(as_json: bool) -> int:
+    """A fault of ours: the traceback for whoever mends it, and a status that means nothing else."""
+    import traceback
+
+    traceback.print_exc()
+    if as_json:
+        from suanwang.cli.session import Session
+
+        Session(True).document({"error": {"code": "internal", "text": t("error.internal"), "faults": []}})
+    return Exit.INTERNAL
 
 
 def _usage(error: TyperException, as_json: bool) -> int:

@@ -78,11 +78,11 @@ def twin(
         int | None, typer.Option("--sites", min=2, help=t("cli.option.site_count"), show_default=False)
     ] = None,
 ) -> int:
-    from suanwang.twin import main as program
+    from suanwang.runtime import operate
 
     arguments = ["--tasks", str(tasks)]
     arguments += ["--seed", str(seed)] if seed is not None else []
     arguments += ["--sites", str(sites)] if sites is not None else []
     arguments += ["--json"] if session.as_json else []
     sys.stdout.flush()
-    return int(program.main(arguments) or 0)
+    return operate.twin(arguments)

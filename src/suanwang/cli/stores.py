@@ -1,19 +1,16 @@
 """store rebuild, verify, backup, restore: on the store itself, while no brain uses it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from suanwang.cli.command import command, group
-from suanwang.cli.exits import Exit
 from suanwang.cli.session import Session
 from suanwang.cli.words import t
 
 if TYPE_CHECKING:
-    from suanwang.store import Store
+    from suanwang.runtime.settings import Settings
 
 Archive = Annotated[Path, typer.Argument(help=t("cli.arg.archive"), show_default=False)]
 Address = Annotated[str | None, typer.Option("--store", help=t("cli.option.store"), show_default=False)]
@@ -30,58 +27,42 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(store)
 
 
-@contextmanager
-def _open(session: Session, home: Path | None, store: str | None) -> "Iterator[Store]":
-    from suanwang.store import Store
-
+def _settings(session: Session, home: Path | None, store: str | None) -> "Settings":
     session.home = home
-    settings = session.settings(store_url=store)
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with Store(settings.database_url) as opened:
-        yield opened
+    return session.settings(store_url=store)
 
 
 def rebuild(session: Session, store: Address = None, home: Home = None) -> None:
-    from suanwang.store import rebuild as act
+    from suanwang.runtime import operate
 
-    with _open(session, home, store) as opened:
-        batches = act(opened)
+    batches = operate.rebuild(_settings(session, home, store))
     _say(session, {"batches": batches}, t("cli.store.rebuilt", batches=f"{batches:,}"))
 
 
-def verify(session: Session, store: Address = None, home: Home = None) -> Exit:
-    from suanwang.store import verify as act
+def verify(session: Session, store: Address = None, home: Home = None) -> None:
+    from suanwang.runtime import operate
 
-    with _open(session, home, store) as opened:
-        faults = act(opened)
-        position = opened.last_position()
-    if faults:
-        from suanwang.model.error import FaultsError
-
-        raise FaultsError(faults, "store")
+    position = operate.verify(_settings(session, home, store))
     _say(session, {"sound": True, "position": position}, t("cli.store.sound", position=f"{position:,}"))
-    return Exit.OK
 
 
 def backup(session: Session, file: Archive, store: Address = None, home: Home = None) -> None:
-    from suanwang.store import backup as act
+    from suanwang.runtime import operate
 
-    with _open(session, home, store) as opened:
-        manifest = act(opened, file)
-    document = {"file": str(file), "batches": manifest.batches, "records": manifest.records}
-    _say(session, document, t("cli.store.backed_up", path=str(file), batches=f"{manifest.batches:,}"))
+    batches, records = operate.backup(_settings(session, home, store), file)
+    document = {"file": str(file), "batches": batches, "records": records}
+    _say(session, document, t("cli.store.backed_up", path=str(file), batches=f"{batches:,}"))
 
 
 def restore(session: Session, file: Archive, store: Address = None, home: Home = None) -> None:
-    from suanwang.store import restore as act
+    from suanwang.runtime import operate
 
-    with _open(session, home, store) as opened:
-        manifest = act(opened, file)
-    document = {"file": str(file), "batches": manifest.batches, "records": manifest.records}
-    _say(session, document, t("cli.store.restored", path=str(file), batches=f"{manifest.batches:,}"))
+    batches, records = operate.restore(_settings(session, home, store), file)
+    document = {"file": str(file), "batches": batches, "records": records}
+    _say(session, document, t("cli.store.restored", path=str(file), batches=f"{batches:,}"))
 
 
-def _say(session: Session, document: dict[str, object], words: str) -> None:
+def _say(session: Session, document: dict[str, Any], words: str) -> None:
     if session.as_json:
         session.document(document)
     else:

@@ -14,7 +14,7 @@ from suanwang.cli.words import t
 
 if TYPE_CHECKING:
     from suanwang.client import Client
-    from suanwang.client.calls import TaskLike
+    from suanwang.model.task import TaskRequest
     from suanwang.model.view import TaskView
 
 File = Annotated[str, typer.Argument(help=t("cli.arg.file"), show_default=False)]
@@ -54,13 +54,23 @@ def plan(session: Session, file: File, files: Files = None) -> Exit:
     return Exit.OK if found.plan is not None and not found.refusals else Exit.REFUSED
 
 
-def _read(file: str, files: Path | None) -> "tuple[TaskLike, Path | None]":
-    """A task file, or `-` for the standard input."""
-    if file != "-":
-        return Path(file), files
+def _read(file: str, files: Path | None) -> "tuple[TaskRequest, Path]":
+    """A task file, or `-` for the standard input; its faults are found before any brain is asked."""
     from suanwang.intent.read import read_task
 
-    return read_task(sys.stdin.buffer.read(), "<stdin>"), files or Path()
+    if file == "-":
+        return read_task(sys.stdin.buffer.read(), "<stdin>"), files or Path()
+    return read_task(_bytes(Path(file)), file), files or Path(file).parent
+
+
+def _bytes(path: Path) -> bytes:
+    from suanwang.model.error import Fault, FaultsError
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        fault = Fault("file_unreadable", "", str(path), None, {"why": error.strerror or type(error).__name__})
+        raise FaultsError([fault], str(path)) from None
 
 
 def _secrets(given: list[str] | None) -> dict[str, str]:
@@ -107,7 +117,7 @@ def submit(
 def _submit_bulk(session: Session, path: Path, key: str | None) -> Exit:
     from suanwang.intent.read import read_tasks_ndjson
 
-    requests = read_tasks_ndjson(path.read_bytes(), str(path))
+    requests = read_tasks_ndjson(_bytes(path), str(path))
     with session.client() as client:
         done = client.submit_many(requests, idempotency_key=key)
     if session.as_json:

@@ -1,0 +1,5 @@
+"""`python -m suanwang.cli`."""
+
+from suanwang.cli.main import main
+
+main()

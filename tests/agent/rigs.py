@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,11 @@ class LocalRig:
 
     def close(self) -> None:
         self.adapter.close()
+
+    def groups(self) -> list[Path]:
+        """This adapter's own control groups, one a controller on version 1."""
+        tail = blake2b(str((self.folder / "local").resolve()).encode(), digest_size=4).hexdigest()
+        return list(Path("/sys/fs/cgroup").rglob(f"suanwang-local-{tail}"))
 
     # For tests beyond conformance -----------------------------------------------------------------------------
 

@@ -43,8 +43,8 @@ def _embedded(address: Address) -> list[Address]:
         inside += address.teredo
     if address in _NAT64 or address in _COMPATIBLE:
         inside.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-    # A mapped address is that IPv4 address and nothing else.
-    return inside if address.ipv4_mapped is not None else [address, *inside]
+    # A mapped or translated address is that IPv4 address and nothing else.
+    return inside if address.ipv4_mapped is not None or address in _NAT64 else [address, *inside]
 
 
 def is_public(address: Address) -> bool:
@@ -117,11 +117,19 @@ class Downloads:
     def __init__(self, rules: HttpRules, monotonic: Callable[[], int], resolver: Resolve = resolve) -> None:
         self._rules = rules
         self._monotonic = monotonic
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
-            network_backend=GuardedBackend(rules, resolver),
-            max_keepalive_connections=0,
-        )
+        self._resolver = resolver
+        self._made: httpcore.ConnectionPool | None = None
+
+    @property
+    def _pool(self) -> httpcore.ConnectionPool:
+        """Made at first use: reading every certificate authority takes a while, and most tasks need none."""
+        if self._made is None:
+            self._made = httpcore.ConnectionPool(
+                ssl_context=httpx.create_ssl_context(trust_env=False),
+                network_backend=GuardedBackend(self._rules, self._resolver),
+                max_keepalive_connections=0,
+            )
+        return self._made
 
     @contextmanager
     def open(self, url: str) -> Iterator[Iterator[bytes]]:
@@ -169,7 +177,8 @@ class Downloads:
         return target
 
     def close(self) -> None:
-        self._pool.close()
+        if self._made is not None:
+            self._made.close()
 
 
 def _location(answer: httpcore.Response) -> str | None:

@@ -8,6 +8,8 @@ import pytest
 from source import ROOT
 
 LINES_MAX = 500
+# Longer by their nature, with their own limit and the reason.
+LONGER = {"web/src/api/types.ts": (600, "the API's types, one to one; a reader looks for a name, not through it")}
 TEXT = {".py", ".md", ".yaml", ".yml", ".toml", ".sh", ".ts", ".css", ".html", ".json", ".csv", ".txt", ".mjs", ""}
 MADE_BY_TOOLS = {"requirements.lock", "package-lock.json", "bootstrap.lock", "node.lock"}
 # Paths of one machine, and hosts of package registries: neither means anything to a reader elsewhere.
@@ -41,12 +43,13 @@ def test_no_forbidden_words() -> None:
 
 def test_no_file_of_code_is_too_long() -> None:
     found = []
-    for folder, endings in (("src", (".py",)), ("tests", (".py",)), ("tools", (".py",)), ("web/src", (".ts",))):
+    for folder, endings in (("src", (".py",)), ("tests", (".py",)), ("tools", (".py",)), ("web/src", (".ts", ".tsx"))):
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in endings and "node_modules" not in path.parts:
                 lines = path.read_text(encoding="utf-8").count("\n")
-                if lines > LINES_MAX:
-                    found.append(f"{path.relative_to(ROOT)} has {lines} lines; split it by what it does")
+                name = path.relative_to(ROOT).as_posix()
+                if lines > LONGER.get(name, (LINES_MAX, ""))[0]:
+                    found.append(f"{name} has {lines} lines; split it by what it does")
     assert not found
 
 

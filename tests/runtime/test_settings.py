@@ -1,0 +1,62 @@
+"""Every setting is read from its variable, in its form; wrong values are all named at once."""
+
+from pathlib import Path
+
+import pytest
+
+from suanwang.model.error import FaultsError
+from suanwang.runtime.settings import SETTINGS, read_settings
+
+# variable, text, field, value
+READ = [
+    ("SUANWANG_HOME", "/srv/suanwang", "home", Path("/srv/suanwang")),
+    ("SUANWANG_STORE_URL", "sqlite:////srv/x.db", "store_url", "sqlite:////srv/x.db"),
+    ("SUANWANG_GRID", "mine.yaml", "grid", "mine.yaml"),
+    ("SUANWANG_HOST", "0.0.0.0", "host", "0.0.0.0"),
+    ("SUANWANG_PORT", "0", "port", 0),
+    ("SUANWANG_HEARTBEAT_LOST_S", "5", "heartbeat_lost_s", 5),
+    ("SUANWANG_HOST_CORES", "2", "host_cores", 2),
+    ("SUANWANG_TASK_NETWORK", "Yes", "task_network", True),
+    ("SUANWANG_INPUT_ALLOW", "10.0.0.0/8, files.lan,", "input_allow", ("10.0.0.0/8", "files.lan")),
+    ("SUANWANG_OUTPUT_ROOTS", "/srv/out", "output_roots", ("/srv/out",)),
+    ("SUANWANG_S3_ENDPOINT", "http://127.0.0.1:9000", "s3_endpoint", "http://127.0.0.1:9000"),
+    ("SUANWANG_OBJECT_BYTES_MAX", "1048576", "object_bytes_max", 1 << 20),
+    ("SUANWANG_LOG_BYTES_MAX", "1024", "log_bytes_max", 1024),
+    ("SUANWANG_URL", "http://127.0.0.1:8440", "url", "http://127.0.0.1:8440"),
+    ("SUANWANG_KEY", "sw_a_b", "key", "sw_a_b"),
+    ("SUANWANG_LANG", "zh-hant", "lang", "zh-hant"),
+]
+
+
+@pytest.mark.parametrize(("variable", "text", "field", "value"), READ)
+def test_reads_its_variable(variable: str, text: str, field: str, value: object) -> None:
+    read = read_settings({variable: text})
+    assert getattr(read, field) == value
+    others = [one.name for one in SETTINGS if one.name not in (field, "home")]
+    assert all(getattr(read, name) == getattr(read_settings({}), name) for name in others)
+
+
+def test_table_of_this_test_is_complete() -> None:
+    assert {row[0] for row in READ} == {one.variable for one in SETTINGS}
+
+
+def test_wrong_values_are_all_named_at_once() -> None:
+    environment = {"SUANWANG_PORT": "many", "SUANWANG_TASK_NETWORK": "perhaps", "SUANWANG_HOST_CORES": "-1"}
+    with pytest.raises(FaultsError) as caught:
+        read_settings(environment)
+    assert {(fault.code, fault.where) for fault in caught.value.faults} == {
+        ("setting_form", name) for name in environment
+    }
+
+
+def test_what_is_given_wins_and_none_does_not() -> None:
+    read = read_settings({"SUANWANG_PORT": "1"}, port=2, host=None)
+    assert (read.port, read.host) == (2, "127.0.0.1")
+
+
+def test_empty_text_is_not_set_where_a_form_is_needed() -> None:
+    assert read_settings({"SUANWANG_PORT": ""}).port == 8440
+
+
+def test_default_store_is_in_the_home() -> None:
+    assert read_settings({"SUANWANG_HOME": "/srv/s"}).database_url == "sqlite:////srv/s/store.db"

@@ -156,7 +156,7 @@ def dial(folder: Path) -> Callable[[Heartbeat], Orders]:
 def summary(folder: Path) -> dict[str, object]:
     """What the store says at the end, read afresh."""
     with Store(f"sqlite:///{folder / 'store.db'}") as store:
-        tasks = {row.name: row for row in store.tasks(None).rows}
+        tasks = {row.name: row for row in store.tasks().items}
         return {
             "phases": {name: row.phase for name, row in tasks.items()},
             "tasks": len(tasks),
@@ -164,7 +164,7 @@ def summary(folder: Path) -> dict[str, object]:
                 name: sum(one.succeeded for one in store.attempts(row.task_id)) for name, row in tasks.items()
             },
             "billed": sum(row.billed_micro_yuan for row in tasks.values()),
-            "charged": sum(one.amount_micro_yuan for one in store.charges().rows),
+            "charged": sum(one.amount_micro_yuan for one in store.charges().items),
             "leases": store.leases_held(),
         }
 

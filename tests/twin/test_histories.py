@@ -26,7 +26,7 @@ def test_another_seed_gives_another_history():
 
 def test_the_seed_is_said_first():
     said: list[str] = []
-    play(3, 5, said.append)
+    play(3, 5, say=said.append)
     assert said[0] == "twin --seed 3 --tasks 5"
 
 

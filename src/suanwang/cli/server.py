@@ -1,6 +1,5 @@
 """serve, agent, demo, twin: what runs for long."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -77,12 +76,17 @@ def twin(
     sites: Annotated[
         int | None, typer.Option("--sites", min=2, help=t("cli.option.site_count"), show_default=False)
     ] = None,
-) -> int:
-    from suanwang.runtime import operate
+) -> Exit:
+    from suanwang.cli.show.twin import show_history
+    from suanwang.runtime.ids import new_seed
+    from suanwang.twin.checks import BrokenPromiseError
+    from suanwang.twin.main import play
 
-    arguments = ["--tasks", str(tasks)]
-    arguments += ["--seed", str(seed)] if seed is not None else []
-    arguments += ["--sites", str(sites)] if sites is not None else []
-    arguments += ["--json"] if session.as_json else []
-    sys.stdout.flush()
-    return operate.twin(arguments)
+    chosen = seed if seed is not None else new_seed()
+    try:
+        history = play(chosen, tasks, sites, session.console.print)
+    except BrokenPromiseError as error:
+        session.console.print(f"[red]{error}[/]")
+        return Exit.INTERNAL
+    show_history(session, history)
+    return Exit.OK

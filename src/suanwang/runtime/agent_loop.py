@@ -1,6 +1,7 @@
 """Runs one agent against its bus until told to stop: the loop around `Agent.exchange`."""
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -9,6 +10,7 @@ from suanwang.agent.agent import Agent
 from suanwang.bus import AgentBus
 from suanwang.model.error import ConflictError, NotAllowedError, NotKnownError, StoreError, UnreachableError
 from suanwang.model.event import Heartbeat, Orders
+from suanwang.model.ids import AttemptId
 
 # While something runs, its progress and logs are heard this often; else the brain may hold an answer for a second.
 BUSY_WAIT_MS: Final = 100
@@ -18,6 +20,15 @@ RETRY_S: Final = 0.2
 RETRY_S_MAX: Final = 5.0
 
 _log = structlog.get_logger("suanwang.agent")
+
+
+def log_sink(bus: AgentBus) -> Callable[[AttemptId, int, bytes], None]:
+    """Where an agent's logs go: to its brain, by the bus."""
+
+    def sink(attempt_id: AttemptId, offset: int, data: bytes) -> None:
+        bus.append_log(attempt_id, offset, data)
+
+    return sink
 
 
 class AgentLoop:

@@ -28,7 +28,7 @@ from suanwang.model.record import GridAdopted, TenantSet
 from suanwang.model.snapshot import index_grid
 from suanwang.observe.state import State
 from suanwang.runtime import clock
-from suanwang.runtime.agent_loop import AgentLoop
+from suanwang.runtime.agent_loop import AgentLoop, log_sink
 from suanwang.runtime.brain import Brain, issue
 from suanwang.runtime.hands import local_adapter
 from suanwang.runtime.settings import Settings
@@ -127,8 +127,8 @@ def local_agent(
     chosen = tuple(sites) if sites is not None else tuple(site.id for site in brain.index.grid.sites if site.pools)
     folder = brain.settings.home / "agents" / agent_id
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    adapter = local_adapter(brain.settings, folder, brain.objects, brain.index)
-    agent = Agent(agent_id, chosen, adapter, Journal(folder / "journal.db"), clock.now_us, bus.append_log)
+    adapter = local_adapter(brain.settings, folder, brain.objects, dict(brain.index.data_sets))
+    agent = Agent(agent_id, chosen, adapter, Journal(folder / "journal.db"), clock.now_us, log_sink(bus))
     return AgentLoop(agent, bus)
 
 

@@ -20,13 +20,14 @@ from suanwang.model.error import NotAllowedError, NotFoundError, NotKnownError, 
 from suanwang.model.event import Heartbeat, InstructionKind, Orders
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AttemptId, KeyId, LinkId, SiteId, TaskId, TenantId
-from suanwang.model.plan import PlanReport
+from suanwang.model.plan import ClauseCount, Plan, PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
+from suanwang.model.reason import PoolReason
 from suanwang.model.record import KeyIssued, KeyRevoked, TenantSet
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.state import State, Task
-from suanwang.plan import PlanAsk, plan, report_of
+from suanwang.plan import PlanAsk, explain_verdicts, plan
 from suanwang.runtime import clock as real_clock
 from suanwang.runtime.ids import RealIds, new_secret
 from suanwang.runtime.settings import Settings
@@ -324,6 +325,24 @@ class Brain:
 
     def read_log(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes:
         return self.task_logs.read(attempt_id, offset, limit)
+
+
+def report_of(made: Plan, index: GridIndex) -> PlanReport:
+    """The report of a plan that stands, from what it carries."""
+    verdicts = tuple(explain_verdicts(made, index))
+    clauses = []
+    for reason in PoolReason:
+        pools = [one.pool for one in verdicts if one.reason is reason]
+        if pools and reason is not PoolReason.WORSE:
+            sites = len({index.pools[pool][1].id for pool in pools})
+            clauses.append(ClauseCount(reason=reason, pools=len(pools), sites=sites))
+    return PlanReport(
+        task_id=made.task_id,
+        chosen=made.pool,
+        verdicts=verdicts,
+        clauses=tuple(clauses),
+        alternatives=made.alternatives,
+    )
 
 
 def issue(

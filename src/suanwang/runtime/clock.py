@@ -13,6 +13,11 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
+def monotonic_us() -> int:
+    """Microseconds that never go back, for time limits."""
+    return time.monotonic_ns() // 1_000
+
+
 def pause(seconds: float) -> None:
     """Sleep; for loops of the runtime that have nothing to do."""
     time.sleep(seconds)

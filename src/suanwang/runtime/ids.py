@@ -45,3 +45,8 @@ class RealIds:
 def new_secret() -> str:
     """192 random bits, for an API key."""
     return secrets.token_urlsafe(24).replace("_", "-")
+
+
+def new_seed() -> int:
+    """A seed that was not chosen; whoever uses it prints it first."""
+    return secrets.randbelow(10**9)

@@ -1,6 +1,6 @@
-"""What an operator does to a store while no brain uses it, and the twin: programs that the command line starts."""
+"""What an operator does to a store while no brain uses it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,10 +43,3 @@ def restore(settings: Settings, path: Path) -> tuple[int, int]:
     with _open(settings) as store:
         manifest = stores.restore(store, path)
         return manifest.batches, manifest.records
-
-
-def twin(arguments: Sequence[str]) -> int:
-    """`suanwang.twin.main` with these arguments; its exit status."""
-    from suanwang.twin import main as program
-
-    return int(program.main(list(arguments)) or 0)

@@ -46,6 +46,9 @@ SETTINGS: Final = (
     Setting("input_allow", "list", (), "Private networks (CIDR) or hosts that http and s3 inputs may come from."),
     Setting("output_roots", "list", (), "Folders that `file://` outputs may be delivered to."),
     Setting("s3_endpoint", "text", "", "S3 endpoint address; empty: the public one of the client library."),
+    Setting("s3_readable", "list", (), "Buckets, or bucket/prefix, that `s3://` inputs may come from."),
+    Setting("s3_writable", "list", (), "Buckets, or bucket/prefix, that `s3://` outputs may be delivered to."),
+    Setting("allow_unsandboxed", "flag", False, "Where bubblewrap is missing: run tasks as the agent's own user."),
     Setting("object_bytes_max", "int", 1 << 34, "Largest object that may be uploaded, in bytes."),
     Setting("log_bytes_max", "int", 1 << 24, "Largest log that is kept of one attempt, in bytes."),
     Setting("url", "text", "", "For clients: the address of a running brain; empty: a brain in this process."),
@@ -69,6 +72,9 @@ class Settings:
     input_allow: tuple[str, ...] = ()
     output_roots: tuple[str, ...] = ()
     s3_endpoint: str = ""
+    s3_readable: tuple[str, ...] = ()
+    s3_writable: tuple[str, ...] = ()
+    allow_unsandboxed: bool = False
     object_bytes_max: int = 1 << 34
     log_bytes_max: int = 1 << 24
     url: str = ""

@@ -1,13 +1,16 @@
 """`suanwang twin`: play one history from one seed and say what became of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from suanwang.grids.generate import SMALL, random_grid
 from suanwang.model.units import US_PER_S
 from suanwang.twin.checks import BrokenPromiseError
 from suanwang.twin.streams import stream
 from suanwang.twin.world import START_US, World
+
+# Tight enough that tasks crowd each other, roomy enough that most run at once.
+SCALE = replace(SMALL, nodes_max=10)
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,15 @@ class History:
     digest: str  # of the whole log: the same seed gives the same digest on every machine
 
 
-def play(seed: int, tasks: int, say: Callable[[str], None] = lambda _: None) -> History:
+def play(seed: int, tasks: int, sites: int | None = None, say: Callable[[str], None] = lambda _: None) -> History:
     """Play seed `seed`. Raises BrokenPromiseError, naming the seed, where a promise does not hold.
 
     The seed is said before anything else happens, so that a crash can be repeated.
     """
     say(f"twin --seed {seed} --tasks {tasks}")
     draw = stream(seed, "grid")
-    grid = random_grid(draw.randint(3, 10), draw.randrange(2**31), SMALL)
+    drawn = draw.randint(3, 10)
+    grid = random_grid(sites or drawn, draw.randrange(2**31), SCALE)
     world = World(grid, seed, tasks)
     try:
         state = world.run()

@@ -107,8 +107,9 @@ def test_starts_queue_for_the_cores_of_the_host_and_the_share_of_the_site(tmp_pa
         ends = rig.ends(3)
         starts = {u.attempt_id[-1]: u.at_us for u in rig.seen if u.kind is K.RUNNING}
         assert [e.kind for e in ends] == [K.FINISHED] * 3
-        assert starts["2"] - starts["1"] >= 400_000, "the second of the small site waits for the first"
-        assert starts["3"] - starts["1"] < 350_000, "the large site does not wait for it"
+        first, second = sorted((starts["1"], starts["2"]))
+        assert second - first >= 400_000, "one of the small site waits for the other"
+        assert starts["3"] < second - 100_000, "the large site does not wait for it"
     finally:
         rig.close()
 
@@ -212,7 +213,7 @@ def of_user(uid: str) -> list[str]:
 
 
 POOR = """
-import json, os, sys
+import json, os, resource, sys  # resource: imported late by os.wait4, when this user cannot read it any more
 from pathlib import Path
 folder = Path({folder!r})
 sys.path.insert(0, {root!r})

@@ -9,104 +9,23 @@ A `Rig` wraps the adapter under test: it knows how to ask it for work of each ki
 
 import io
 from collections.abc import Callable
-from enum import Enum, auto
-from typing import Any, Final, Protocol
 
-from suanwang.agent.adapter import TERMINAL, Adapter, Delivers, Logs, StartOrder, Update
+from suanwang.agent.adapter import Delivers, Logs
 from suanwang.agent.agent import Agent
+from suanwang.agent.conformance_rig import OUTPUT_NAME, PRINTED, SITE, Rig, Run, Work
 from suanwang.agent.journal import Journal
-from suanwang.agent.objects import ObjectStore
 from suanwang.model.error import BackendError
 from suanwang.model.event import Event, EventKind, Heartbeat, Instruction, InstructionKind, Orders
-from suanwang.model.ids import AgentId, AttemptId, PlanId, PoolId, SiteId, TaskId
+from suanwang.model.ids import AgentId, AttemptId, PlanId, PoolId, TaskId
 from suanwang.model.reason import FailureReason
-from suanwang.model.task import Input, Output, TaskRequest
+from suanwang.model.task import Input, Output
 
-SITE: Final = SiteId("conformance")
-OUTPUT_NAME: Final = "result.txt"
-PRINTED: Final = b"started"
-
-
-class Work(Enum):
-    """Kinds of work that a rig can ask its adapter for."""
-
-    OK = auto()  # prints at least PRINTED, writes OUTPUT_NAME, ends with 0
-    EXIT_3 = auto()
-    SIGNAL_15 = auto()
-    OUT_OF_MEMORY = auto()
-    FOREVER = auto()
-
-
-class Rig(Protocol):
-    """One adapter under test."""
-
-    @property
-    def adapter(self) -> Adapter: ...
-    @property
-    def objects(self) -> ObjectStore: ...
-    def clock(self) -> int: ...
-    def request(self, work: Work) -> TaskRequest:
-        """A request that makes the adapter do this work."""
-
-    def pass_time(self) -> bool:
-        """Let some time pass; False where nothing more can be expected."""
-
-    def restart(self) -> None:
-        """The adapter's process dies and comes back: `adapter` is a new one."""
-
-
-class _Run:
-    """One case at work: starts, waits, remembers every update."""
-
-    def __init__(self, rig: Rig) -> None:
-        self.rig = rig
-        self.updates: list[Update] = []
-
-    def order(self, number: int = 1, work: Work = Work.OK, not_before_us: int = 0, **changes: Any) -> StartOrder:
-        request = self.rig.request(work).model_copy(update=changes)
-        return StartOrder(
-            site=SITE,
-            pool=PoolId(f"{SITE}/general"),
-            task_id=TaskId(f"task-{number:026d}"),
-            attempt_id=AttemptId(f"att-{number:026d}"),
-            fence=1,
-            request=request,
-            not_before_us=not_before_us,
-        )
-
-    def start(self, number: int = 1, work: Work = Work.OK, **changes: Any) -> StartOrder:
-        order = self.order(number, work, **changes)
-        self.rig.adapter.start(order)
-        return order
-
-    def until(self, done: Callable[[], bool]) -> None:
-        while True:
-            self.updates += self.rig.adapter.poll()
-            if done():
-                return
-            assert self.rig.pass_time(), f"waited in vain; so far {[u.kind.value for u in self.updates]}"
-
-    def until_ended(self, count: int = 1) -> Update:
-        """Wait for that many last words, and a little longer for what should not come; the latest last word."""
-        self.until(lambda: len(self.ends()) >= count)
-        self.rig.pass_time()
-        self.updates += self.rig.adapter.poll()
-        assert len(self.ends()) == count, "an attempt has one last word"
-        return self.ends()[-1]
-
-    def until_running(self) -> None:
-        self.until(lambda: EventKind.RUNNING in [u.kind for u in self.updates])
-
-    def ends(self) -> list[Update]:
-        return [u for u in self.updates if u.kind in TERMINAL]
-
-    def kinds(self) -> list[EventKind]:
-        return [u.kind for u in self.updates if u.kind is not EventKind.PROGRESS]
+__all__ = ["Rig", "Work", "adapter_cases"]
 
 
 def case_start_to_finish(rig: Rig) -> None:
     """RUNNING, then FINISHED with code 0 and figures that are no less than nothing."""
-    run = _Run(rig)
+    run = Run(rig)
     run.start()
     end = run.until_ended()
     assert run.kinds() == [EventKind.RUNNING, EventKind.FINISHED]
@@ -119,7 +38,7 @@ def case_start_to_finish(rig: Rig) -> None:
 
 def case_repeated_start_is_harmless(rig: Rig) -> None:
     """A second start, while it runs and after its end, starts nothing."""
-    run = _Run(rig)
+    run = Run(rig)
     order = run.start()
     rig.adapter.start(order)
     run.until_ended()
@@ -130,7 +49,7 @@ def case_repeated_start_is_harmless(rig: Rig) -> None:
 
 def case_stop_ends_it(rig: Rig) -> None:
     """STOPPED once, however often it is stopped."""
-    run = _Run(rig)
+    run = Run(rig)
     order = run.start(work=Work.FOREVER)
     run.until_running()
     rig.adapter.stop(order.attempt_id)
@@ -142,7 +61,7 @@ def case_stop_ends_it(rig: Rig) -> None:
 
 def case_stop_before_it_runs(rig: Rig) -> None:
     """Work that still waits is stopped without ever running."""
-    run = _Run(rig)
+    run = Run(rig)
     order = run.start(not_before_us=rig.clock() + 3_600_000_000)
     rig.adapter.stop(order.attempt_id)
     assert run.until_ended().kind is EventKind.STOPPED
@@ -159,7 +78,7 @@ def case_unknown_attempts_are_ignored(rig: Rig) -> None:
 
 def _fails(work: Work, reason: FailureReason, code: int | None, signal: int | None) -> Callable[[Rig], None]:
     def case(rig: Rig) -> None:
-        run = _Run(rig)
+        run = Run(rig)
         run.start(work=work)
         end = run.until_ended()
         assert (end.kind, end.reason) == (EventKind.FAILED, reason)
@@ -173,7 +92,7 @@ def _fails(work: Work, reason: FailureReason, code: int | None, signal: int | No
 
 def case_wall_time(rig: Rig) -> None:
     """Work that does not end is ended at its wall time, and not before."""
-    run = _Run(rig)
+    run = Run(rig)
     resources = rig.request(Work.FOREVER).resources.model_copy(update={"wall_time": 1_000_000})
     run.start(work=Work.FOREVER, resources=resources)
     end = run.until_ended()
@@ -184,7 +103,7 @@ def case_wall_time(rig: Rig) -> None:
 
 def case_log_is_kept(rig: Rig) -> None:
     """What was printed can be read in parts after the end, and no more after forgetting."""
-    run = _Run(rig)
+    run = Run(rig)
     order = run.start()
     run.until_ended()
     adapter = rig.adapter
@@ -199,7 +118,7 @@ def case_log_is_kept(rig: Rig) -> None:
 
 def case_outputs_are_stored(rig: Rig) -> None:
     """COLLECTING, then outputs by hash in the object store."""
-    run = _Run(rig)
+    run = Run(rig)
     run.start(outputs=(Output(path=OUTPUT_NAME),))
     end = run.until_ended()
     assert run.kinds() == [EventKind.RUNNING, EventKind.COLLECTING, EventKind.FINISHED]
@@ -211,7 +130,7 @@ def case_outputs_are_stored(rig: Rig) -> None:
 
 def case_array_outputs_have_their_index(rig: Rig) -> None:
     """Each element of an array writes below its own number."""
-    run = _Run(rig)
+    run = Run(rig)
     run.start(array=3, outputs=(Output(path=OUTPUT_NAME),))
     end = run.until_ended()
     assert [o.path for o in end.outputs] == [f"{index}/{OUTPUT_NAME}" for index in range(3)]
@@ -219,7 +138,7 @@ def case_array_outputs_have_their_index(rig: Rig) -> None:
 
 def case_input_is_staged(rig: Rig) -> None:
     """An input that is there is staged before the work runs."""
-    run = _Run(rig)
+    run = Run(rig)
     stored = rig.objects.put(io.BytesIO(b"some input"))
     run.start(inputs=(Input(source=f"object:{stored.blake3}", path="data/in.txt"),))
     assert run.until_ended().kind is EventKind.FINISHED
@@ -228,7 +147,7 @@ def case_input_is_staged(rig: Rig) -> None:
 
 def case_missing_input_never_runs(rig: Rig) -> None:
     """An input that is not there fails the attempt before it runs."""
-    run = _Run(rig)
+    run = Run(rig)
     run.start(inputs=(Input(source="object:" + "0" * 64, path="in.txt"),))
     assert run.until_ended().reason is FailureReason.INPUT_MISSING
     assert EventKind.RUNNING not in run.kinds()
@@ -238,7 +157,7 @@ def case_unknown_image_is_refused(rig: Rig) -> None:
     """Refused at the start, with the reason."""
     refused = None
     try:
-        _Run(rig).start(image="no-such-image:1")
+        Run(rig).start(image="no-such-image:1")
     except BackendError as fault:
         refused = fault.reason
     assert refused is FailureReason.IMAGE_UNKNOWN
@@ -246,7 +165,7 @@ def case_unknown_image_is_refused(rig: Rig) -> None:
 
 def case_not_before_is_honoured(rig: Rig) -> None:
     """Work does not start before its data would be there."""
-    run = _Run(rig)
+    run = Run(rig)
     due_us = rig.clock() + 300_000
     run.start(not_before_us=due_us)
     run.until_ended()
@@ -256,7 +175,7 @@ def case_not_before_is_honoured(rig: Rig) -> None:
 
 def case_forget_is_silent(rig: Rig) -> None:
     """Forgetting ends what runs, and no update follows."""
-    run = _Run(rig)
+    run = Run(rig)
     order = run.start(work=Work.FOREVER)
     assert rig.adapter.knows(order.attempt_id)
     run.until_running()
@@ -269,7 +188,7 @@ def case_forget_is_silent(rig: Rig) -> None:
 
 def case_many_at_once_end_once_each(rig: Rig) -> None:
     """Eight attempts, more than small hosts have cores: all end, none twice."""
-    run = _Run(rig)
+    run = Run(rig)
     orders = [run.start(number) for number in range(1, 9)]
     run.until_ended(count=8)
     assert sorted(u.attempt_id for u in run.ends()) == sorted(o.attempt_id for o in orders)
@@ -277,7 +196,7 @@ def case_many_at_once_end_once_each(rig: Rig) -> None:
 
 def case_delivery_is_reported(rig: Rig) -> None:
     """DELIVERED after each order to deliver; repeating is harmless."""
-    run = _Run(rig)
+    run = Run(rig)
     order = run.start(outputs=(Output(path=OUTPUT_NAME),))
     end = run.until_ended()
     adapter = rig.adapter

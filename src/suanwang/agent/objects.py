@@ -182,6 +182,6 @@ class HttpObjects:
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise NotFoundError("object_unknown", digest=digest)
         if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
-            raise TooLargeError("object_too_large", digest=digest)
+            raise TooLargeError()
         if answer.is_error:
             raise UnreachableError("unreachable", detail=f"HTTP {answer.status_code}")

@@ -5,7 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from suanwang import failpoints
 from suanwang.agent import beneath
 from suanwang.agent.adapter import StartOrder, Update
 from suanwang.agent.adapters.local.cgroups import Groups
-from suanwang.agent.adapters.local.disk import Disk, LoopDisk, WatchedFolder
+from suanwang.agent.adapters.local.disk import Disk, LoopDisk, WatchedFolder, copy_tree, owner_of
 from suanwang.agent.adapters.local.host import HostFacts
 from suanwang.agent.adapters.local.logfile import LogFile
 from suanwang.agent.adapters.local.place import Place
@@ -283,24 +283,3 @@ class Attempt:
             bytes_out=bytes_out,
             processes_peak=max((part.processes_peak for part in parts), default=0),
         )
-
-
-def owner_of(uid: int | None) -> tuple[int, int]:
-    """The task's user and group; the agent's own where it cannot have another."""
-    return (os.geteuid(), os.getegid()) if uid is None else (uid, uid)
-
-
-def copy_tree(source: Path, target: Path, owner: tuple[int, int]) -> None:
-    """Staged files, which are ours, into a task's folder before anything runs in it. Raises OSError, BackendError."""
-    for place, _, names in os.walk(source):
-        into = target / Path(place).relative_to(source)
-        if into != target:
-            into.mkdir()
-            os.chown(into, *owner)
-        for name in names:
-            try:
-                shutil.copyfile(Path(place) / name, into / name)
-            except OSError as fault:
-                raise BackendError(FailureReason.DISK_FULL, f"{name} does not fit: {fault}") from fault
-            with suppress(PermissionError):
-                os.chown(into / name, *owner)

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
+from suanwang.model.error import BackendError
+from suanwang.model.reason import FailureReason
 from suanwang.model.units import MIB
 
 _TOOLS: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -132,3 +134,24 @@ def unmount_below(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> Non
         if at.startswith(inside):
             with suppress(OSError):
                 _tool("umount", "-l", at)
+
+
+def owner_of(uid: int | None) -> tuple[int, int]:
+    """The task's user and group; the agent's own where it cannot have another."""
+    return (os.geteuid(), os.getegid()) if uid is None else (uid, uid)
+
+
+def copy_tree(source: Path, target: Path, owner: tuple[int, int]) -> None:
+    """Staged files, which are ours, into a task's folder before anything runs in it. Raises OSError, BackendError."""
+    for place, _, names in os.walk(source):
+        into = target / Path(place).relative_to(source)
+        if into != target:
+            into.mkdir()
+            os.chown(into, *owner)
+        for name in names:
+            try:
+                shutil.copyfile(Path(place) / name, into / name)
+            except OSError as fault:
+                raise BackendError(FailureReason.DISK_FULL, f"{name} does not fit: {fault}") from fault
+            with suppress(PermissionError):
+                os.chown(into / name, *owner)

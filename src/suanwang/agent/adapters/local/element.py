@@ -92,13 +92,16 @@ class Element:
     def _follow(self, process: "subprocess.Popen[bytes]", read_fd: int, started_us: int) -> tuple[int, int]:
         """Watch until the process is gone; its exit status and its CPU time in microseconds."""
         sampled_us = looked_us = started_us
-        sources = [read_fd, os.pidfd_open(process.pid)]
+        gone = os.pidfd_open(process.pid)
         try:
+            events = select.poll()  # not select: the process may hold more than 1,024 descriptors
+            events.register(gone, select.POLLIN)
+            events.register(read_fd, select.POLLIN)
             while True:
-                ready, _, _ = select.select(sources, [], [], SAMPLE_US / 1e6)
+                ready = dict(events.poll(SAMPLE_US / 1e3))
                 if read_fd in ready and not self._pump(read_fd):
-                    sources.remove(read_fd)
-                if sources[-1] in ready:
+                    events.unregister(read_fd)
+                if gone in ready:
                     break
                 now_us = self._watch.monotonic()
                 if now_us - sampled_us >= SAMPLE_US:
@@ -109,9 +112,8 @@ class Element:
                     looked_us = now_us
                 self._enforce(process, now_us - started_us)
         finally:
-            os.close(sources[-1])
-        while read_fd in sources and select.select([read_fd], [], [], 0)[0] and self._pump(read_fd):
-            pass  # what was printed last; a process that outlived the sandbox's end could not hold us here
+            os.close(gone)
+        self._drain(read_fd)
         self._stream.finish()
         self._sample(max(0, self._watch.monotonic() - sampled_us))
         return _reap(process)
@@ -134,6 +136,13 @@ class Element:
         part = os.read(read_fd, READ_BYTES)
         self._stream.feed(part)
         return bool(part)
+
+    def _drain(self, read_fd: int) -> None:
+        """What was printed last. Only what is there: nobody who outlived the sandbox could hold us here."""
+        os.set_blocking(read_fd, False)
+        with suppress(BlockingIOError):
+            while self._pump(read_fd):
+                pass
 
     def _sample(self, span_us: int) -> None:
         if self._group is not None:

@@ -46,7 +46,8 @@ def _runner() -> ModuleType:
 RUNNER = _runner()
 
 
-def _request(name: str) -> TaskRequest:
+def request_of(name: str) -> TaskRequest:
+    """The example's task as read from its file."""
     return read_task((EXAMPLES / name / "task.yaml").read_text(encoding="utf-8"), source=f"{name}/task.yaml")
 
 
@@ -57,7 +58,7 @@ def test_there_are_enough_examples_and_each_has_a_small_size() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_task_file_names_things_that_exist(name: str) -> None:
-    request = _request(name)
+    request = request_of(name)
     with china_path().open(encoding="utf-8") as file:
         grid = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     sites = {site["id"] for site in grid["sites"]}
@@ -70,7 +71,7 @@ def test_task_file_names_things_that_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_command_makes_the_outputs_that_the_task_names(name: str, tmp_path: Path) -> None:
-    request = _request(name)
+    request = request_of(name)
     result = RUNNER.run(name, tmp_path, SMALL[name], elements=1)
     assert result.reports[0]
     for output in request.outputs:
@@ -79,7 +80,7 @@ def test_command_makes_the_outputs_that_the_task_names(name: str, tmp_path: Path
 
 
 def test_examples_differ_in_what_they_ask_of_the_grid() -> None:
-    requests = [_request(name) for name in NAMES]
+    requests = [request_of(name) for name in NAMES]
     assert len({request.origin for request in requests}) >= 11
     assert {str(request.preference) for request in requests} == {"cheapest", "fastest", "greenest"}
     assert any(request.array > 1 for request in requests)
@@ -105,7 +106,7 @@ def test_readme_has_a_result(name: str) -> None:
         report, end = decoder.raw_decode(rest)
         reports.append(report)
         rest = rest[end:].strip()
-    assert len(reports) == _request(name).array
+    assert len(reports) == request_of(name).array
 
 
 @pytest.mark.soak

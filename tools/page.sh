@@ -26,7 +26,7 @@ if [ ! -e node_modules/.stamp ] || [ package-lock.json -nt node_modules/.stamp ]
   touch node_modules/.stamp
 fi
 case $what in
-  build) npm run --silent build </dev/null ;;
+  build) npm run --silent build -- --logLevel warn </dev/null ;;
   check) npm run --silent check </dev/null ;;
   *) echo "page: build or check, not '$what'" >&2; exit 2 ;;
 esac

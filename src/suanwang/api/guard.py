@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suanwang.api import problem
 from suanwang.api.metrics import Meters
-from suanwang.model.error import TooLargeError
+from suanwang.model.error import SuanwangError, TooLargeError
 from suanwang.model.units import MIB, show_bytes
 
 BODY_BYTES_MAX: Final[int] = 4 * MIB  # a task file's own limit
@@ -51,7 +51,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began_us, status = self.clock(), [500]
+        began_us, status = self.clock(), [0]
         limit = body_limit(scope["path"], self.object_bytes_max)
 
         async def send_marked(message: Message) -> None:
@@ -62,12 +62,20 @@ class Guard:
 
         try:
             if _length(scope) > limit:
-                answer = problem.response(TooLargeError(limit=show_bytes(limit)), _header(scope, b"accept-language"))
-                await answer(scope, receive, send_marked)
-            else:
-                await self.app(scope, _limited(receive, limit), send_marked)
+                raise TooLargeError(limit=show_bytes(limit))
+            await self.app(scope, _limited(receive, limit), send_marked)
+        except SuanwangError as error:
+            await self._refuse(error, scope, receive, send_marked)
+        except Exception:  # a fault of ours, wherever it was: logged, and answered without a word of its inside
+            _log.exception("unforeseen")
+            if status[0]:
+                raise  # half an answer is out: the connection has to break
+            await self._refuse(SuanwangError("internal"), scope, receive, send_marked)
         finally:
             self._note(scope, status[0], max(0, self.clock() - began_us))
+
+    async def _refuse(self, error: SuanwangError, scope: Scope, receive: Receive, send: Send) -> None:
+        await problem.response(error, _header(scope, b"accept-language"))(scope, receive, send)
 
     def _note(self, scope: Scope, status: int, took_us: int) -> None:
         route = getattr(scope.get("route"), "path", "none")

@@ -80,7 +80,7 @@ def faults_of(error: ValidationError | RequestValidationError, root: str = "") -
 
 
 def install(app: FastAPI) -> None:
-    """Map every exception to a problem. What is not foreseen is a 500 without a word of its inside."""
+    """Map every foreseen exception to a problem; the guard answers for the others."""
 
     def accept(request: Request) -> str | None:
         return request.headers.get("accept-language")
@@ -102,13 +102,9 @@ def install(app: FastAPI) -> None:
         _copy(error.headers or {}, answer)
         return answer
 
-    def unforeseen(request: Request, error: Exception) -> Response:
-        return response(SuanwangError("internal"), accept(request))
-
     app.add_exception_handler(SuanwangError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, framework)
-    app.add_exception_handler(Exception, unforeseen)
 
 
 def _copy(headers: Mapping[str, str], answer: Response) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from tests.agent.hands import SITE, Brain, Clock, made, order
 
+from suanwang.agent import agent as agent_module
 from suanwang.agent.adapters.fake import FakeAdapter
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
@@ -165,6 +166,19 @@ def test_events_wait_while_the_brain_does_not_answer(world):
     world.round()
     assert world.brain.kinds() == [K.ACCEPTED, K.RUNNING, K.FINISHED]
     assert world.agent.unacknowledged == 0
+
+
+def test_one_message_stays_small_and_a_backlog_drains_in_order(world, monkeypatch):
+    monkeypatch.setattr(agent_module, "EVENTS_PER_EXCHANGE", 4)
+    monkeypatch.setattr(agent_module, "OUTPUTS_PER_EXCHANGE", 3)
+    request = TaskRequest(run="true", outputs=[{"path": f"{n}.txt"} for n in range(2)])
+    world.round(*[order(task=number, request=request) for number in (1, 2, 3)], pass_us=HOUR_US)
+    while world.agent.unacknowledged or len(world.brain.events) < 12:
+        world.round()
+    sizes = [(len(h.events), sum(len(e.outputs) for e in h.events)) for h in world.brain.heartbeats]
+    assert max(sizes)[0] == 4
+    assert max(outputs for _, outputs in sizes) == 2
+    assert [e.sequence for e in world.brain.events] == list(range(1, 13))
 
 
 def test_an_answer_that_is_lost_repeats_the_events_with_the_same_sequence(world):

@@ -24,7 +24,9 @@ from suanwang.model.event import AttemptSeen, Event, EventKind, Heartbeat, Instr
 from suanwang.model.ids import AgentId, AttemptId, SiteId, TaskId
 from suanwang.model.reason import FailureReason
 
-EVENTS_PER_EXCHANGE: Final = 4096  # about 1 MiB of JSON: one message stays small, and a backlog drains in order
+# Of one message, in events and in outputs named by them: about 1 MiB and 4 MiB of JSON. A backlog drains in order.
+EVENTS_PER_EXCHANGE: Final = 4096
+OUTPUTS_PER_EXCHANGE: Final = 20_000
 
 Send = Callable[[Heartbeat], Orders]
 _AFTER_THE_END = frozenset({EventKind.DELIVERED, EventKind.DELIVERY_FAILED})
@@ -100,9 +102,20 @@ class Agent:
             emulated=manifest.emulated,
             sites=self.sites,
             attempts=tuple(self._seen.values()),
-            events=tuple(islice(self._waiting, EVENTS_PER_EXCHANGE)),
+            events=self._oldest(),
             version=_version(),
         )
+
+    def _oldest(self) -> tuple[Event, ...]:
+        """The first events that wait, as many as one message takes; one at least, however large."""
+        out: list[Event] = []
+        outputs = 0
+        for event in islice(self._waiting, EVENTS_PER_EXCHANGE):
+            outputs += len(event.outputs)
+            if out and outputs > OUTPUTS_PER_EXCHANGE:
+                break
+            out.append(event)
+        return tuple(out)
 
     def next_wake_us(self) -> int | None:
         """When the adapter has its next update, where it can tell."""

@@ -21,7 +21,7 @@ from suanwang.agent.adapters.local.place import Place
 from suanwang.agent.adapters.local.settings import LocalSettings
 from suanwang.agent.adapters.local.slots import Slots, Users
 from suanwang.agent.adapters.local.verdict import Verdict, judge
-from suanwang.agent.collect import Collected, collect
+from suanwang.agent.collect import FILES_MAX, Collected, collect
 from suanwang.agent.objects import ObjectStore
 from suanwang.agent.staging import Stager
 from suanwang.model.error import BackendError
@@ -127,7 +127,7 @@ class Attempt:
                 stack.callback(os.close, held)
             bytes_in = self._single(uid) if self.order.request.array == 1 else self._array(uid)
         failure = self._failure
-        outputs = self._outputs()
+        outputs = self._outputs() if failure is None else ()
         usage = self._usage(bytes_in, sum(output.size_bytes for output in outputs))
         if failure is not None:
             index, verdict = failure
@@ -267,6 +267,10 @@ class Attempt:
         failpoints.hit("agent.collect.done")
         with self._lock:
             self._collected[index] = found
+            files = sum(len(one.files) for one in self._collected.values())
+        if files > FILES_MAX:
+            detail = f"more than {FILES_MAX} outputs in all"
+            self._fail(index, Verdict(FailureReason.OUTPUT_FORBIDDEN, exit_code=0, detail=detail))
 
     def _outputs(self) -> tuple[OutputFile, ...]:
         return tuple(file for index in sorted(self._collected) for file in self._collected[index].files)

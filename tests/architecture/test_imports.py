@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "flow": {"model", "admission", "plan", "verify", "dispatch", "observe", "settle", "store"},
     "api": {"model", "intent", "observe", "store"},  # the store to read its projections; only the brain writes
     "client": {"model", "intent"},
-    "cli": {"model", "intent", "grids", "client", "runtime"},
+    "cli": {"model", "intent", "grids", "client", "runtime", "twin"},  # `suanwang twin` ships with the product
     "services": {"model"},
     "twin": {
         "model",

@@ -1,4 +1,4 @@
-// Development only: node dev/mock-server.mjs [--port 8791] [--grid grid.json] [--static DIR] [--role operator]
+// Development only: node dev/mock-server.mjs [--port 8791] [--grid grid.json] [--static DIR] [--role operator] [--tasks 26] [--still 1]
 // Serves the stand-in world under /v1 and, with --static, a built page.
 
 import { execFileSync } from "node:child_process";
@@ -32,11 +32,11 @@ for (let i = 0; i < count; i++) {
   const fate = i % 9 === 4 ? "fails" : i === 5 ? "waits" : "ok";
   submit(world, sampleRequest(world, i), "demo", i > 14 ? (i - 14) * 40e6 : Math.random() * 9e6, fate);
 }
-if (count) submit(world, readRequest({ name: "train-at-the-edge", run: "python3 train.py", origin: "prov-xz" in world.sites ? "prov-xz" : world.grid.default_origin, latency: 400, resources: { accelerators: 8, accelerator: "any", kind: "ai" } }));
+if (count) submit(world, readRequest({ name: "train-at-the-edge", run: "python3 train.py", latency: 400, resources: { accelerators: 8, accelerator: "any", kind: "ai" } }));
 const begin = now();
 setInterval(() => {
   for (const task of world.tasks) step(world, task);
-  if (count && Math.random() < 0.05 && world.tasks.length < 400) submit(world, sampleRequest(world, world.tasks.length));
+  if (count && !argument("still", "") && Math.random() < 0.05 && world.tasks.length < 400) submit(world, sampleRequest(world, world.tasks.length));
 }, 250);
 
 const own = world.grid.sites.filter((site) => site.owner === "own");
@@ -62,7 +62,7 @@ function panorama() {
   return {
     at_us: now(), position: world.position,
     totals: {
-      servers: nodes(own, ["general", "hpc"]), third_party_servers: nodes(third, ["general", "ai", "hpc", "quantum"]), general_gflops: gflops(own, ["general", "hpc"]), ai_gflops: gflops(own, ["ai"]), hpc_gflops: gflops(own, ["hpc"]),
+      servers: nodes(own, ["general", "hpc"]), third_party_servers: nodes(third, ["general", "ai", "hpc", "quantum"]), general_gflops: gflops(own, ["general"]), ai_gflops: gflops(own, ["ai"]), hpc_gflops: gflops(own, ["hpc"]),
       third_party_gflops: gflops(third, ["general", "ai", "hpc"]), sites: world.grid.sites.length, live_sites: world.grid.sites.length - world.down.size, emulated_sites: world.grid.sites.length,
       renewable_permille: 487, phases, billed_today_micro_yuan: world.tasks.reduce((sum, task) => sum + billed(task), 0), billed_today_emulated: true,
     },

@@ -6,12 +6,12 @@ const US = 1e6;
 const NO_USAGE = { wall_us: 0, core_us: 0, memory_byte_us: 0, memory_peak_bytes: 0, bytes_in: 0, bytes_out: 0, processes_peak: 0 };
 
 export function submit(world, r, tenant = "demo", ageUs = 0, fate = "ok") {
-  const at = now() - ageUs;
+  const at = Math.round(now() - ageUs);
   const task_id = id("task");
   const answer = world.plan(r, task_id);
   const task = {
     task_id, tenant, r, kind: kindOf(r), at, phase: "waiting", fate, plans: [], attempts: [], observed: [], charges: [], waits: [], refusals: [], clauses: [], relaxations: [],
-    progress: null, reason: null, detail: "", ended: null, updated: at, sequence: 0, total: (8 + random() * 40) * US, logs: new Map(), exit_code: null, cancel: false,
+    progress: null, reason: null, detail: "", ended: null, updated: at, sequence: 0, total: Math.round((8 + random() * 40) * US), logs: new Map(), exit_code: null, cancel: false,
   };
   world.tasks.unshift(task);
   if (!answer.plan) {
@@ -47,7 +47,7 @@ function usageAt(task, wall, plan) {
   const step = wall - before.wall_us;
   const level = memory * Math.min(0.8, 0.2 + wall / (40 * US));
   task.usage = {
-    wall_us: wall, core_us: Math.round(before.core_us + step * cores * busy), memory_byte_us: before.memory_byte_us + step * level,
+    wall_us: wall, core_us: Math.round(before.core_us + step * cores * busy), memory_byte_us: Math.round(before.memory_byte_us + step * level),
     memory_peak_bytes: Math.max(before.memory_peak_bytes, Math.round(level)), bytes_in: Math.round(wall * 12), bytes_out: Math.round(wall * 3), processes_peak: 6,
   };
   return task.usage;

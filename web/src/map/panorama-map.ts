@@ -180,19 +180,19 @@ export class PanoramaMap {
     const own = site.owner === "own";
     const colour = down ? DOWN : loadColour(load);
     const big = site.tier !== "edge";
-    const busy = load > 0 && !big ? 2.4 : 0;
+    const busy = !down && (now?.tasks ?? 0) > 0;
     return {
       site: site.id,
       name: site.id,
       value: siteCoord(this.view, site.id),
       symbol: own ? symbol : "rect",
-      symbolSize: (own ? size : Math.max(size * 0.8, 6)) + busy + (selected ? 6 : 0),
+      symbolSize: (own ? size : Math.max(size * 0.8, 6)) + (busy ? (big ? 3 : 5) : 0) + (selected ? 6 : 0),
       itemStyle: {
-        color: own ? colour : big || load ? colour : "rgba(255,122,198,0.25)",
-        borderColor: selected ? "#ffffff" : own ? (big ? "rgba(226,242,255,0.85)" : "rgba(0,0,0,0)") : THIRD_PARTY,
-        borderWidth: selected ? 2.5 : big || !own ? 1.2 : 0,
-        opacity: big || load || down || !own ? 1 : 0.75,
-        ...(big && !down ? { shadowBlur: site.tier === "hub" ? 16 : 8, shadowColor: colour } : {}),
+        color: own || busy || down ? colour : "rgba(255,122,198,0.25)",
+        borderColor: selected || busy ? "#ffffff" : own ? (big ? "rgba(226,242,255,0.85)" : "rgba(0,0,0,0)") : THIRD_PARTY,
+        borderWidth: selected ? 2.5 : busy ? 1.8 : big || !own ? 1.2 : 0,
+        opacity: big || busy || down || !own ? 1 : 0.75,
+        ...(busy ? { shadowBlur: 22, shadowColor: "#8fe9ff" } : big && !down ? { shadowBlur: site.tier === "hub" ? 14 : 6, shadowColor: colour } : {}),
       },
       label: {
         show: selected || (LABELLED.has(site.tier) && own),

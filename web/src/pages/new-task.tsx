@@ -107,7 +107,7 @@ export function NewTaskPage({ from }: { from: string | null }) {
             ) : (
               <label class="field wide yaml">
                 <span>{t("ui.new.text_lead")}</span>
-                <textarea name="yaml" rows={30} spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
+                <textarea name="yaml" spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
               </label>
             )}
           </div>

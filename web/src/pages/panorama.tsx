@@ -87,7 +87,8 @@ function MapBox({ grid, picture, picked, onPick }: MapBoxProps) {
     let over = false;
     let made: PanoramaMap | null = null;
     const host = el.current as HTMLDivElement;
-    const watch = new ResizeObserver(() => made?.resize());
+    // A box on its way out of the page has no size; a canvas of none cannot be drawn.
+    const watch = new ResizeObserver(() => host.clientHeight > 0 && made?.resize());
     import("../map/panorama-map")
       .then(({ PanoramaMap }) => PanoramaMap.create(host, grid, onPick))
       .then(

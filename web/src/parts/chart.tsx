@@ -50,7 +50,8 @@ export function LineChart({ title, series, limit, yFormat, xFormat }: LineChartP
   useEffect(() => {
     let over = false;
     const host = el.current as HTMLDivElement;
-    const watch = new ResizeObserver(() => chart.current?.resize());
+    // A box on its way out of the page has no size; a canvas of none cannot be drawn.
+    const watch = new ResizeObserver(() => host.clientHeight > 0 && chart.current?.resize());
     void import("../map/echarts").then(({ init }) => {
       if (over) return;
       chart.current = init(host, null, { renderer: "canvas" });

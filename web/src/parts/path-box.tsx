@@ -20,7 +20,8 @@ export function PathBox({ grid, plan, alternatives, moving }: PathBoxProps) {
     let over = false;
     let made: PathMap | null = null;
     const host = el.current as HTMLDivElement;
-    const watch = new ResizeObserver(() => made?.resize());
+    // A box on its way out of the page has no size; a canvas of none cannot be drawn.
+    const watch = new ResizeObserver(() => host.clientHeight > 0 && made?.resize());
     import("../map/path-map")
       .then(({ PathMap }) => PathMap.create(host, grid))
       .then(

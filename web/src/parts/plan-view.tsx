@@ -36,7 +36,7 @@ export function PlanView({ grid, plan, report, moving }: PlanViewProps) {
       {plan && <Quote lines={plan.quote} total={plan.quote_micro_yuan} grid={grid} emulated={plan.emulated} />}
       <div class="plan-why">
         <Alternatives grid={grid} plan={plan} alternatives={alternatives} />
-        {report && <Funnel clauses={report.clauses} chosen={report.chosen !== null} />}
+        {report && <Funnel clauses={report.clauses} all={grid.pools.size} />}
       </div>
     </div>
   );
@@ -238,10 +238,9 @@ export function Alternatives({ grid, plan, alternatives }: AlternativesProps) {
 }
 
 /** How many pools are left after each clause: bars that narrow. */
-export function Funnel({ clauses, chosen }: { clauses: readonly ClauseCount[]; chosen: boolean }) {
+export function Funnel({ clauses, all }: { clauses: readonly ClauseCount[]; all: number }) {
+  // `worse` removes nothing: those pools could take it.
   const cuts = clauses.filter((clause) => clause.reason !== "worse" && clause.pools > 0);
-  const worse = clauses.find((clause) => clause.reason === "worse")?.pools ?? 0;
-  const all = cuts.reduce((sum, clause) => sum + clause.pools, 0) + worse + (chosen ? 1 : 0);
   let left = all;
   return (
     <div class="funnel">

@@ -8,7 +8,7 @@ const sum = (picture: Panorama, phases: readonly (keyof Panorama["totals"]["phas
 
 export function KpiStrip({ picture }: { picture: Panorama }) {
   const { totals } = picture;
-  const general = flops(totals.general_gflops);
+  const general = flops(totals.general_gflops + totals.hpc_gflops); // both at fp32: the general compute of the public figures
   const ai = flops(totals.ai_gflops);
   const third = flops(totals.third_party_gflops);
   const down = totals.sites - totals.live_sites;

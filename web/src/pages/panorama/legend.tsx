@@ -20,6 +20,10 @@ export function Legend() {
           {t("ui.site.third_party")}
         </span>
         <span>
+          <i class="sym sym-busy" aria-hidden="true" />
+          {t("ui.legend.busy")}
+        </span>
+        <span>
           <i class="sym sym-down" aria-hidden="true" />
           {t("ui.site.down")}
         </span>

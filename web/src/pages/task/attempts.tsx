@@ -146,7 +146,7 @@ function Outputs({ taskId, files }: { taskId: string; files: readonly OutputFile
         {files.map((file) => (
           <li>
             <button type="button" class="link" onClick={() => void fetchOne(file)} title={`blake3 ${file.blake3}`}>
-              ⭳ {file.path}
+              ↓ {file.path}
             </button>
             <span class="muted num">{bytes(file.size_bytes)}</span>
             {file.target && <span class="muted">→ {file.target}</span>}

@@ -72,7 +72,7 @@ export function AdmissionSection({ record, grid }: Part) {
           </ul>
         </>
       )}
-      {admission.clauses.length > 0 && <Funnel clauses={admission.clauses} chosen={false} />}
+      {admission.clauses.length > 0 && grid && <Funnel clauses={admission.clauses} all={grid.pools.size} />}
       {admission.outcome === "refused" && admission.relaxations.length > 0 && <Relaxations grid={grid} relaxations={admission.relaxations} />}
     </Panel>
   );

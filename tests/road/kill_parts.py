@@ -22,7 +22,7 @@ from suanwang.model.ids import AgentId, TenantId
 from suanwang.model.principal import Submission
 from suanwang.model.record import ENDS, Phase, TenantSet
 from suanwang.model.snapshot import index_grid
-from suanwang.model.task import Input, Output, Resources, TaskRequest
+from suanwang.model.task import Output, Resources, TaskRequest
 from suanwang.model.units import US_PER_S
 from suanwang.observe.state import State
 from suanwang.runtime.clock import now_us, pause
@@ -46,13 +46,11 @@ WORK = [
 
 
 def request_of(name: str, outcome: str, retries: int, targets: bool) -> TaskRequest:
-    data = GRID.data_sets[0]
     return TaskRequest(
         name=name,
         run="true",
         retries=retries,
         resources=Resources(wall_time=30 * US_PER_S if outcome == "hang" else 2 * US_PER_S),
-        inputs=(Input(source=f"dataset:{data.id}", path="in"),) if name == "plain two" and data.tenant is None else (),
         outputs=(Output(path="out", target=TARGET if targets else None),),
         tags={"fake.duration-us": "100000", "fake.outcome": outcome},
     )

@@ -16,7 +16,7 @@ import pytest
 from suanwang.failpoints import POINTS
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["kill_parts", "suanwang.plan"])
+CONTEXT.set_forkserver_preload(["kill_parts", "kill_warm"])
 DEADLINE_S = 60.0
 # Points that only the local adapter passes: tests/agent kills there.
 LOCAL_ONLY = {"agent.stage.done", "agent.run.exited", "agent.collect.done"}

@@ -64,8 +64,9 @@ class Applier:
     pending: list[Record] = field(default_factory=list)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # of tasks in `pending`; never logged
     position: int = 0  # of the last batch in the log
-    sites_up: bool = False  # since the last tick
-    room_made: bool = False  # since the last tick
+    # After a start everything that waits is looked at once: what would have woken it may have come just before.
+    sites_up: bool = True  # since the last tick
+    room_made: bool = True  # since the last tick
     room_us: int = 0  # when room was last made
     planned_us: dict[TaskId, int] = field(default_factory=dict)  # when the standing plan was made, since the start
     verify_faults: int = 0

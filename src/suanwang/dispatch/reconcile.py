@@ -13,7 +13,7 @@ from suanwang.model.record import Phase
 from suanwang.observe.state import State, Task
 
 # An instruction whose effect is not seen goes out again after this long.
-RESEND_US = 5_000_000
+RESEND_US = 2_000_000
 
 Sent = MutableMapping[tuple[AttemptId, InstructionKind], int]
 

@@ -35,7 +35,6 @@ from suanwang.runtime.task_logs import TaskLogs
 from suanwang.store import Store
 
 TICK_S: Final = 0.5
-IDLE_S: Final = 0.05
 PLAN_STEP: Final = 64  # tasks planned before others get the lock
 
 _log = structlog.get_logger("suanwang.brain")
@@ -76,6 +75,7 @@ class Brain:
     def _verb(self) -> Iterator[Road]:
         with self._changed:
             self._check()
+            position = self.road.position
             try:
                 yield self.road
             except SuanwangError as error:
@@ -87,7 +87,9 @@ class Brain:
                 self._fail(error)
                 raise
             finally:
-                self._changed.notify_all()
+                # Whoever waits is woken by news alone: an idle brain costs nothing.
+                if self.road.position != position or self._failed is not None:
+                    self._changed.notify_all()
 
     def _check(self) -> None:
         if self._failed is not None:
@@ -118,8 +120,16 @@ class Brain:
             except Exception:
                 return  # logged by _verb; the process that owns the brain ends it
             if not moved:
-                with self._changed:
-                    self._changed.wait(IDLE_S)
+                self._rest(next_tick_s)
+
+    def _rest(self, next_tick_s: float) -> None:
+        """Wait for news, for the next tick, or for the next planned start, whichever is first."""
+        with self._changed:
+            starts = [task.plan.start_us for task in self.road.state.planned.values() if task.plan is not None]
+            until_start_s = (min(starts) - self.clock()) / 1_000_000 if starts else TICK_S
+            rest_s = min(next_tick_s - real_clock.monotonic_s(), until_start_s)
+            if rest_s > 0 and not self.road.state.queue and not self._stopping:
+                self._changed.wait(rest_s)
 
     def close(self) -> None:
         self._stopping = True

@@ -24,6 +24,9 @@ READ = [
     ("SUANWANG_LOG_BYTES_MAX", "1024", "log_bytes_max", 1024),
     ("SUANWANG_URL", "http://127.0.0.1:8440", "url", "http://127.0.0.1:8440"),
     ("SUANWANG_KEY", "sw_a_b", "key", "sw_a_b"),
+    ("SUANWANG_S3_READABLE", "open-data, lab/raw", "s3_readable", ("open-data", "lab/raw")),
+    ("SUANWANG_S3_WRITABLE", "results", "s3_writable", ("results",)),
+    ("SUANWANG_ALLOW_UNSANDBOXED", "1", "allow_unsandboxed", True),
     ("SUANWANG_LANG", "zh-hant", "lang", "zh-hant"),
 ]
 

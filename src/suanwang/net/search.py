@@ -53,7 +53,7 @@ def search(network: Network, origin: int, rules: Rules) -> Tree:
         rules.bound_us,
         rules.bound_us < NO_BOUND_US,
     )
-    return Tree(origin, *arrays)
+    return Tree(origin, len(network.to), *arrays)
 
 
 def _stage_tables(network: Network, chain: tuple[int, ...]) -> tuple[Ints, Ints]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from suanwang.net.jit import kernel
-from suanwang.net.network import Ints
+from suanwang.net.network import Flags, Ints
 
 FAR = 2**62
 
@@ -25,6 +25,7 @@ class Tree:
     """`best[node]` is the label of the best path to a node, or -1 where there is none."""
 
     origin: int
+    edges: int  # how many directed links the network has
     best: Ints
     parent: Ints
     via: Ints
@@ -57,6 +58,16 @@ class Tree:
     def node_least(self, edge_value: Ints) -> Ints:
         """The least value of a link along the path to each node (`FAR` at the origin); -1 where there is no path."""
         return self.per_node(_leasts(self.parent, self.via, edge_value), -1)
+
+    def used(self, resources: int) -> Flags:
+        """Which directed links, and security pools after them, some best path uses. The tree keeps the answer."""
+        found: Flags | None = self.made.get("used")
+        if found is None:
+            found = np.zeros(resources, np.bool_)
+            found[self.via[self.via >= 0]] = True
+            found[self.edges - 2 - self.via[self.via < -1]] = True
+            self.made["used"] = found
+        return found
 
     def walks(self) -> tuple[Ints, Ints]:
         """The directed links of every path, one after the other, last link first: `edges[first[n]:first[n + 1]]`."""

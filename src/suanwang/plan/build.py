@@ -27,9 +27,7 @@ from suanwang.plan.layout import Layout
 from suanwang.plan.money import PRICE_MAX
 from suanwang.plan.need import MoveNeed, Need
 from suanwang.plan.scene import Scene
-from suanwang.plan.weigh import WORSE, Start
-
-ALTERNATIVES = 5
+from suanwang.plan.weigh import SHOWN, WORSE, Start
 
 
 def build_plan(scene: Scene, ask: PlanAsk, decision: Decision, ids: PlanIds) -> Plan:
@@ -37,6 +35,7 @@ def build_plan(scene: Scene, ask: PlanAsk, decision: Decision, ids: PlanIds) -> 
     assert decision.chosen is not None, "there is something to build"
     need, best, at = decision.need, decision.best, decision.chosen
     layout, start = scene.layout, best.starts[int(best.start[at])]
+    assert start is not None, "the start of a best candidate is kept"
     pool_number = int(best.pools[at])
     pool, site = layout.pools[pool_number]
     node, end_us = int(layout.node[pool_number]), int(best.end_us[at])
@@ -216,11 +215,11 @@ def link_key(one: DirectedLink) -> str:
 def alternatives(layout: Layout, decision: Decision) -> tuple[Alternative, ...]:
     """The best others: feasible ones by the objective, then those that came nearest to being feasible."""
     best = decision.best
-    places = decision.order[1 : ALTERNATIVES + 1]
-    if len(places) < ALTERNATIVES:
+    places = decision.order[1:SHOWN]
+    if len(places) < SHOWN - 1:
         rest = [at for at in range(len(best.pools)) if best.code[at] != WORSE]
         rest.sort(key=lambda at: (-int(best.code[at]), int(best.end_us[at]), int(best.rank[at])))
-        places += rest[: ALTERNATIVES - len(places)]
+        places += rest[: SHOWN - 1 - len(places)]
     return tuple(_alternative(layout, decision, at) for at in places)
 
 

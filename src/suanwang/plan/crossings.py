@@ -5,12 +5,12 @@ where one asks for more than is free, the search is done again with the crossing
 """
 
 import heapq
-from collections import Counter
 
 import numpy as np
 
 from suanwang.net import Tree
-from suanwang.net.network import Flags, Network
+from suanwang.net.jit import kernel
+from suanwang.net.network import Flags, Ints, Network
 from suanwang.plan.need import Need
 from suanwang.plan.scene import Scene, chain_of
 
@@ -34,14 +34,33 @@ def mend(scene: Scene, need: Need, tree: Tree, ok: Flags, begin_us: int) -> Tree
 
 def _repeats(tree: Tree, edges: int) -> dict[int, int]:
     """Resources that some path of the tree crosses more than once, with the most crossings."""
-    found: dict[int, int] = {}
-    for node in np.flatnonzero(tree.best >= 0).tolist():
-        walk = tree.walk(node)
-        counts = Counter([*walk.edges, *(edges + pool for pool, _ in walk.pools)])
-        for one, count in counts.items():
-            if count > 1:
-                found[one] = max(count, found.get(one, 0))
-    return found
+    most = _most_crossings(tree.best, tree.parent, tree.via, edges)
+    return {int(one): int(most[one]) for one in np.flatnonzero(most > 1)}
+
+
+@kernel
+def _most_crossings(best: Ints, parent: Ints, via: Ints, edges: int) -> Ints:
+    """For each directed link and then each security pool the most crossings by one path."""
+    pools = 0
+    for label in range(len(via)):
+        if via[label] < -1:
+            pools = max(pools, -1 - via[label])
+    most = np.zeros(edges + pools, np.int64)
+    count = np.zeros(edges + pools, np.int64)
+    for node in range(len(best)):
+        label = best[node]
+        while label >= 0:
+            if via[label] != -1:
+                one = via[label] if via[label] >= 0 else edges - 2 - via[label]
+                count[one] += 1
+                most[one] = max(most[one], count[one])
+            label = parent[label]
+        label = best[node]
+        while label >= 0:
+            if via[label] != -1:
+                count[via[label] if via[label] >= 0 else edges - 2 - via[label]] = 0
+            label = parent[label]
+    return most
 
 
 def _crossings_max(scene: Scene, need: Need, ok: Flags, begin_us: int, stages: int) -> dict[int, int]:
@@ -91,7 +110,7 @@ def _counted(scene: Scene, need: Need, ok: Flags, room: dict[int, int]) -> Tree:
             if ok[edge] and then is not None:
                 price, late = cost + int(net.price_gbps_hour[edge]), latency + int(net.latency_us[edge])
                 push(price, late, links + 1, int(net.to[edge]), stage, at, edge, then)
-    return _tree(origin, len(net.node_of), labels, best)
+    return _tree(origin, len(net.to), len(net.node_of), labels, best)
 
 
 def _use(uses: Uses, one: int, room: dict[int, int]) -> Uses | None:
@@ -114,9 +133,9 @@ def _pools(net: Network, function: int, node: int) -> list[int]:
     return [int(one) for one in net.sec_out[function][first[node] : first[node + 1]]]
 
 
-def _tree(origin: int, nodes: int, labels: list[Label], best: dict[int, int]) -> Tree:
+def _tree(origin: int, edges: int, nodes: int, labels: list[Label], best: dict[int, int]) -> Tree:
     found = np.full(nodes, -1, np.int64)
     for node, at in best.items():
         found[node] = at
     rows = np.array([(one[5], one[6], one[0], one[1]) for one in labels], np.int64)
-    return Tree(origin, found, rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3])
+    return Tree(origin, edges, found, rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3])

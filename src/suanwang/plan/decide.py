@@ -7,7 +7,7 @@ import numpy as np
 from suanwang.model.reason import PoolReason
 from suanwang.net.network import Ints
 from suanwang.plan.clauses import CHOSEN, CODE, PASSED
-from suanwang.plan.money import asked_of, carbons
+from suanwang.plan.money import asked_of, carbons, price_floors
 from suanwang.plan.need import Need
 from suanwang.plan.scene import Scene, chain_of
 from suanwang.plan.starts import starts_us
@@ -42,9 +42,8 @@ def decide(scene: Scene, need: Need) -> Decision:
     pools = np.flatnonzero(codes == PASSED)
     asked = asked_of(need.demand, need.shots)
     carbon_mg = carbons(scene.layout, pools, need.demand, asked, need.wall_us)
-    wanted = np.zeros(len(scene.layout.network.node_of), np.bool_)
-    wanted[scene.layout.node[pools]] = True
-    best = Best(pools, wanted, scene.layout.rank[pools], carbon_mg, need.preference)
+    floor = price_floors(scene.layout, pools, asked, need.wall_us)
+    best = Best(pools, scene.layout.rank[pools], carbon_mg, floor, need.preference)
     if len(pools):
         for start_us in starts_us(scene, need, pools):
             if best.weigh(scene, need, asked, start_us) and need.deadline_us is None:

@@ -24,6 +24,18 @@ class Alone(NamedTuple):
     edges: Ints
 
 
+class Work(NamedTuple):
+    """Room for one search, used again and again."""
+
+    by_cost: Ints
+    rest: Ints  # the least that the bodies from here on cost
+    pick: Ints
+    place: Ints  # where in `by_cost` each body stands
+    paid: Ints
+    group: Ints
+    left: Ints
+
+
 @kernel
 def join_paths(alone: Alone, lines: Steps, room: Ints, start_us: int, wanted: Flags) -> tuple[Ints, Ints, Ints]:
     """(span, cost, picks) of the cheapest combination of which each option is the slowest, for each node."""
@@ -32,64 +44,89 @@ def join_paths(alone: Alone, lines: Steps, room: Ints, start_us: int, wanted: Fl
     far = np.int64(2**62)
     span, cost = np.full((options, nodes), far), np.full((options, nodes), far)
     picks = np.full((options, nodes, moves), -1, np.int64)
+    work = Work(
+        np.zeros(options, np.int64),
+        np.zeros(moves + 1, np.int64),
+        np.zeros(moves, np.int64),
+        np.zeros(moves, np.int64),
+        np.zeros(moves + 1, np.int64),
+        np.zeros(moves, np.int64),
+        np.zeros(1, np.int64),
+    )
     for node in range(nodes):
         if not wanted[node]:
             continue
-        by_cost = np.argsort(alone.costs[:, node], kind="mergesort")
+        _sort(alone.costs, node, work.by_cost)
         for slowest in range(options):
             if alone.spans_us[slowest, node] < far:
-                total = _cheapest(alone, lines, room, start_us, node, slowest, by_cost, picks[slowest, node])
+                total = _cheapest(alone, lines, room, start_us, node, slowest, work, picks[slowest, node])
                 if total < far:
                     span[slowest, node], cost[slowest, node] = alone.spans_us[slowest, node], total
     return span, cost, picks
 
 
 @kernel
+def _sort(costs: Ints, node: int, by_cost: Ints) -> None:
+    """Options by their cost to a node, by insertion: there are few."""
+    for one in range(len(by_cost)):
+        at = one
+        while at > 0 and costs[by_cost[at - 1], node] > costs[one, node]:
+            by_cost[at] = by_cost[at - 1]
+            at -= 1
+        by_cost[at] = one
+
+
+@kernel
+def _rests(alone: Alone, node: int, slowest: int, work: Work) -> bool:
+    """Fill in the least that the bodies from each on cost; False where one of them cannot come in time."""
+    limit_us = alone.spans_us[slowest, node]
+    for move in range(len(work.pick) - 1, -1, -1):
+        least = np.int64(2**62)
+        if move == alone.of_move[slowest]:
+            least = alone.costs[slowest, node]
+        else:
+            for at in range(len(work.by_cost)):
+                one = work.by_cost[at]
+                if alone.of_move[one] == move and alone.spans_us[one, node] <= limit_us:
+                    least = alone.costs[one, node]
+                    break
+        if least >= 2**62:
+            return False
+        work.rest[move] = work.rest[move + 1] + least
+    return True
+
+
+@kernel
 def _cheapest(
-    alone: Alone, lines: Steps, room: Ints, start_us: int, node: int, slowest: int, by_cost: Ints, best: Ints
+    alone: Alone, lines: Steps, room: Ints, start_us: int, node: int, slowest: int, work: Work, best: Ints
 ) -> int:
     """Depth first over the bodies, each body's options by cost; cut where the cost cannot be the least any more."""
     options, moves = len(alone.of_move), len(best)
-    far = np.int64(2**62)
-    limit_us = alone.spans_us[slowest, node]
-    own = alone.of_move[slowest]
-    rest = np.zeros(moves + 1, np.int64)  # the least that the bodies from here on cost
-    for move in range(moves - 1, -1, -1):
-        least = far
-        for at in range(options):
-            one = by_cost[at]
-            if alone.of_move[one] == move and alone.spans_us[one, node] <= limit_us:
-                least = alone.costs[one, node]
-                break
-        if move == own:
-            least = alone.costs[slowest, node]
-        if least >= far:
-            return 2**62
-        rest[move] = rest[move + 1] + least
-    found = far
-    pick = np.full(moves, -1, np.int64)
-    place = np.full(moves, -1, np.int64)  # where in `by_cost` each body stands
-    paid = np.zeros(moves + 1, np.int64)
+    found = np.int64(2**62)
+    if not _rests(alone, node, slowest, work):
+        return int(found)
+    limit_us, own = alone.spans_us[slowest, node], alone.of_move[slowest]
+    pick, place, paid = work.pick, work.place, work.paid
+    place[:] = -1
     move, tries = 0, 0
     while move >= 0:
         place[move] += 1
         at = place[move]
-        if at >= options or paid[move] + rest[move] >= found or tries >= 4096:
+        if at >= options or paid[move] + work.rest[move] >= found or tries >= 4096:
             place[move] = -1
-            pick[move] = -1
             move -= 1
             continue
-        one = by_cost[at]
+        one = work.by_cost[at]
         if alone.of_move[one] != move or (move == own and one != slowest):
             continue
-        if alone.spans_us[one, node] > limit_us or alone.costs[one, node] >= far:
+        if alone.spans_us[one, node] > limit_us or alone.costs[one, node] >= 2**62:
             continue
         total = paid[move] + alone.costs[one, node]
-        if total + rest[move + 1] >= found:
+        if total + work.rest[move + 1] >= found:
             place[move] = options
             continue
         tries += 1
-        if not _fits_beside(alone, lines, room, start_us, node, pick, move, one):
+        if not _fits_beside(alone, lines, room, start_us, node, work, move, one):
             continue
         pick[move] = one
         paid[move + 1] = total
@@ -103,18 +140,17 @@ def _cheapest(
 
 @kernel
 def _fits_beside(
-    alone: Alone, lines: Steps, room: Ints, start_us: int, node: int, pick: Ints, count: int, one: int
+    alone: Alone, lines: Steps, room: Ints, start_us: int, node: int, work: Work, count: int, one: int
 ) -> bool:
     """Whether option `one` fits on every link that it shares with the first `count` picks."""
     if alone.spans_us[one, node] == 0:
         return True  # it is there already
-    group = np.empty(count + 1, np.int64)
-    left = np.empty(1, np.int64)
+    group, left = work.group, work.left
     for at in range(alone.first[one, node], alone.first[one, node + 1]):
         edge = alone.edges[at]
         group[0], size = one, 1
         for earlier in range(count):
-            other = pick[earlier]
+            other = work.pick[earlier]
             if alone.spans_us[other, node] > 0 and _has(alone, other, node, edge):
                 group[size] = other
                 size += 1

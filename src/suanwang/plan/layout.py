@@ -1,6 +1,7 @@
 """A grid as arrays, made once a grid: what the planner multiplies and compares for all pools at once."""
 
 from dataclasses import dataclass
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,9 @@ class Tariffs(NamedTuple):
     shot: Ints
     kwh: Ints
     schedule: Ints  # which column of the time-of-use tables
-    permilles: Ints  # the factors that occur in the grid, in order
+    factors: Ints  # how many factors a schedule has
+    permilles: Ints  # [schedule, factor], lowest first, over their common divisor with 1000
+    thousands: Ints  # 1000 over the same divisor
     hours: Ints  # [schedule, factor, hour] -> hours at the factor from midnight (UTC+8) to the hour; 25 columns
 
 
@@ -108,15 +111,16 @@ def build_layout(index: GridIndex) -> Layout:
 
 
 def _tariffs(pools: tuple[tuple[Pool, Site], ...], books: list[PriceBook]) -> Tariffs:
-    schedules = {book.time_of_use: at for at, book in reversed(list(enumerate(books)))}
-    schedules = {bands: at for at, bands in enumerate(schedules)}
+    schedules = {bands: at for at, bands in enumerate(dict.fromkeys(book.time_of_use for book in books))}
     of_bands = {book.time_of_use: book for book in books}
-    permilles = sorted({factor_permille(book, hour) for book in books for hour in range(24)} or {1000})
-    hours = np.zeros((max(1, len(schedules)), len(permilles), 25), np.int64)
-    for bands, at in schedules.items():
-        for hour in range(24):
-            factor = permilles.index(factor_permille(of_bands[bands], hour))
-            hours[at, factor, hour + 1 :] += 1
+    by_hour = [[factor_permille(of_bands[bands], hour) for hour in range(24)] for bands in schedules]
+    factors = [sorted(set(row)) for row in by_hour]
+    width = max([1, *(len(one) for one in factors)])
+    hours = np.zeros((len(schedules), width, 25), np.int64)
+    for at, row in enumerate(by_hour):
+        for hour, permille in enumerate(row):
+            hours[at, factors[at].index(permille), hour + 1 :] += 1
+    divisors = [[gcd(one, 1000) for one in row] + [1000] * (width - len(row)) for row in factors]
     return Tariffs(
         kind=_ints([KINDS.index(pool.kind) for pool, _ in pools]),
         node_figures=_table(
@@ -139,7 +143,15 @@ def _tariffs(pools: tuple[tuple[Pool, Site], ...], books: list[PriceBook]) -> Ta
         shot=_ints([book.qpu_shot_micro_yuan for book in books]),
         kwh=_ints([book.energy_kwh_micro_yuan for book in books]),
         schedule=_ints([schedules[book.time_of_use] for book in books]),
-        permilles=_ints(permilles),
+        factors=_ints([len(one) for one in factors]),
+        permilles=_grid(
+            [
+                [one // by for one, by in zip(row + [0] * (width - len(row)), divisor, strict=True)]
+                for row, divisor in zip(factors, divisors, strict=True)
+            ],
+            width,
+        ),
+        thousands=_grid([[1000 // by for by in divisor] for divisor in divisors], width),
         hours=hours,
     )
 
@@ -159,4 +171,8 @@ def _ints(values: list[int]) -> Ints:
 
 
 def _table(rows: list[list[int]]) -> Ints:
-    return np.array(rows, dtype=np.int64).reshape(len(rows), 4)
+    return _grid(rows, len(FIGURES))
+
+
+def _grid(rows: list[list[int]], width: int) -> Ints:
+    return np.array(rows, dtype=np.int64).reshape(len(rows), width)

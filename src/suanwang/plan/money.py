@@ -56,13 +56,6 @@ def _amount(quantity: int, times: int, price: int, permille: int, denominator: i
 
 
 @kernel
-def _gcd(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return a
-
-
-@kernel
 def _milliwatts(kind: int, watts_pue: int, figures: Ints, cores: int, accelerators: int, nodes: int) -> int:
     """As `tariff.power_mw`; UNSURE where it does not fit."""
     if kind == 0:
@@ -77,32 +70,45 @@ def _milliwatts(kind: int, watts_pue: int, figures: Ints, cores: int, accelerato
 
 
 @kernel
-def _hours_until(hours: Ints, at_us: int) -> int:
-    """Microseconds at a factor from 1970-01-01 (UTC+8) until a moment, given its hours from midnight."""
-    hour_us = 3_600_000_000
-    local_us = at_us + 8 * hour_us
-    day, rest = local_us // (24 * hour_us), local_us % (24 * hour_us)
-    hour = rest // hour_us
-    in_hour = hours[hour + 1] - hours[hour]
-    return int((day * hours[24] + hours[hour]) * hour_us + in_hour * (rest - hour * hour_us))
+def _clock(at_us: int) -> tuple[int, int, int]:
+    """(day since 1970-01-01, hour, microseconds into it) of a moment in UTC+8."""
+    hours = (at_us + 28_800_000_000) // 3_600_000_000
+    return hours // 24, hours % 24, at_us + 28_800_000_000 - hours * 3_600_000_000
+
+
+@kernel
+def _until(hours: Ints, clock: tuple[int, int, int]) -> int:
+    """Microseconds at a factor from 1970-01-01 until a moment, given its hours from midnight."""
+    day, hour, rest_us = clock
+    return int((day * hours[24] + hours[hour]) * 3_600_000_000 + (hours[hour + 1] - hours[hour]) * rest_us)
 
 
 @kernel
 def compute_price(pool: int, start_us: int, end_us: int, asked: Asked, tariffs: Tariffs) -> int:
     """The sum of `tariff.compute_lines` over [start, end) of one pool, or UNSURE."""
+    return int(_compute_price(pool, start_us, end_us, False, asked, tariffs))
+
+
+@kernel
+def _compute_price(pool: int, start_us: int, end_us: int, lowest: bool, asked: Asked, tariffs: Tariffs) -> int:
+    """As `compute_price`; `lowest`: as if the pool's lowest factor held all the time."""
     kind, demand = tariffs.kind[pool], asked.demand
     milliwatts = _milliwatts(kind, tariffs.watts_pue[pool], tariffs.node_figures[pool], demand[0], demand[2], demand[3])
     if milliwatts < 0 or (asked.shots and float(asked.shots) * float(tariffs.shot[pool]) > 4.0e18):
         return -1
     total = asked.shots * tariffs.shot[pool]
     nodes = demand[3] if kind == 2 else 0
-    for factor in range(len(tariffs.permilles)):
-        table = tariffs.hours[tariffs.schedule[pool], factor]
-        span_us = _hours_until(table, end_us) - _hours_until(table, start_us)
+    schedule = tariffs.schedule[pool]
+    since, till = _clock(start_us), _clock(end_us)
+    for factor in range(tariffs.factors[schedule]):
+        if lowest:
+            span_us = end_us - start_us if factor == 0 else 0
+        else:
+            table = tariffs.hours[schedule, factor]
+            span_us = _until(table, till) - _until(table, since)
         if span_us == 0:
             continue
-        common = _gcd(tariffs.permilles[factor], 1000)
-        permille, thousand = tariffs.permilles[factor] // common, 1000 // common
+        permille, thousand = tariffs.permilles[schedule, factor], tariffs.thousands[schedule, factor]
         if float(asked.gib_per) * 3.6e9 * float(thousand) > 4.0e18:
             return -1
         hour = 3_600_000_000 * thousand
@@ -161,22 +167,44 @@ def demand_array(demand: Demand) -> Ints:
 
 def held_amounts(prices: Ints, bandwidth_bps: int, hold_us: int) -> Ints:
     """The amount of a bandwidth line at each price (of a Gbit/s for an hour)."""
-    return _by_value(prices, bandwidth_bps * hold_us, GBPS_HOUR)
+    return _by_price(prices, bandwidth_bps, hold_us, GBPS_HOUR)
 
 
 def moved_amounts(prices: Ints, size_bytes: int) -> Ints:
     """The amount of a transfer line at each price per GiB (`FAR` stays far)."""
-    return _by_value(prices, size_bytes, GIB_HOUR // US_PER_HOUR)
+    return _by_price(prices, size_bytes, 1, GIB_HOUR // US_PER_HOUR)
 
 
-def _by_value(prices: Ints, quantity: int, per: int) -> Ints:
-    """One exact sum for each different price: there are few of them."""
-    values, where = np.unique(prices, return_inverse=True)
-    sums = [
-        min(div_half_up(quantity * price, per), PRICE_MAX // 64) if price < 2**62 else 2**62
-        for price in values.tolist()
-    ]
-    return np.array(sums, np.int64)[where.reshape(prices.shape)]
+def _by_price(prices: Ints, quantity: int, times: int, per: int) -> Ints:
+    out = np.empty(prices.shape, np.int64)
+    _amounts(prices, quantity, times, per, out)
+    for at in np.flatnonzero(out < 0):
+        out[at] = min(div_half_up(quantity * times * int(prices[at]), per), PRICE_MAX // 64)
+    return out
+
+
+@kernel
+def _amounts(prices: Ints, quantity: int, times: int, per: int, out: Ints) -> None:
+    for at in range(len(prices)):
+        far = prices[at] >= 2**62
+        out[at] = 2**62 if far else _amount(quantity, times, prices[at], 1, per)
+
+
+@kernel
+def _floors(pools: Ints, wall_us: int, asked: Asked, tariffs: Tariffs, out: Ints) -> None:
+    for at in range(len(pools)):
+        out[at] = max(0, _compute_price(pools[at], 0, wall_us, True, asked, tariffs) - 100)
+
+
+def price_floors(layout: Layout, pools: Ints, asked: Asked, wall_us: int) -> Ints:
+    """What the demand costs in each pool at the least, whenever it runs.
+
+    The lowest factor for the whole time, less a hundred micro-yuan: a run that is cut at the edges of price bands
+    has more lines, and each may be rounded down by half of one.
+    """
+    out = np.zeros(len(pools), np.int64)
+    _floors(pools, wall_us, asked, layout.tariffs, out)
+    return out
 
 
 assert (GENERAL, AI, HPC) == (0, 1, 2), "the kernels know kinds by these numbers"

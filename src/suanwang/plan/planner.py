@@ -41,6 +41,7 @@ def plan(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, i
         for ask in tasks:
             decision = decide(scene, need_of(ask, snapshot.index, now_us))
             made = build_plan(scene, ask, decision, ids) if decision.order else None
+            decision.best.starts.clear()  # the reasons do not need them, and a batch of answers would keep them all
             answers.append(PlanAnswer(ask.task_id, made, _Why(snapshot, ask, decision, before, len(before))))
             if made is not None:
                 memory.ledger.push(made.holds)

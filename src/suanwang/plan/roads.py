@@ -33,8 +33,11 @@ class Roads:
         return tree
 
 
-def roads_of(scene: Scene, need: Need, begins_us: Ints) -> Roads:
-    """Paths for runs of `need.wall_us` that begin at any of the moments `begins_us` (sorted, none twice)."""
+def roads_of(scene: Scene, need: Need, start_us: int, spans_us: Ints) -> Roads:
+    """Paths for runs of `need.wall_us` that begin at the start plus any of the spans.
+
+    The start itself stands for the sites that the data cannot reach (`FAR`).
+    """
     origin, chain = scene.layout.network.node_of[need.origin], chain_of(need)
     if not need.bandwidth_bps:
         tree = scene.least_latency(origin, chain)
@@ -45,23 +48,25 @@ def roads_of(scene: Scene, need: Need, begins_us: Ints) -> Roads:
     room = scene.layout.empty_room - need.bandwidth_bps
     usable = room >= 0
     usable[: len(scene.up)] &= scene.up
-    cuts_us = _cuts(scene, usable, room, begins_us, need.wall_us)
+    waits_us = np.where(spans_us < FAR, spans_us, 0)
+    first_us, last_us = start_us + int(waits_us.min()), start_us + int(waits_us.max())
+    cuts_us = _cuts(scene, usable, room, first_us, last_us, need.wall_us)
     trees: list[Tree | None] = [None] * (len(cuts_us) + 1)
+    begins_us = start_us + np.unique(waits_us) if len(cuts_us) else np.array([first_us])
     stretches = np.searchsorted(cuts_us, begins_us, side="right")
     for stretch, first in zip(*np.unique(stretches, return_index=True), strict=True):
         begin_us = int(begins_us[first])
         ok = scene.ledger.lines.free(usable, room[:, None], begin_us, begin_us + need.wall_us)
-        tree = scene.cheapest(origin, ok, chain, need.bound_us)
+        tree = scene.cheapest(origin, usable, ok, chain, need.bound_us)
         trees[stretch] = mend(scene, need, tree, ok, begin_us) if chain else tree
     return _with_amounts(scene, need, cuts_us, trees)
 
 
-def _cuts(scene: Scene, usable: Flags, room: Ints, begins_us: Ints, wall_us: int) -> Ints:
+def _cuts(scene: Scene, usable: Flags, room: Ints, first_us: int, last_us: int, wall_us: int) -> Ints:
     """Where the free links may change for a run that begins a moment later."""
     none = np.zeros(0, np.int64)
-    if len(begins_us) < 2:
+    if first_us == last_us:
         return none
-    first_us, last_us = int(begins_us[0]), int(begins_us[-1])
     always = scene.ledger.lines.free(usable, room[:, None], first_us, last_us + wall_us)
     tight = np.flatnonzero(usable & ~always)
     if not len(tight):

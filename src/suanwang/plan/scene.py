@@ -50,6 +50,8 @@ class Memory:
     ledger: Ledger
     trees: Kept = field(default_factory=lambda: Kept(TREES_MAX))
     codes: Kept = field(default_factory=lambda: Kept(CODES_MAX))
+    states: list[SiteState | None] = field(default_factory=list)  # of the sites, in the grid's order
+    live: Flags = field(default_factory=lambda: np.zeros(0, np.bool_))  # of the pools, by `states`
 
 
 @dataclass
@@ -96,8 +98,15 @@ class Scene:
         nothing = np.zeros(len(net.sec_node), np.int64)
         return self._tree(key, origin, Rules(self.up, net.latency_us, everything, nothing, chain))
 
-    def cheapest(self, origin: int, ok: Flags, chain: tuple[int, ...], bound_us: int | None) -> Tree:
-        """The cheapest path of held bandwidth over what is `ok` (directed links, then security pools)."""
+    def cheapest(self, origin: int, usable: Flags, ok: Flags, chain: tuple[int, ...], bound_us: int | None) -> Tree:
+        """The cheapest path of held bandwidth over what is `ok` (directed links, then security pools).
+
+        Where the tree over all that is `usable` needs nothing that is not `ok`, it is the best over these too.
+        """
+        if ok is not usable:
+            whole = self.cheapest(origin, usable, usable, chain, bound_us)
+            if not (whole.used(len(ok)) & ~ok).any():
+                return whole
         net = self.layout.network
         edges = len(net.to)
         bound = NO_BOUND_US if bound_us is None else bound_us
@@ -106,7 +115,11 @@ class Scene:
         return self._tree(key, origin, rules)
 
     def transfer(self, replica: int, edge_ok: Flags, bound_us: int = NO_BOUND_US) -> Tree:
-        """The cheapest path of bytes from a replica."""
+        """The cheapest path of bytes from a replica. As in `cheapest`, over all links if that does."""
+        if edge_ok is not self.up and bound_us == NO_BOUND_US:
+            whole = self.transfer(replica, self.up)
+            if not (whole.used(len(self.up)) & ~edge_ok).any():
+                return whole
         net = self.layout.network
         key = ("moved", replica, edge_ok.tobytes(), bound_us)
         none = np.zeros(len(net.sec_node), np.bool_)
@@ -128,14 +141,16 @@ def chain_of(need: Need) -> tuple[int, ...]:
 def scene_of(memory: Memory, snapshot: Snapshot) -> Scene:
     """A snapshot's scene; the ledger must follow the same snapshot."""
     layout = memory.layout
-    alive = [(state := snapshot.sites.get(site.id)) is not None and state.live for site in layout.index.grid.sites]
+    states = [snapshot.sites.get(site) for site in layout.network.node_of]
+    if states != memory.states:
+        alive = np.array([state is not None and state.live for state in states], np.bool_)
+        memory.states, memory.live = states, alive[layout.node]
     up = np.ones(len(layout.network.to), np.bool_)
     for link in snapshot.links_down:
         at = layout.link_at.get(link)
         if at is not None:
             up[2 * at : 2 * at + 2] = False
-    live = np.array(alive, np.bool_)[layout.node]
-    return Scene(layout, memory.ledger, memory, live, up, snapshot.links_down, snapshot.version, snapshot.sites)
+    return Scene(layout, memory.ledger, memory, memory.live, up, snapshot.links_down, snapshot.version, snapshot.sites)
 
 
 def empty_scene(scene: Scene) -> Scene:

@@ -12,7 +12,7 @@ import numpy as np
 from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
 from suanwang.net.jit import kernel
-from suanwang.net.network import Flags, Ints
+from suanwang.net.network import Ints
 from suanwang.net.tree import FAR
 from suanwang.plan.calendar import Steps, fits
 from suanwang.plan.clauses import CODE
@@ -24,6 +24,8 @@ from suanwang.plan.roads import Roads, roads_of
 from suanwang.plan.scene import Scene
 
 NO_LIMIT = 2**62
+# The chosen one and the five alternatives that a plan shows.
+SHOWN = 6
 BANDWIDTH, DATA_PATH, CAPACITY, DEADLINE, PRICE_LIMIT, WORSE = (
     CODE[one]
     for one in (
@@ -46,6 +48,17 @@ class Bounds(NamedTuple):
     price_limit: int
 
 
+class Kept(NamedTuple):
+    """The columns of `Best` that a start may improve."""
+
+    code: Ints
+    price: Ints
+    end_us: Ints
+    latency_us: Ints
+    start: Ints
+    combination: Ints
+
+
 @dataclass
 class Start:
     """One start that was weighed, with what a plan needs to be built from it."""
@@ -60,9 +73,9 @@ class Best:
     """Per pool (of `pools`): the best candidate so far; `code` is the furthest clause, `WORSE` where one is feasible."""
 
     pools: Ints
-    wanted: Flags  # the nodes on which they are
     rank: Ints
     carbon_mg: Ints
+    floor: Ints  # the least price of each, whenever it runs
     preference: Preference
     code: Ints = field(init=False)
     price: Ints = field(init=False)
@@ -70,7 +83,7 @@ class Best:
     latency_us: Ints = field(init=False)
     start: Ints = field(init=False)  # index into `starts`
     combination: Ints = field(init=False)
-    starts: list[Start] = field(default_factory=list)
+    starts: list[Start | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         size = len(self.pools)
@@ -79,13 +92,18 @@ class Best:
         self.start, self.combination = np.full(size, -1, np.int64), np.full(size, -1, np.int64)
 
     def weigh(self, scene: Scene, need: Need, asked: Asked, start_us: int) -> bool:
-        """Weigh one start; True if some pool is feasible at it."""
-        layout = scene.layout
-        moves = moves_of(scene, need, start_us, self.wanted)
-        roads = roads_of(scene, need, _begins_us(need, moves, start_us))
+        """Weigh one start with the pools that it could bring among the shown; True if some pool is feasible at it."""
+        places = self.places(start_us + need.wall_us)
+        if not len(places):
+            return False
+        layout, pools = scene.layout, self.pools[places]
+        wanted = np.zeros(len(layout.network.node_of), np.bool_)
+        wanted[layout.node[pools]] = True
+        moves = moves_of(scene, need, start_us, wanted)
+        roads = roads_of(scene, need, start_us, moves.spans_us[:, wanted])
         bounds = Bounds(start_us, need.wall_us, _or(need.deadline_us), _or(need.price_limit))
-        codes, prices, ends, stretch = _weigh(
-            self.pools,
+        found = _weigh(
+            pools,
             layout.node,
             layout.capacity,
             scene.ledger.pools.steps(),
@@ -98,35 +116,59 @@ class Best:
             asked,
             layout.tariffs,
         )
-        self._make_sure(scene, need, asked, (codes, prices, ends, stretch), moves, roads)
+        self._make_sure(scene, need, asked, pools, found, moves, roads)
+        codes, prices, ends, stretch = found
         self.starts.append(Start(start_us, moves, roads))
-        return bool(
-            _keep(
-                codes,
-                prices,
-                ends,
-                stretch,
-                layout.node[self.pools],
-                roads.latency_us,
-                self.preference is Preference.FASTEST,
-                len(self.starts) - 1,
-                self.code,
-                self.price,
-                self.end_us,
-                self.latency_us,
-                self.start,
-                self.combination,
-            )
+        feasible = _keep(
+            places,
+            codes,
+            prices,
+            ends,
+            stretch,
+            layout.node[pools],
+            roads.latency_us,
+            self.preference is Preference.FASTEST,
+            len(self.starts) - 1,
+            Kept(self.code, self.price, self.end_us, self.latency_us, self.start, self.combination),
         )
+        self._let_go()
+        return bool(feasible)
+
+    def places(self, end_us: int) -> Ints:
+        """The places that may still come among the best that are shown, with a run that ends at `end_us` or later.
+
+        A place is left out only where the first figure of its key is sure to be worse than that of enough others.
+        """
+        everyone = np.arange(len(self.pools))
+        feasible = self.code == WORSE
+        if feasible.sum() < SHOWN:
+            return everyone
+        first = self.columns()[0]
+        bar = int(np.partition(first[feasible], SHOWN - 1)[SHOWN - 1])
+        if self.preference is Preference.FASTEST:
+            return everyone if end_us <= bar else everyone[:0]
+        sure = self.carbon_mg if self.preference is Preference.GREENEST else self.floor
+        return np.flatnonzero(sure <= bar)
+
+    def _let_go(self) -> None:
+        """Forget the starts that are the best of no pool."""
+        used = set(np.unique(self.start).tolist())
+        self.starts = [one if at in used else None for at, one in enumerate(self.starts)]
 
     def _make_sure(
-        self, scene: Scene, need: Need, asked: Asked, found: tuple[Ints, Ints, Ints, Ints], moves: Moves, roads: Roads
+        self,
+        scene: Scene,
+        need: Need,
+        asked: Asked,
+        pools: Ints,
+        found: tuple[Ints, Ints, Ints, Ints],
+        moves: Moves,
+        roads: Roads,
     ) -> None:
         """Price with Python's integers what the kernel was not sure of."""
         codes, prices, ends, stretch = found
         for at, combination in zip(*np.nonzero(prices < 0), strict=True):
-            pool = int(self.pools[at])
-            end_us = int(ends[at, combination])
+            pool, end_us = int(pools[at]), int(ends[at, combination])
             price = exact_price(scene.layout, pool, need.demand, asked.shots, end_us - need.wall_us, end_us)
             node = scene.layout.node[pool]
             price += int(roads.amount[stretch[at, combination], node]) + int(moves.costs[combination, node])
@@ -146,14 +188,6 @@ class Best:
         if self.preference is Preference.GREENEST:
             return [self.carbon_mg, self.price, self.end_us]
         return [self.price, self.end_us, self.latency_us]
-
-
-def _begins_us(need: Need, moves: Moves, start_us: int) -> Ints:
-    """Every moment at which the run may begin; the start itself stands for sites that the data cannot reach."""
-    if not need.moves:
-        return np.array([start_us], np.int64)
-    spans = moves.spans_us
-    return start_us + np.unique(np.where(spans < FAR, spans, 0))
 
 
 def _or(value: int | None) -> int:
@@ -191,7 +225,7 @@ def _weigh(
             brought = spans[one, node] < far
             begin_us = bounds.start_us + (spans[one, node] if brought else 0)
             end_us = begin_us + bounds.wall_us
-            group = np.searchsorted(cuts_us, begin_us, side="right")
+            group = np.searchsorted(cuts_us, begin_us, side="right") if len(cuts_us) > 0 else 0
             stretch[at, one], ends[at, one] = group, end_us
             if latency[group, node] >= far:
                 codes[at, one] = BANDWIDTH
@@ -217,6 +251,7 @@ def _weigh(
 
 @kernel
 def _keep(
+    places: Ints,
     codes: Ints,
     prices: Ints,
     ends: Ints,
@@ -225,29 +260,25 @@ def _keep(
     latency: Ints,
     fastest: bool,
     start: int,
-    best_code: Ints,
-    best_price: Ints,
-    best_end: Ints,
-    best_latency: Ints,
-    best_start: Ints,
-    best_combination: Ints,
+    kept: Kept,
 ) -> bool:
     """Keep for each pool what is better than before. Carbon is the same for every candidate of a pool."""
     found = False
-    for at in range(codes.shape[0]):
+    for row in range(codes.shape[0]):
+        at = places[row]
         for one in range(codes.shape[1]):
-            code = codes[at, one]
-            if code < best_code[at]:
+            code = codes[row, one]
+            if code < kept.code[at]:
                 continue
             found = found or code == WORSE
-            price, end, late = prices[at, one], ends[at, one], latency[stretch[at, one], node[at]]
+            price, end, late = prices[row, one], ends[row, one], latency[stretch[row, one], node[row]]
             first, second = (end, price) if fastest else (price, end)
-            if code == best_code[at] and best_start[at] >= 0:
-                was_first = best_end[at] if fastest else best_price[at]
-                was_second = best_price[at] if fastest else best_end[at]
+            if code == kept.code[at] and kept.start[at] >= 0:
+                was_first = kept.end_us[at] if fastest else kept.price[at]
+                was_second = kept.price[at] if fastest else kept.end_us[at]
                 better = first < was_first or (first == was_first and second < was_second)
-                if not better and not (first == was_first and second == was_second and late < best_latency[at]):
+                if not better and not (first == was_first and second == was_second and late < kept.latency_us[at]):
                     continue
-            best_code[at], best_price[at], best_end[at], best_latency[at] = code, price, end, late
-            best_start[at], best_combination[at] = start, one
+            kept.code[at], kept.price[at], kept.end_us[at], kept.latency_us[at] = code, price, end, late
+            kept.start[at], kept.combination[at] = start, one
     return found

@@ -101,7 +101,7 @@ def _arrow(raw: bytes) -> Iterator[bytes]:
             batches = [batch.column("request") for batch in reader]
             for batch in batches:
                 batch.validate(full=True)
-        texts = [pa.compute.cast(batch, pa.large_binary()) for batch in batches]
+        texts = [batch.cast(pa.large_binary()) for batch in batches]
         return iter([value or b"" for batch in texts for value in batch.to_pylist()])
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise FaultsError([Fault("arrow_form", "body", str(error)[:200])], "body") from None

@@ -35,6 +35,8 @@ class Need:
     node_figures: tuple[int, int, int, int]  # cores, memory, accelerators, qubits of one node
     model: str | None  # the accelerator model asked for; None: any
     demand: Demand
+    array: int
+    elements: int  # nodes of one element times elements of the array
     shots: int
     wall_us: int
     origin: SiteId
@@ -62,6 +64,8 @@ def need_of(ask: PlanAsk, index: GridIndex, now_us: int) -> Need:
         node_figures=node_figures(request, kind),
         model=None if res.accelerator in (None, "any") else res.accelerator,
         demand=demand_of(request, kind),
+        array=request.array,
+        elements=res.nodes * request.array,
         shots=res.shots * request.array,
         wall_us=res.wall_time,
         origin=request.origin or index.grid.default_origin,

@@ -5,7 +5,7 @@ depends on, so that a kept path and a new one are the same.
 """
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -66,6 +66,11 @@ class Scene:
     up_key: frozenset[LinkId]
     version: int
     sites: Mapping[SiteId, SiteState]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is held."""
+        return not self.ledger.pools.busy and not self.ledger.lines.busy
 
     def codes(self, need: Need) -> Ints:
         """The first static clause that each pool fails, `SITE_DOWN` left out."""
@@ -151,6 +156,11 @@ def scene_of(memory: Memory, snapshot: Snapshot) -> Scene:
         if at is not None:
             up[2 * at : 2 * at + 2] = False
     return Scene(layout, memory.ledger, memory, memory.live, up, snapshot.links_down, snapshot.version, snapshot.sites)
+
+
+def all_live(scene: Scene) -> Scene:
+    """The same scene with every site live."""
+    return replace(scene, live=np.ones(len(scene.layout.pools), np.bool_))
 
 
 def empty_scene(scene: Scene) -> Scene:

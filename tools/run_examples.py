@@ -82,7 +82,7 @@ def run(name: str, folder: Path, extra: tuple[str, ...] = (), elements: int | No
             "SUANWANG_ARRAY_COUNT": str(count),
             "SUANWANG_PROGRESS": str(folder / "progress"),
         }
-        done = subprocess.run(  # noqa: S603 - our own task files
+        done = subprocess.run(
             [*task["run"], *extra], cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=300
         )
         reports.append(json.loads(done.stdout.splitlines()[-1]))

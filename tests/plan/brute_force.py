@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from suanwang.model.grid import PoolKind
+from suanwang.model.plan import ChargeKind, Demand
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.tariff import (
     bandwidth_line,
@@ -19,7 +20,6 @@ from suanwang.model.tariff import (
     total_micro_yuan,
     transfer_line,
 )
-from suanwang.model.plan import ChargeKind, Demand
 from suanwang.model.task import Preference, TaskRequest, latency_us_max, pool_kind
 
 RATES = (10**8, 10**9, 10**10, 10**11)
@@ -230,7 +230,8 @@ class Brute:
             moment = ((self.earliest + 8 * HOUR) // day * day) - 8 * HOUR + hour * HOUR
             clock = hour % 24
             turns = any(
-                factor_permille(book, clock) != factor_permille(book, (clock - 1) % 24) for book in self.grid.price_books
+                factor_permille(book, clock) != factor_permille(book, (clock - 1) % 24)
+                for book in self.grid.price_books
             )
             if moment > self.earliest and turns:
                 edges.append(moment)

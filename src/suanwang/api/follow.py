@@ -17,7 +17,7 @@ from suanwang.api.inputs import Offset, TaskIdPath
 from suanwang.api.lookup import find_line
 from suanwang.api.openapi import media_answer
 from suanwang.model.error import NotFoundError
-from suanwang.model.ids import MADE_PATTERN, AttemptId
+from suanwang.model.ids import AttemptId
 from suanwang.model.record import ENDS
 from suanwang.store.rows import AttemptRow, EventRow
 
@@ -76,7 +76,7 @@ def logs(
     task_id: TaskIdPath,
     offset: Offset = 0,
     follow: Annotated[int, Query(ge=0, le=1, description="1: wait for more until the attempt is over")] = 0,
-    attempt: Annotated[str | None, Query(pattern=MADE_PATTERN, description="the newest where not given")] = None,
+    attempt: Annotated[str | None, Query(max_length=200, description="the newest where not given")] = None,
 ) -> StreamingResponse:
     """Standard output and error in the order they were written, from byte `offset` on."""
     find_line(here, caller, task_id)

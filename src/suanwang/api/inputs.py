@@ -15,7 +15,8 @@ INT64 = 2**63
 PAGE_LIMIT_MAX = 500  # a page is read into memory whole
 LOG_OFFSET_MAX = 2**40  # past any log that is kept
 
-TaskIdPath = Annotated[str, Path(pattern=MADE_PATTERN, examples=["task-01jd0000000000000000000000"])]
+# Any text: one that is no id is a task that does not exist, and is told so.
+TaskIdPath = Annotated[str, Path(max_length=200, examples=["task-01jd0000000000000000000000"])]
 SitePath = Annotated[str, Path(pattern=SLUG)]
 LinkPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 AgentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]

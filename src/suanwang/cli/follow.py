@@ -83,7 +83,7 @@ class Follower:
         at = (f"{clock(data['at_us'])}  ", "dim")
         if kind == "task_submitted":
             return Text.assemble(at, ("✓ ", "green"), t("cli.follow.submitted"), "  ", (self.task_id, "dim"))
-        if kind == "task_waits":
+        if kind == "task_waits" and data["reason"] != "queued":
             return Text.assemble(at, ("● ", "yellow"), t(f"wait.{data['reason']}"))
         if kind == "plan_committed":
             return self._planned(at, data)

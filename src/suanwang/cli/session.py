@@ -29,7 +29,6 @@ class Session:
 
     as_json: bool = False
     url: str | None = None
-    key: str | None = None
     home: Path | None = None
     _console: Any = None
 
@@ -68,10 +67,14 @@ class Session:
     def client(self) -> "Iterator[Client]":
         """A client of the brain that was named, else of the one of this home, which is started for the time."""
         from suanwang.client import Client
+        from suanwang.client.connect import running
 
-        settings = self.settings(url=self.url, key=self.key)
-        if settings.url:
-            with Client(settings.url, settings.key or _home_key(settings), lang=LANG) as client:
+        settings = self.settings(url=self.url)
+        here = running(settings.home)
+        if settings.url or here is not None:
+            url = settings.url or (here.url if here else "")
+            key = settings.key or (here.key if here else _home_key(settings))
+            with Client(url, key, lang=LANG) as client:
                 yield client
             return
         from suanwang.runtime.app import embedded

@@ -33,6 +33,16 @@ def find_address(url: str | None, key: str | None, environment: Mapping[str, str
     return Address(url.rstrip("/"), key)
 
 
+def running(home: Path) -> Address | None:
+    """The brain that runs on a home, by its note; None where there is none or its process is gone."""
+    url, key = _read(home / "server.json", "url"), _read(home / "credentials.json", "key")
+    try:
+        os.kill(int(json.loads((home / "server.json").read_text("utf-8"))["pid"]), 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Address(url, key) if url and key else None
+
+
 def _home(environment: Mapping[str, str]) -> Path:
     given = environment.get("SUANWANG_HOME")
     base = environment.get("XDG_DATA_HOME")

@@ -10,7 +10,7 @@ from suanwang.cli.words import name_of, t
 from suanwang.model.grid import Grid, Site
 from suanwang.model.plan import ChargeKind, Line
 from suanwang.model.record import ENDS, Phase
-from suanwang.model.units import show_span, show_yuan
+from suanwang.model.units import US_PER_DAY, US_PER_HOUR, US_PER_MINUTE, US_PER_S, show_span, show_yuan
 
 ZONE = dt.timezone(dt.timedelta(hours=8))
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -80,6 +80,14 @@ def span(value_us: int) -> str:
     return show_span(value_us)
 
 
+def age(value_us: int) -> str:
+    """A span as short as it can be: `49 s`, `3 h`."""
+    for unit, size in (("d", US_PER_DAY), ("h", US_PER_HOUR), ("min", US_PER_MINUTE)):
+        if value_us >= size:
+            return f"{value_us // size} {unit}"
+    return f"{max(0, value_us) // US_PER_S} s"
+
+
 def latency(value_us: int | None) -> str:
     return "—" if value_us is None else f"{value_us / 1000:.2f} ms"
 
@@ -97,22 +105,30 @@ def carbon(value_mg: int | None) -> str:
     return f"{value_mg} mg"
 
 
+# The unit that is priced; the one for little of it, and how many of these make one of those.
+_UNITS: dict[ChargeKind, tuple[str, str, int]] = {
+    ChargeKind.CORE: ("core·h", "core·s", 3_600),
+    ChargeKind.MEMORY: ("GiB·h", "GiB·s", 3_600),
+    ChargeKind.ACCELERATOR: ("card·h", "card·s", 3_600),
+    ChargeKind.NODE: ("node·h", "node·s", 3_600),
+    ChargeKind.QPU_SHOT: ("shots", "shots", 1),
+    ChargeKind.ENERGY: ("kWh", "Wh", 1_000),
+    ChargeKind.BANDWIDTH: ("Gbps·h", "Gbps·s", 3_600),
+    ChargeKind.PROTECTION: ("Gbps·h", "Gbps·s", 3_600),
+    ChargeKind.TRANSFER: ("GiB", "KiB", 1_048_576),
+}
+LITTLE = 0.01  # below this share of the priced unit the small one reads better
+
+
 def quantity(line: Line) -> str:
-    """What was metered, in the unit that is priced."""
+    """What was metered, in the unit that is priced, or in a smaller one where there is little."""
+    if line.kind not in _UNITS:
+        return ""
+    unit, small, parts = _UNITS[line.kind]
     amount = line.quantity / line.per
-    unit = {
-        ChargeKind.CORE: "core·h",
-        ChargeKind.MEMORY: "GiB·h",
-        ChargeKind.ACCELERATOR: "card·h",
-        ChargeKind.NODE: "node·h",
-        ChargeKind.QPU_SHOT: "shots",
-        ChargeKind.ENERGY: "kWh",
-        ChargeKind.BANDWIDTH: "Gbps·h",
-        ChargeKind.PROTECTION: "Gbps·h",
-        ChargeKind.TRANSFER: "GiB",
-        ChargeKind.QUOTE_CAP: "",
-    }[line.kind]
-    return f"{amount:,.4g} {unit}".strip() if unit else ""
+    if 0 < amount < LITTLE:
+        return f"{amount * parts:,.3g} {small}"
+    return f"{amount:,.4g} {unit}"
 
 
 def fit(words: str, width: int) -> str:

@@ -11,12 +11,13 @@ from rich.text import Text
 from suanwang.cli.show.forms import Places, carbon, clock, emulated, fit, instant, latency, money, quantity, span
 from suanwang.cli.words import t
 from suanwang.model.plan import Alternative, ClauseCount, DataMove, Line, Plan, PlanReport, Relaxation
+from suanwang.model.reason import PoolReason
 from suanwang.model.record import Refusal
 from suanwang.model.task import TaskRequest, latency_us_max, pool_kind
 from suanwang.model.units import show_bps, show_bytes
 
 BAR_WIDTH = 28
-NAME_WIDTH = 30
+NAME_WIDTH = 34
 
 
 def decision(request: TaskRequest, plan: Plan, places: Places, now_us: int) -> RenderableType:
@@ -50,8 +51,12 @@ def _path(request: TaskRequest, plan: Plan, places: Places) -> Text:
     if not plan.path.links:
         return Text(t("cli.plan.on_site") + limit)
     held = f" · {show_bps(plan.bandwidth_bps)}" if plan.bandwidth_bps else ""
-    figures = f"{latency(plan.path.latency_us)}{limit} · {t('cli.plan.hops', count=len(plan.path.links))}{held}"
+    figures = f"{latency(plan.path.latency_us)}{limit} · {_hops(len(plan.path.links))}{held}"
     return Text.assemble(places.path(plan.path.sites), "\n", (figures, "dim"))
+
+
+def _hops(count: int) -> str:
+    return t("cli.plan.hop" if count == 1 else "cli.plan.hops", count=count)
 
 
 def _move(move: DataMove, places: Places) -> str:
@@ -113,9 +118,14 @@ def alternatives(chosen: Plan | None, others: tuple[Alternative, ...], places: P
             clock(one.finish_us) if one.finish_us is not None else "—",
             latency(one.latency_us),
             carbon(one.carbon_mg),
-            Text(t(f"pool_reason.{one.reason.value}"), "dim"),
+            Text(_reason(one), "dim"),
         )
     return table
+
+
+def _reason(one: Alternative) -> str:
+    """One that fits says so in a word: its figures beside the chosen one's say why it is not the one."""
+    return t("cli.why.fits") if one.reason is PoolReason.WORSE else t(f"pool_reason.{one.reason.value}")
 
 
 def funnel(clauses: tuple[ClauseCount, ...], pools: int) -> Table:
@@ -130,7 +140,7 @@ def funnel(clauses: tuple[ClauseCount, ...], pools: int) -> Table:
     left = pools
     table.add_row(Text(t("cli.funnel.all"), "dim"), "", f"{left:,}", _bar(left, pools))
     for one in clauses:
-        if not one.pools or one.reason.value == "worse":
+        if not one.pools or one.reason is PoolReason.WORSE:
             continue
         left -= one.pools
         table.add_row(t(f"pool_reason.{one.reason.value}"), f"-{one.pools:,}", f"{left:,}", _bar(left, pools))
@@ -184,6 +194,8 @@ def whole(
         out.append(Panel(Text(words, "bold"), border_style="yellow" if report.waits else "red", padding=(0, 2)))
         if report.relaxations:
             out.append(relaxations(report.relaxations, places))
+        elif not report.waits:
+            out.append(Text(t("cli.relax.none"), "yellow"))
         if report.alternatives:
             out.append(alternatives(None, report.alternatives, places))
     if report is not None:

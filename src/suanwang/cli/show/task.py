@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from suanwang.cli.show.forms import PHASE_STYLE, Places, emulated, fit, instant, mark, money, phase_text, span
+from suanwang.cli.show.forms import PHASE_STYLE, Places, age, emulated, fit, instant, mark, money, phase_text, span
 from suanwang.cli.show.plan import refusals
 from suanwang.cli.words import t
 from suanwang.model.record import Phase
@@ -74,11 +74,11 @@ def many(tasks: Sequence[TaskView], places: Places, now_us: int) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("", width=1)
     table.add_column(t("cli.list.task"), no_wrap=True)
-    table.add_column(t("cli.list.name"), no_wrap=True, overflow="ellipsis", max_width=18)
+    table.add_column(t("cli.list.name"), no_wrap=True, overflow="ellipsis", max_width=16)
     table.add_column(t("cli.task.phase"), no_wrap=True)
-    table.add_column(t("cli.task.where"), no_wrap=True, overflow="ellipsis", max_width=20)
+    table.add_column(t("cli.task.where"), no_wrap=True, overflow="ellipsis", max_width=16)
     table.add_column(t("cli.list.age"), justify="right", no_wrap=True)
-    table.add_column(t("cli.list.billed"), justify="right", no_wrap=True)
+    table.add_column(t("cli.list.billed"), justify="right", no_wrap=True, min_width=9)
     for task in tasks:
         phase = phase_text(task.phase)
         if task.phase is Phase.RUNNING and task.progress_permille is not None:
@@ -86,10 +86,10 @@ def many(tasks: Sequence[TaskView], places: Places, now_us: int) -> Table:
         table.add_row(
             mark(task.phase),
             task.task_id,
-            fit(task.name, 18),
+            fit(task.name, 16),
             phase,
-            fit(places.name(task.site), 20),
-            span(max(0, now_us - task.submitted_us)),
+            fit(places.name(task.site), 16),
+            age(now_us - task.submitted_us),
             money(task.billed_micro_yuan) if task.billed_micro_yuan else "",
         )
     return table

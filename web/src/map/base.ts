@@ -19,7 +19,7 @@ export function walkCoords(view: GridView, sites: readonly string[]): Coord[] {
 export const fontFamily = (): string => getComputedStyle(document.body).fontFamily;
 
 /** The `geo` component: dark land, quiet borders, province names behind everything. */
-export function land(lang: Lang, labels: "all" | "few"): Record<string, unknown> {
+export function land(lang: Lang, labels: "all" | "few", scale = 1): Record<string, unknown> {
   const quiet = {
     areaColor: "#0d1c33",
     borderColor: "#274569",
@@ -34,7 +34,7 @@ export function land(lang: Lang, labels: "all" | "few"): Record<string, unknown>
     label: {
       show: true,
       color: "#4d6b96",
-      fontSize: 12,
+      fontSize: Math.round(12 * scale),
       fontFamily: fontFamily(),
       formatter: (region: { name: string }) => provinceLabel(region.name, lang, labels === "few"),
     },

@@ -14,6 +14,8 @@ const FLOWS_MAX = 80;
 const MAP_ASPECT = 1.37;
 /** A map narrower than this keeps the labels of the wide provinces only, and smaller ones for the sites. */
 const ROOMY_PX = 950;
+/** The map box of a 1920-wide screen. */
+const NORMAL_PX = 1210;
 const LABELLED = new Set(["hub", "western"]);
 
 export interface MapState {
@@ -44,6 +46,11 @@ export class PanoramaMap {
     return map;
   }
 
+  /** On a wall the symbols and labels grow with the map. */
+  private scale(): number {
+    return Math.min(2.4, Math.max(0.85, this.chart.getWidth() / NORMAL_PX));
+  }
+
   resize = (): void => {
     this.chart.resize();
     this.draw();
@@ -63,7 +70,7 @@ export class PanoramaMap {
         animation: false,
         textStyle: { fontFamily: fontFamily() },
         tooltip: TOOLTIP,
-        geo: { ...land(lang, size < ROOMY_PX ? "few" : "all"), layoutCenter: ["50%", "50%"], layoutSize: size },
+        geo: { ...land(lang, size < ROOMY_PX ? "few" : "all", this.scale()), layoutCenter: ["50%", "50%"], layoutSize: size },
       },
     );
   }
@@ -101,7 +108,7 @@ export class PanoramaMap {
           link,
           lineStyle: {
             color: colour,
-            width: look.width * (metro ? 0.6 : 1) + (use > 0 ? 0.6 + use / 350 : 0),
+            width: this.scale() * (look.width * (metro ? 0.6 : 1) + (use > 0 ? 0.6 + use / 350 : 0)),
             opacity: !up ? 0.95 : use > 0 ? 0.85 : kind === "satellite" ? 0.6 : metro ? 0.16 : 0.42,
             type: up ? look.type : "dashed",
             curveness: kind === "satellite" ? 0.28 : 0,
@@ -146,9 +153,9 @@ export class PanoramaMap {
         constantSpeed: part === "path" ? 70 : 50,
         trailLength: part === "path" ? 0.22 : 0.08,
         symbol: part === "path" ? "circle" : "rect",
-        symbolSize: part === "path" ? 4.5 : 3.5,
+        symbolSize: this.scale() * (part === "path" ? 4.5 : 3.5),
       },
-      lineStyle: { width: part === "path" ? 1.8 : 1, opacity: part === "path" ? 0.55 : 0.4, type: part === "path" ? "solid" : "dashed" },
+      lineStyle: { width: this.scale() * (part === "path" ? 1.8 : 1), opacity: part === "path" ? 0.55 : 0.4, type: part === "path" ? "solid" : "dashed" },
       tooltip: {
         formatter: (params: { data: { flow: Flow } }) => {
           const { flow } = params.data;
@@ -174,7 +181,9 @@ export class PanoramaMap {
   }
 
   private siteItem(site: Site, now: SiteState | undefined, selected: boolean): Record<string, unknown> {
-    const { symbol, size } = TIER_SYMBOL[site.tier];
+    const { symbol, size: plain } = TIER_SYMBOL[site.tier];
+    const scale = this.scale();
+    const size = plain * scale;
     const load = now?.load_permille ?? 0;
     const down = now ? !now.live : false;
     const own = site.owner === "own";
@@ -186,7 +195,7 @@ export class PanoramaMap {
       name: site.id,
       value: siteCoord(this.view, site.id),
       symbol: own ? symbol : "rect",
-      symbolSize: (own ? size : Math.max(size * 0.8, 6)) + (busy ? (big ? 3 : 5) : 0) + (selected ? 6 : 0),
+      symbolSize: (own ? size : Math.max(size * 0.8, 6 * scale)) + (busy ? (big ? 3 : 5) : 0) + (selected ? 6 : 0),
       itemStyle: {
         color: own || busy || down ? colour : "rgba(255,122,198,0.25)",
         borderColor: selected || busy ? "#ffffff" : own ? (big ? "rgba(226,242,255,0.85)" : "rgba(0,0,0,0)") : THIRD_PARTY,
@@ -200,7 +209,7 @@ export class PanoramaMap {
         position: "right",
         distance: 7,
         color: selected ? "#ffffff" : "#e3effe",
-        fontSize: (site.tier === "hub" ? 14 : 13) - (this.chart.getWidth() < ROOMY_PX ? 2 : 0),
+        fontSize: Math.round((site.tier === "hub" ? 14 : 13) * scale),
         fontWeight: 600,
         textBorderColor: "#071020",
         textBorderWidth: 3,

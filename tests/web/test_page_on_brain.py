@@ -1,0 +1,104 @@
+"""The page on a real brain with its local agent: planned by hand, run in the sandbox, fetched, billed."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from webserver import Server
+
+pytestmark = pytest.mark.browser
+Open = Callable[..., Page]
+STARTS_WITHIN_S = 60
+RUNS_WITHIN_MS = 90_000
+SCRIPT = "open('out.txt', 'w').write('sum %d' % sum(range(1000)))\nprint('written 寫好了')"
+
+
+@pytest.fixture(scope="module")
+def brain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+    """`suanwang serve` on a new home: its address and the operator's key."""
+    home = tmp_path_factory.mktemp("home")
+    command = [sys.executable, "-m", "suanwang.cli", "serve", "--home", str(home), "--port", "0"]
+    with (home.parent / "serve.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        note = home / "server.json"
+        deadline_s = time.monotonic() + STARTS_WITHIN_S
+        while not note.exists():
+            assert process.poll() is None, (home.parent / "serve.log").read_text()
+            assert time.monotonic() < deadline_s, "the brain is up within a minute"
+            time.sleep(0.1)
+        key = json.loads((home / "credentials.json").read_text())["key"]
+        yield Server(json.loads(note.read_text())["url"], process), key
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_the_brain_serves_the_page_under_a_strict_policy(brain: tuple[Server, str]) -> None:
+    server, _ = brain
+    with urllib.request.urlopen(server.url, timeout=20) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        html = answer.read().decode()
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "/assets/" in html
+
+
+def test_the_panorama_of_the_shipped_grid(brain: tuple[Server, str], open_page: Open) -> None:
+    server, key = brain
+    page = open_page(server, "/", key=key)
+    figures = page.get_by_role("group", name="The grid in figures")
+    expect(figures).to_contain_text("8EFLOPS")
+    expect(figures).to_contain_text("3.3EFLOPS")
+    expect(figures).to_contain_text("425/ 425", timeout=30_000)
+    expect(figures.get_by_text("emulated").first).to_be_visible()
+    expect(page.locator(".map[data-ready=yes]")).to_be_visible()
+
+
+def test_nothing_fits_comes_with_the_smallest_relaxation(brain: tuple[Server, str], open_page: Open) -> None:
+    server, key = brain
+    page = open_page(server, "/new", key=key)
+    page.get_by_role("tab", name="Text").click()
+    text = page.locator("textarea[name=yaml]")
+    text.fill("run: train\nresources:\n  cpus: 1\n")
+    page.get_by_role("button", name="Plan").click()
+    expect(page.get_by_role("alert")).to_contain_text("line 3")
+    text.fill(
+        "run: train\norigin: edge-xz-ngari\nlatency: 100 us\n"
+        "resources:\n  kind: ai\n  accelerator: any\n  accelerators: 8\n"
+    )
+    page.get_by_role("button", name="Plan").click()
+    expect(page.locator(".new-right")).to_contain_text("No path within the latency bound")
+    expect(page.locator(".new-right .relax")).to_contain_text("latency")
+
+
+@pytest.mark.sandbox
+def test_a_task_goes_from_the_form_to_its_output_and_bill(brain: tuple[Server, str], open_page: Open) -> None:
+    server, key = brain
+    page = open_page(server, "/new", key=key)
+    page.locator("input[name=name]").fill("by hand")
+    page.get_by_label("Python script").check()
+    page.locator("textarea[name=run]").fill(SCRIPT)
+    page.get_by_text("Inputs and outputs").click()
+    page.get_by_label("Path or glob").first.fill("out.txt")
+    page.get_by_role("button", name="Plan").click()
+    expect(page.locator(".new-right")).to_contain_text("How the pools were narrowed")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.locator("h1")).to_contain_text("Succeeded", timeout=RUNS_WITHIN_MS)
+    expect(page.locator(".station.done")).to_have_count(6)
+    expect(page.locator(".logs pre")).to_contain_text("written 寫好了")
+    expect(page.locator("#charges tbody tr").first).to_be_visible()
+    expect(page.locator("#charges").get_by_text("emulated").first).to_be_visible()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="out.txt").click()
+    assert Path(waiting.value.path()).read_text() == "sum 499500"
+    page.goto(f"{server.url}/#/bill")
+    expect(page.locator("tbody")).to_contain_text("by hand")

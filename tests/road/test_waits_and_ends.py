@@ -1,0 +1,155 @@
+"""Why a task waits and why it ends, on a road with one small site, a fake agent and a clock that the test moves."""
+
+import json
+
+import pytest
+from tests.plan.worlds import general, grid_of, site_of
+
+from suanwang.agent.adapters.fake import FakeAdapter
+from suanwang.agent.agent import Agent
+from suanwang.agent.journal import Journal
+from suanwang.flow import Road
+from suanwang.model.error import ConflictError, NotAllowedError
+from suanwang.model.event import Heartbeat
+from suanwang.model.grid import PriceBook, Tenant
+from suanwang.model.ids import AgentId, SiteId, TaskId, TenantId
+from suanwang.model.principal import Submission
+from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
+from suanwang.model.record import Phase, TenantSet
+from suanwang.model.snapshot import index_grid
+from suanwang.model.task import Resources, TaskRequest
+from suanwang.observe.state import State, Task
+from suanwang.twin.streams import CountedIds
+from suanwang.twin.world import TwinLog
+
+NOW = 1_790_000_000_000_000
+S = 1_000_000
+TENANT, SITE = TenantId("t"), SiteId("here")
+
+
+class Town:
+    """One site of four cores, its agent, and the brain."""
+
+    def __init__(self) -> None:
+        grid = grid_of([site_of("here", [general("here", memory=2**30)])], [], books=(PriceBook(id="plain"),))
+        self.now_us, self.log, self.ids = NOW, TwinLog(), CountedIds()
+        self.road = Road(State(index_grid(grid)), self.log, lambda: self.now_us, self.ids)
+        self.road.emit(TenantSet(at_us=NOW, tenant=Tenant(id=TENANT, name="T")))
+        self.road.commit()
+        adapter = FakeAdapter(lambda: self.now_us, seed=1)
+        self.agent = Agent(AgentId("a"), (SITE,), adapter, Journal(":memory:"), lambda: self.now_us)
+
+    def submit(self, **fields: object) -> TaskId:
+        tags = {"fake.duration-us": str(10 * S), **fields.pop("tags", {})}
+        resources = fields.pop("resources", Resources(cpu=4, memory=1, wall_time=60 * S))
+        request = TaskRequest(run="true", tags=tags, resources=resources, **fields)
+        task_id = self.ids.task_id()
+        self.road.submit(TENANT, "me", [Submission(request=request)], [task_id])
+        return task_id
+
+    def task(self, task_id: TaskId) -> Task:
+        return self.road.state.tasks[task_id]
+
+    def plan(self) -> None:
+        self.road.tick()
+        self.road.plan_round()
+
+    def round(self, seconds: float = 1.0) -> None:
+        """One turn of everything, then time goes on."""
+        self.agent.exchange(self.road.exchange)
+        self.plan()
+        self.road.dispatch_round()
+        self.agent.exchange(self.road.exchange)
+        self.now_us += int(seconds * S)
+
+    def records(self, kind: str) -> list[dict]:
+        """What the log says of one kind, oldest first."""
+        return [one for batch in self.log.batches for one in json.loads(batch) if one["t"] == kind]
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town()
+
+
+def test_what_no_pool_could_ever_take_is_refused(town: Town) -> None:
+    town.agent.exchange(town.road.exchange)
+    task_id = town.submit(resources=Resources(cpu=5, wall_time=60 * S))
+    town.plan()
+    assert town.task(task_id).phase is Phase.REFUSED
+    (refused,) = town.records("task_refused")
+    assert [one["reason"] for one in refused["refusals"]] == [RefusalReason.NO_POOL]
+    assert refused["relaxations"], "it says what would make it fit"
+
+
+def test_it_waits_for_its_site_and_goes_on_when_that_answers(town: Town) -> None:
+    task_id = town.submit()
+    assert town.task(task_id).wait_reason is WaitReason.QUEUED
+    town.plan()
+    assert town.task(task_id).wait_reason is WaitReason.SITES_DOWN
+    for _ in range(14):
+        town.round()
+    assert town.task(task_id).phase is Phase.SUCCEEDED
+
+
+def test_a_failed_attempt_pauses_before_the_next(town: Town) -> None:
+    task_id = town.submit(tags={"fake.outcome": "exit:3,ok"}, retries=1)
+    for _ in range(40):
+        town.round()
+        if town.task(task_id).wait_reason is WaitReason.RETRY_DELAY and town.task(task_id).phase is Phase.WAITING:
+            break
+    else:
+        pytest.fail("it never paused")
+    until_us = town.task(task_id).wait_until_us
+    assert until_us > town.now_us - S
+    for _ in range(60):
+        town.round()
+    assert town.task(task_id).phase is Phase.SUCCEEDED
+    assert len(town.records("attempt_opened")) == 2
+    assert town.records("attempt_opened")[1]["at_us"] >= until_us
+
+
+def test_no_room_before_the_deadline_is_said_and_ends_when_it_is_lost(town: Town) -> None:
+    first = town.submit(tags={"fake.outcome": "hang"}, retries=0)
+    town.round()
+    town.round()
+    assert town.task(first).phase is Phase.RUNNING
+    second = town.submit(deadline=town.now_us + 61 * S)
+    town.round()
+    assert town.task(second).wait_reason is WaitReason.CAPACITY
+    assert town.task(second).phase is Phase.WAITING
+    town.round()
+    town.round()
+    assert town.task(second).phase is Phase.EXPIRED
+    (ended,) = town.records("task_ended")
+    assert ended["reason"] == FailureReason.DEADLINE_LOST
+
+
+def test_a_silent_site_is_lost_and_the_task_waits(town: Town) -> None:
+    task_id = town.submit()
+    town.round()
+    town.round()
+    town.now_us += 16 * S
+    town.road.tick()
+    town.road.plan_round()
+    assert town.task(task_id).phase is Phase.WAITING
+    assert town.task(task_id).wait_reason is WaitReason.SITES_DOWN
+    closed = town.records("attempt_closed")
+    assert [one["reason"] for one in closed] == [FailureReason.SITE_LOST]
+    assert town.road.state.leases == {}
+
+
+class TestHeartbeat:
+    def beat(self, agent: str, site: str) -> Heartbeat:
+        return Heartbeat(agent=AgentId(agent), adapter="fake", emulated=True, sites=(SiteId(site),))
+
+    def test_an_agent_for_an_unknown_site_is_refused(self, town: Town) -> None:
+        with pytest.raises(NotAllowedError) as caught:
+            town.road.exchange(self.beat("b", "nowhere"))
+        assert caught.value.code == "agent_site_unknown"
+
+    def test_a_second_agent_for_a_live_site_is_refused(self, town: Town) -> None:
+        town.agent.exchange(town.road.exchange)
+        with pytest.raises(ConflictError) as caught:
+            town.road.exchange(self.beat("b", "here"))
+        assert caught.value.code == "agent_site_taken"

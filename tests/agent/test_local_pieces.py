@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -261,6 +262,32 @@ def test_a_site_at_its_share_lets_others_pass(tmp_path):
     assert other is not None
     slots.release(first)
     slots.release(other)
+
+
+def test_many_that_ask_for_the_same_all_have_their_turn(tmp_path):
+    slots, turns, together, most = Slots(tmp_path, 2, {}), [], [0], []
+    gives_up = threading.Event()
+
+    def work(number):
+        slot = slots.acquire("a", 1, gives_up.wait)
+        if slot is not None:
+            together[0] += 1
+            most.append(together[0])
+            turns.append(number)
+            together[0] -= 1
+            slots.release(slot)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    timer = threading.Timer(20, gives_up.set)
+    timer.start()
+    for thread in threads:
+        thread.join()
+    timer.cancel()
+    timer.join()
+    assert sorted(turns) == list(range(40))
+    assert max(most) <= 2
 
 
 def test_users_are_never_given_twice(tmp_path):

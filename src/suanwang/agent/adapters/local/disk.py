@@ -49,7 +49,7 @@ def _prepare(folder: Path, owner: tuple[int, int]) -> None:
 def _tool(*command: str) -> None:
     """Run a system tool. Raises OSError with its complaint."""
     try:
-        done = subprocess.run(command, capture_output=True, check=False, env=_TOOLS, timeout=TOOL_TIMEOUT_S)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, check=False, env=_TOOLS, timeout=TOOL_TIMEOUT_S)
     except subprocess.TimeoutExpired as fault:
         raise OSError(f"{command[0]} did not end") from fault
     if done.returncode != 0:

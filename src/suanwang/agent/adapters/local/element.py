@@ -71,7 +71,7 @@ class Element:
             read_fd, write_fd = os.pipe()
             stack.callback(os.close, read_fd)
             try:
-                process = subprocess.Popen(  # noqa: S603 - running tasks is what this is for
+                process = subprocess.Popen(
                     ["/bin/sh", "-c", _ENTER, "sh", *entry, "--", *command],
                     stdin=subprocess.DEVNULL,
                     stdout=write_fd,

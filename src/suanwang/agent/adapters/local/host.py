@@ -66,7 +66,7 @@ def probe(name: str, folder: Path, cgroup_root: Path = Path("/sys/fs/cgroup")) -
 def _works(*command: str) -> str | None:
     """None where the command succeeds, else its complaint."""
     try:
-        done = subprocess.run(  # noqa: S603 - our own fixed commands
+        done = subprocess.run(
             command,
             capture_output=True,
             timeout=PROBE_TIMEOUT_S,

@@ -48,11 +48,16 @@ class HttpBus:
             answer = self._client.post(path, content=body, headers={"Content-Type": kind}, timeout=timeout_s)
         except httpx.TransportError as error:
             raise UnreachableError(address=str(self._client.base_url), cause=type(error).__name__) from error
-        if answer.is_success:
-            return answer
-        problem = answer.json() if answer.headers.get("content-type", "").startswith("application/problem") else {}
-        kind_of_error = _BY_STATUS.get(answer.status_code, UnreachableError)
-        raise kind_of_error(problem.get("code"), status=answer.status_code, detail=problem.get("detail", ""))
+        return checked(answer)
 
     def close(self) -> None:
         self._client.close()
+
+
+def checked(answer: httpx.Response) -> httpx.Response:
+    """The answer, or the error that its problem document is. What the brain cannot do now counts as unreachable."""
+    if answer.is_success:
+        return answer
+    problem = answer.json() if answer.headers.get("content-type", "").startswith("application/problem") else {}
+    kind_of_error = _BY_STATUS.get(answer.status_code, UnreachableError)
+    raise kind_of_error(problem.get("code"), status=answer.status_code, detail=problem.get("detail", ""))

@@ -8,7 +8,7 @@ import httpx
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
 from suanwang.agent.objects import HttpObjects
-from suanwang.bus.http import HttpBus
+from suanwang.bus.http import HttpBus, checked
 from suanwang.model.error import Fault, FaultsError, UnreachableError
 from suanwang.model.grid import Grid
 from suanwang.model.ids import AgentId, SiteId
@@ -66,9 +66,7 @@ def _grid(client: httpx.Client) -> Grid:
     deadline_s = clock.monotonic_s() + DIAL_S
     while True:
         try:
-            answer = client.get("/v1/grid")
-            answer.raise_for_status()
-            return Grid.model_validate_json(answer.content)
+            return Grid.model_validate_json(checked(client.get("/v1/grid")).content)
         except httpx.TransportError as error:
             if clock.monotonic_s() > deadline_s:
                 raise UnreachableError(address=str(client.base_url), cause=type(error).__name__) from error

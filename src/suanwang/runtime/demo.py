@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,7 @@ from suanwang.runtime.app import Serving, home_key, serving
 from suanwang.runtime.settings import SETTINGS, Settings
 from suanwang.runtime.wait import until_signal
 
+DEMO_TENANT: Final = "demo"
 LOOK_S: Final = 0.25
 HEARTBEAT_LOST_S: Final = 5  # a demo shall not wait longer for the brain to notice
 # The kill comes when this many tasks have ended and another runs.
@@ -108,10 +109,8 @@ def _play(here: Serving, client: Client, regions: list[Region], narrator: Narrat
     narrator.agents([(region.hub, len(region.sites)) for region in regions])
     play = Play()
     deadline_s = clock.monotonic_s() + limit_s
-    jobs = sorted(examples_path().glob("*/task.yaml"))
     for wave in range(waves):
-        for job in jobs:
-            task = client.submit(job, idempotency_key=f"{wave}-{job.parent.name}")
+        for task in _submit_all(here, client, wave):
             play.tasks[task.task_id] = task
             narrator.submitted(task, grid)
         while not _all_ended(play):
@@ -123,6 +122,14 @@ def _play(here: Serving, client: Client, regions: list[Region], narrator: Narrat
     narrator.summary(list(play.tasks.values()), [play.tasks[one] for one in sorted(play.struck)])
     well = all(task.phase is ENDS_WELL for task in play.tasks.values())
     return 0 if well and play.killed is not None else 1
+
+
+def _submit_all(here: Serving, client: Client, wave: int) -> Iterator[TaskView]:
+    """Every example, as a user of the demo's tenant would submit it."""
+    key = client.issue_key(DEMO_TENANT, "user", note=f"wave {wave}").key
+    with Client(here.url, key) as user:
+        for job in sorted(examples_path().glob("*/task.yaml")):
+            yield user.submit(job, idempotency_key=f"{wave}-{job.parent.name}")
 
 
 def _look(here: Serving, client: Client, regions: list[Region], play: Play, narrator: Narrator, grid: Grid) -> None:

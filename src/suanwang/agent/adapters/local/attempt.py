@@ -116,8 +116,8 @@ class Attempt:
         if not self._silent:
             self._services.post(Update(self.order.attempt_id, self._services.clock(), kind, **facts))
 
-    def _stopped(self, wait_s: float = 0) -> bool:
-        return self._stop.wait(wait_s) or self._failed.is_set()
+    def _stopped(self) -> bool:
+        return self._stop.is_set() or self._failed.is_set()
 
     def _work(self) -> dict[str, Any]:
         with ExitStack() as stack:

@@ -15,7 +15,9 @@ from typing import Final
 from suanwang.agent.adapters.local.settings import SiteShare
 from suanwang.model.ids import SiteId
 
-WAIT_S: Final = 0.02  # between two looks for a free core: other agents give no sign when they free one
+# Between two looks for a free core: other agents give no sign when they free one. Who is not next only looks for a stop.
+WAIT_NEXT_S: Final = 0.02
+WAIT_BEHIND_S: Final = 0.2
 
 
 def try_lock(path: Path) -> int | None:
@@ -48,54 +50,54 @@ class Slots:
         self._shares = shares
         self._used: dict[SiteId, int] = {}
         self._queue: list[Slot] = []
-        self._lock = threading.Lock()
+        self._changed = threading.Condition(threading.RLock())
 
     def room(self, site: SiteId) -> int:
         """Cores that the site may use at once."""
         share = self._shares.get(site)
         return self._cores if share is None else max(1, min(share.cores, self._cores))
 
-    def acquire(self, site: SiteId, cores: int, stopped: Callable[[float], bool]) -> Slot | None:
-        """Wait for `cores` (at most the site's room). None when `stopped`, which is also how to wait."""
+    def acquire(self, site: SiteId, cores: int, stopped: Callable[[], bool]) -> Slot | None:
+        """Wait for `cores` (at most the site's room). None when `stopped`."""
         slot = Slot(site, max(1, min(cores, self.room(site))))
-        with self._lock:
+        with self._changed:
             self._queue.append(slot)
-        try:
-            while not stopped(0):
-                if self._take(slot):
-                    return slot
-                stopped(WAIT_S)
-        finally:
-            with self._lock:
+            try:
+                while not stopped():
+                    if not self._is_next(slot):
+                        self._changed.wait(WAIT_BEHIND_S)
+                    elif self._take(slot):
+                        return slot
+                    else:
+                        self._changed.wait(WAIT_NEXT_S)
+            finally:
                 self._queue.remove(slot)
+                self._changed.notify_all()
         return None
 
+    def _is_next(self, slot: Slot) -> bool:
+        """True where no earlier one could go, and its own site has room."""
+        return slot is next((waiting for waiting in self._queue if self._fits(waiting)), None)
+
     def _take(self, slot: Slot) -> bool:
-        with self._lock:
-            for earlier in self._queue:
-                if earlier is slot:
-                    break
-                if self._fits(earlier):
-                    return False
-            if not self._fits(slot):
-                return False
-            for number in range(self._cores):
-                held = try_lock(self._folder / f"core-{number}")
-                if held is not None:
-                    slot.locks.append(held)
-                if len(slot.locks) == slot.cores:
-                    self._used[slot.site] = self._used.get(slot.site, 0) + slot.cores
-                    return True
-            _free(slot)
-            return False
+        for number in range(self._cores):
+            held = try_lock(self._folder / f"core-{number}")
+            if held is not None:
+                slot.locks.append(held)
+            if len(slot.locks) == slot.cores:
+                self._used[slot.site] = self._used.get(slot.site, 0) + slot.cores
+                return True
+        _free(slot)
+        return False
 
     def _fits(self, slot: Slot) -> bool:
         return self._used.get(slot.site, 0) + slot.cores <= self.room(slot.site)
 
     def release(self, slot: Slot) -> None:
-        with self._lock:
+        with self._changed:
             self._used[slot.site] -= slot.cores
             _free(slot)
+            self._changed.notify_all()
 
 
 def _free(slot: Slot) -> None:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from suanwang.model.reason import PoolReason
+from suanwang.model.task import Preference
 from suanwang.net.network import Ints
 from suanwang.plan.clauses import CHOSEN, CODE, PASSED
-from suanwang.plan.money import asked_of, carbons, price_floors
+from suanwang.plan.floors import floors_of
+from suanwang.plan.money import Asked, asked_of, carbons
 from suanwang.plan.need import Need
 from suanwang.plan.scene import Scene, chain_of
 from suanwang.plan.starts import starts_us
@@ -42,13 +44,27 @@ def decide(scene: Scene, need: Need) -> Decision:
     pools = np.flatnonzero(codes == PASSED)
     asked = asked_of(need.demand, need.shots)
     carbon_mg = carbons(scene.layout, pools, need.demand, asked, need.wall_us)
-    floor = price_floors(scene.layout, pools, asked, need.wall_us)
-    best = Best(pools, scene.layout.rank[pools], carbon_mg, floor, need.preference)
+    best = Best(pools, scene.layout.rank[pools], carbon_mg, need.preference)
     if len(pools):
-        for start_us in starts_us(scene, need, pools):
-            if best.weigh(scene, need, asked, start_us) and need.deadline_us is None:
-                break
+        _weigh_starts(scene, need, asked, best)
     return Decision(need, codes, best, best.order())
+
+
+def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
+    everyone = np.arange(len(best.pools))
+    starts = starts_us(scene, need, best.pools)
+    if need.deadline_us is None:
+        any(best.weigh(scene, need, asked, start_us, everyone) for start_us in starts)
+        return
+    floors = floors_of(scene, need, asked, best.pools, list(starts))
+    in_time = need.preference is Preference.FASTEST
+    for row in range(len(floors.starts_us)) if in_time else floors.promising():
+        places = everyone if row == 0 else best.places(floors, row)
+        if row and len(places):
+            floors.with_roads(scene, need, best.pools, row)
+            places = best.places(floors, row)
+        if len(places):
+            best.weigh(scene, need, asked, floors.starts_us[row], places)
 
 
 def place_codes(scene: Scene, need: Need) -> Ints:

@@ -86,41 +86,52 @@ def _until(hours: Ints, clock: tuple[int, int, int]) -> int:
 @kernel
 def compute_price(pool: int, start_us: int, end_us: int, asked: Asked, tariffs: Tariffs) -> int:
     """The sum of `tariff.compute_lines` over [start, end) of one pool, or UNSURE."""
-    return int(_compute_price(pool, start_us, end_us, False, asked, tariffs))
-
-
-@kernel
-def _compute_price(pool: int, start_us: int, end_us: int, lowest: bool, asked: Asked, tariffs: Tariffs) -> int:
-    """As `compute_price`; `lowest`: as if the pool's lowest factor held all the time."""
-    kind, demand = tariffs.kind[pool], asked.demand
-    milliwatts = _milliwatts(kind, tariffs.watts_pue[pool], tariffs.node_figures[pool], demand[0], demand[2], demand[3])
-    if milliwatts < 0 or (asked.shots and float(asked.shots) * float(tariffs.shot[pool]) > 4.0e18):
-        return -1
-    total = asked.shots * tariffs.shot[pool]
-    nodes = demand[3] if kind == 2 else 0
+    total = _shots(pool, asked, tariffs)
     schedule = tariffs.schedule[pool]
     since, till = _clock(start_us), _clock(end_us)
     for factor in range(tariffs.factors[schedule]):
-        if lowest:
-            span_us = end_us - start_us if factor == 0 else 0
-        else:
-            table = tariffs.hours[schedule, factor]
-            span_us = _until(table, till) - _until(table, since)
-        if span_us == 0:
-            continue
-        permille, thousand = tariffs.permilles[schedule, factor], tariffs.thousands[schedule, factor]
-        if float(asked.gib_per) * 3.6e9 * float(thousand) > 4.0e18:
-            return -1
-        hour = 3_600_000_000 * thousand
-        one = _amount(demand[0], span_us, tariffs.core[pool], permille, hour)
-        two = _amount(asked.memory_per, span_us, tariffs.gib[pool], permille, asked.gib_per * hour)
-        three = _amount(demand[2], span_us, tariffs.accelerator[pool], permille, hour)
-        four = _amount(nodes, span_us, tariffs.node[pool], permille, hour)
-        five = _amount(milliwatts, span_us, tariffs.kwh[pool], permille, 1_000_000 * hour)
-        if one < 0 or two < 0 or three < 0 or four < 0 or five < 0:
-            return -1
-        total += one + two + three + four + five
+        table = tariffs.hours[schedule, factor]
+        span_us = _until(table, till) - _until(table, since)
+        if span_us:
+            more = _factor_lines(pool, factor, span_us, asked, tariffs)
+            if more < 0 or total < 0:
+                return -1
+            total += more
     return int(total)
+
+
+@kernel
+def factor_price(pool: int, factor: int, span_us: int, asked: Asked, tariffs: Tariffs) -> int:
+    """As `compute_price`, of a span that is all at one factor."""
+    total, more = _shots(pool, asked, tariffs), _factor_lines(pool, factor, span_us, asked, tariffs)
+    return -1 if total < 0 or more < 0 else int(total + more)
+
+
+@kernel
+def _shots(pool: int, asked: Asked, tariffs: Tariffs) -> int:
+    if asked.shots and float(asked.shots) * float(tariffs.shot[pool]) > 4.0e18:
+        return -1
+    return int(asked.shots * tariffs.shot[pool])
+
+
+@kernel
+def _factor_lines(pool: int, factor: int, span_us: int, asked: Asked, tariffs: Tariffs) -> int:
+    """The lines of a span at one factor, or UNSURE."""
+    kind, demand, schedule = tariffs.kind[pool], asked.demand, tariffs.schedule[pool]
+    milliwatts = _milliwatts(kind, tariffs.watts_pue[pool], tariffs.node_figures[pool], demand[0], demand[2], demand[3])
+    nodes = demand[3] if kind == 2 else 0
+    permille, thousand = tariffs.permilles[schedule, factor], tariffs.thousands[schedule, factor]
+    if milliwatts < 0 or float(asked.gib_per) * 3.6e9 * float(thousand) > 4.0e18:
+        return -1
+    hour = 3_600_000_000 * thousand
+    one = _amount(demand[0], span_us, tariffs.core[pool], permille, hour)
+    two = _amount(asked.memory_per, span_us, tariffs.gib[pool], permille, asked.gib_per * hour)
+    three = _amount(demand[2], span_us, tariffs.accelerator[pool], permille, hour)
+    four = _amount(nodes, span_us, tariffs.node[pool], permille, hour)
+    five = _amount(milliwatts, span_us, tariffs.kwh[pool], permille, 1_000_000 * hour)
+    if one < 0 or two < 0 or three < 0 or four < 0 or five < 0:
+        return -1
+    return int(one + two + three + four + five)
 
 
 @kernel
@@ -188,23 +199,6 @@ def _amounts(prices: Ints, quantity: int, times: int, per: int, out: Ints) -> No
     for at in range(len(prices)):
         far = prices[at] >= 2**62
         out[at] = 2**62 if far else _amount(quantity, times, prices[at], 1, per)
-
-
-@kernel
-def _floors(pools: Ints, wall_us: int, asked: Asked, tariffs: Tariffs, out: Ints) -> None:
-    for at in range(len(pools)):
-        out[at] = max(0, _compute_price(pools[at], 0, wall_us, True, asked, tariffs) - 100)
-
-
-def price_floors(layout: Layout, pools: Ints, asked: Asked, wall_us: int) -> Ints:
-    """What the demand costs in each pool at the least, whenever it runs.
-
-    The lowest factor for the whole time, less a hundred micro-yuan: a run that is cut at the edges of price bands
-    has more lines, and each may be rounded down by half of one.
-    """
-    out = np.zeros(len(pools), np.int64)
-    _floors(pools, wall_us, asked, layout.tariffs, out)
-    return out
 
 
 assert (GENERAL, AI, HPC) == (0, 1, 2), "the kernels know kinds by these numbers"

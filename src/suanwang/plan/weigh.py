@@ -17,6 +17,7 @@ from suanwang.net.tree import FAR
 from suanwang.plan.calendar import Steps, fits
 from suanwang.plan.clauses import CODE
 from suanwang.plan.data import Moves, moves_of
+from suanwang.plan.floors import Floors, hopeful
 from suanwang.plan.layout import Tariffs
 from suanwang.plan.money import Asked, compute_price, exact_price
 from suanwang.plan.need import Need
@@ -75,7 +76,6 @@ class Best:
     pools: Ints
     rank: Ints
     carbon_mg: Ints
-    floor: Ints  # the least price of each, whenever it runs
     preference: Preference
     code: Ints = field(init=False)
     price: Ints = field(init=False)
@@ -91,11 +91,8 @@ class Best:
         self.price, self.end_us, self.latency_us = (np.full(size, FAR, np.int64) for _ in range(3))
         self.start, self.combination = np.full(size, -1, np.int64), np.full(size, -1, np.int64)
 
-    def weigh(self, scene: Scene, need: Need, asked: Asked, start_us: int) -> bool:
-        """Weigh one start with the pools that it could bring among the shown; True if some pool is feasible at it."""
-        places = self.places(start_us + need.wall_us)
-        if not len(places):
-            return False
+    def weigh(self, scene: Scene, need: Need, asked: Asked, start_us: int, places: Ints) -> bool:
+        """Weigh one start with the pools at these places; True if some pool is feasible at it."""
         layout, pools = scene.layout, self.pools[places]
         wanted = np.zeros(len(layout.network.node_of), np.bool_)
         wanted[layout.node[pools]] = True
@@ -134,21 +131,28 @@ class Best:
         self._let_go()
         return bool(feasible)
 
-    def places(self, end_us: int) -> Ints:
-        """The places that may still come among the best that are shown, with a run that ends at `end_us` or later.
-
-        A place is left out only where the first figure of its key is sure to be worse than that of enough others.
-        """
-        everyone = np.arange(len(self.pools))
-        feasible = self.code == WORSE
-        if feasible.sum() < SHOWN:
-            return everyone
-        first = self.columns()[0]
-        bar = int(np.partition(first[feasible], SHOWN - 1)[SHOWN - 1])
+    def places(self, floors: Floors, row: int) -> Ints:
+        """The places that a start may still better, among those that are shown: a plan's pool and its alternatives."""
+        end_us, price = floors.starts_us[row] + floors.takes_us, floors.price[row]
+        feasible = np.flatnonzero(self.code == WORSE)
+        own_price, own_end_us = (np.where(self.code == WORSE, one, FAR) for one in (self.price, self.end_us))
         if self.preference is Preference.FASTEST:
-            return everyone if end_us <= bar else everyone[:0]
-        sure = self.carbon_mg if self.preference is Preference.GREENEST else self.floor
-        return np.flatnonzero(sure <= bar)
+            return np.flatnonzero(hopeful((own_end_us, own_price), (end_us, price), self._bar(feasible)))
+        if self.preference is Preference.CHEAPEST:
+            return np.flatnonzero(hopeful((own_price, own_end_us), (price, end_us), self._bar(feasible)))
+        own = hopeful((own_price, own_end_us), (price, end_us), None)
+        bar = self._bar(feasible)
+        return np.flatnonzero(
+            own if bar is None else own & hopeful((self.carbon_mg, self.price), (self.carbon_mg, price), bar)
+        )
+
+    def _bar(self, feasible: Ints) -> tuple[int, int] | None:
+        """The first two figures of the last candidate that would be shown; None where more can be shown."""
+        if len(feasible) < SHOWN:
+            return None
+        first, second, _ = (column[feasible] for column in self.columns())
+        last = np.lexsort((second, first))[SHOWN - 1]
+        return int(first[last]), int(second[last])
 
     def _let_go(self) -> None:
         """Forget the starts that are the best of no pool."""

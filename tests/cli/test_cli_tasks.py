@@ -198,3 +198,22 @@ def run_quietly(arguments):
     from suanwang.cli.main import run
 
     run([*arguments, "--json"])
+
+
+def test_last_without_any_task_says_how_to_begin(sw, grid, monkeypatch):
+    monkeypatch.setenv("SUANWANG_KEY", grid.keys["other"])
+    ran = sw("status", "last", "--json")
+    assert ran.exit == Exit.NOT_FOUND
+    assert ran.json["error"]["code"] == "no_task_yet"
+
+
+def test_an_agent_says_everything_that_it_needs(cli, sw, grid, monkeypatch):
+    monkeypatch.delenv("SUANWANG_URL")
+    monkeypatch.delenv("SUANWANG_KEY")
+    ran = cli("agent", "--json")
+    assert ran.exit == Exit.FAULTS
+    faults = ran.json["error"]["faults"]
+    assert {(one["code"], one["where"]) for one in faults} == {("agent_needs", name) for name in ("url", "key", "site")}
+    monkeypatch.setenv("SUANWANG_KEY", grid.keys["agent"])
+    ran = cli("agent", "--url", grid.here.url, "--site", "atlantis", "--json")
+    assert [one["code"] for one in ran.json["error"]["faults"]] == ["site_unknown"]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from suanwang.model.units import SPAN_US_MAX
 from suanwang.net import Tree
+from suanwang.net.jit import kernel
 from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
 from suanwang.plan.calendar import FOREVER_US
@@ -119,25 +120,54 @@ def _options(
 def _vectors(scene: Scene, option: Option, move: MoveNeed, free_us: Ints, start_us: int) -> tuple[Ints, Ints]:
     """How long the option takes to every site, and its cost."""
     tree, ready_us = option.tree, start_us + option.sending_us
-    latency, price = tree.node_latency_us(), tree.node_cost()
-    usable = free_us[(free_us >= ready_us) & (free_us < FOREVER_US)]
-    if len(usable):
-        short = (latency < FAR) & (tree.node_least(free_us) < ready_us + latency)
-        if short.any():
-            latency, price = _detour(scene, option, free_us, np.flatnonzero(short), ready_us)
-    span = np.where(latency < FAR, option.sending_us + latency, FAR)
-    key = ("moved", move.size_bytes)
-    if price is tree.node_cost():
-        cost = tree.made.get(key)
-        if cost is None:
-            cost = tree.made[key] = moved_amounts(price, move.size_bytes)
-    else:
+    there = np.array([scene.layout.network.node_of[site] for site in move.replicas], np.int64)
+    span, short = _spans(tree.best, tree.parent, tree.via, tree.latency_us, free_us, start_us, ready_us, there)
+    if short:
+        latency, price = _detour(scene, option, free_us, _short_nodes(tree, free_us, ready_us), ready_us)
+        span = np.where(latency < FAR, option.sending_us + latency, FAR)
+        span[there] = 0
         cost = moved_amounts(price, move.size_bytes)
-    there = [scene.layout.network.node_of[site] for site in move.replicas]
-    span[there] = 0
-    cost = cost.copy()
+    else:
+        cost = moved_by(tree, move.size_bytes).copy()
     cost[there] = 0
     return span, cost
+
+
+def moved_by(tree: Tree, size_bytes: int) -> Ints:
+    """The amount of the transfer line to each node along a tree; the tree keeps it."""
+    key = ("moved", size_bytes)
+    found: Ints | None = tree.made.get(key)
+    if found is None:
+        found = tree.made[key] = moved_amounts(tree.node_cost(), size_bytes)
+    return found
+
+
+def _short_nodes(tree: Tree, free_us: Ints, ready_us: int) -> Ints:
+    """The nodes whose path is taken by another before the last bytes have left it."""
+    latency = tree.node_latency_us()
+    return np.flatnonzero((latency < FAR) & (tree.node_least(free_us) < ready_us + latency))
+
+
+@kernel
+def _spans(
+    best: Ints, parent: Ints, via: Ints, latency: Ints, free_us: Ints, start_us: int, ready_us: int, there: Ints
+) -> tuple[Ints, bool]:
+    """How long bytes take to each node, and whether some path is not free for long enough."""
+    far = np.int64(2**62)
+    until = np.empty(len(parent), np.int64)
+    short = False
+    for label in range(len(parent)):
+        until[label] = until[parent[label]] if parent[label] >= 0 else far
+        if via[label] >= 0:
+            until[label] = min(until[label], free_us[via[label]])
+    span = np.full(len(best), far)
+    for node in range(len(best)):
+        label = best[node]
+        if label >= 0:
+            span[node] = ready_us - start_us + latency[label]
+            short = short or until[label] < ready_us + latency[label]
+    span[there] = 0
+    return span, short
 
 
 def _detour(scene: Scene, option: Option, free_us: Ints, nodes: Ints, ready_us: int) -> tuple[Ints, Ints]:

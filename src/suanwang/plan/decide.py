@@ -59,10 +59,10 @@ def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
     floors = floors_of(scene, need, asked, best.pools, list(starts))
     in_time = need.preference is Preference.FASTEST
     for row in range(len(floors.starts_us)) if in_time else floors.promising():
-        places = everyone if row == 0 else best.places(floors, row)
+        places = everyone if row == 0 else best.places(floors, row, need)
         if row and len(places):
             floors.with_roads(scene, need, best.pools, row)
-            places = best.places(floors, row)
+            places = best.places(floors, row, need)
         if len(places):
             best.weigh(scene, need, asked, floors.starts_us[row], places)
 

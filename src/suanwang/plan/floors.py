@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suanwang.net import Tree
 from suanwang.net.jit import kernel
 from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
-from suanwang.plan.data import RATES_BPS, sending_us
+from suanwang.plan.data import RATES_BPS, moved_by, sending_us
 from suanwang.plan.layout import Tariffs
-from suanwang.plan.money import Asked, factor_price, moved_amounts
+from suanwang.plan.money import Asked, factor_price
 from suanwang.plan.need import Need
 from suanwang.plan.roads import roads_of
 from suanwang.plan.scene import Scene
@@ -64,20 +63,12 @@ def _moves(scene: Scene, need: Need) -> tuple[Ints, Ints]:
     cost, takes_us = np.zeros(len(node_of), np.int64), np.zeros(len(node_of), np.int64)
     for move in need.moves:
         here = [node_of[site] for site in move.replicas]
-        trees = [scene.transfer(node, scene.up) for node in here]
-        least = np.min([_moved(tree, move.size_bytes) for tree in trees], axis=0)
+        trees = [scene.transfer_whole(node) for node in here]
+        least = np.min([moved_by(tree, move.size_bytes) for tree in trees], axis=0)
         time_us = np.full(len(node_of), sending_us(move.size_bytes, RATES_BPS[-1]), np.int64)
         least[here], time_us[here] = 0, 0
         cost, takes_us = cost + np.minimum(least, FAR // 64), np.maximum(takes_us, time_us)
     return cost, takes_us
-
-
-def _moved(tree: Tree, size_bytes: int) -> Ints:
-    key = ("moved", size_bytes)
-    found: Ints | None = tree.made.get(key)
-    if found is None:
-        found = tree.made[key] = moved_amounts(tree.node_cost(), size_bytes)
-    return found
 
 
 @kernel

@@ -121,14 +121,20 @@ class Scene:
 
     def transfer(self, replica: int, edge_ok: Flags, bound_us: int = NO_BOUND_US) -> Tree:
         """The cheapest path of bytes from a replica. As in `cheapest`, over all links if that does."""
-        if edge_ok is not self.up and bound_us == NO_BOUND_US:
-            whole = self.transfer(replica, self.up)
+        if bound_us == NO_BOUND_US:
+            whole = self.transfer_whole(replica)
             if not (whole.used(len(self.up)) & ~edge_ok).any():
                 return whole
         net = self.layout.network
         key = ("moved", replica, edge_ok.tobytes(), bound_us)
         none = np.zeros(len(net.sec_node), np.bool_)
         return self._tree(key, replica, Rules(edge_ok, net.price_gib, none, net.sec_price, (), bound_us))
+
+    def transfer_whole(self, replica: int) -> Tree:
+        """The cheapest path of bytes from a replica over every link that is up."""
+        net = self.layout.network
+        none = np.zeros(len(net.sec_node), np.bool_)
+        return self._tree(("whole", replica, self.up_key), replica, Rules(self.up, net.price_gib, none, net.sec_price))
 
     def _tree(self, key: Hashable, origin: int, rules: Rules) -> Tree:
         found = self.memory.trees.get(key)
@@ -146,7 +152,7 @@ def chain_of(need: Need) -> tuple[int, ...]:
 def scene_of(memory: Memory, snapshot: Snapshot) -> Scene:
     """A snapshot's scene; the ledger must follow the same snapshot."""
     layout = memory.layout
-    states = [snapshot.sites.get(site) for site in layout.network.node_of]
+    states = list(map(snapshot.sites.get, layout.network.node_of))
     if states != memory.states:
         alive = np.array([state is not None and state.live for state in states], np.bool_)
         memory.states, memory.live = states, alive[layout.node]

@@ -12,7 +12,7 @@ import numpy as np
 from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
 from suanwang.net.jit import kernel
-from suanwang.net.network import Ints
+from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
 from suanwang.plan.calendar import Steps, fits
 from suanwang.plan.clauses import CODE
@@ -131,20 +131,22 @@ class Best:
         self._let_go()
         return bool(feasible)
 
-    def places(self, floors: Floors, row: int) -> Ints:
+    def places(self, floors: Floors, row: int, need: Need) -> Ints:
         """The places that a start may still better, among those that are shown: a plan's pool and its alternatives."""
         end_us, price = floors.starts_us[row] + floors.takes_us, floors.price[row]
+        possible = (end_us <= _or(need.deadline_us)) & (price <= _or(need.price_limit))
+        return np.flatnonzero(possible & self._hopeful(end_us, price))
+
+    def _hopeful(self, end_us: Ints, price: Ints) -> Flags:
         feasible = np.flatnonzero(self.code == WORSE)
         own_price, own_end_us = (np.where(self.code == WORSE, one, FAR) for one in (self.price, self.end_us))
-        if self.preference is Preference.FASTEST:
-            return np.flatnonzero(hopeful((own_end_us, own_price), (end_us, price), self._bar(feasible)))
-        if self.preference is Preference.CHEAPEST:
-            return np.flatnonzero(hopeful((own_price, own_end_us), (price, end_us), self._bar(feasible)))
-        own = hopeful((own_price, own_end_us), (price, end_us), None)
         bar = self._bar(feasible)
-        return np.flatnonzero(
-            own if bar is None else own & hopeful((self.carbon_mg, self.price), (self.carbon_mg, price), bar)
-        )
+        if self.preference is Preference.FASTEST:
+            return hopeful((own_end_us, own_price), (end_us, price), bar)
+        if self.preference is Preference.CHEAPEST:
+            return hopeful((own_price, own_end_us), (price, end_us), bar)
+        own = hopeful((own_price, own_end_us), (price, end_us), None)
+        return own if bar is None else own & hopeful((self.carbon_mg, price), (self.carbon_mg, price), bar)
 
     def _bar(self, feasible: Ints) -> tuple[int, int] | None:
         """The first two figures of the last candidate that would be shown; None where more can be shown."""

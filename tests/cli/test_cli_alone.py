@@ -173,6 +173,7 @@ def test_a_store_is_verified_rebuilt_backed_up_and_restored(cli, tmp_path):
     archive = tmp_path / "backup.zip"
     assert cli("store", "backup", archive).exit == Exit.OK
     assert cli("store", "restore", archive, "--home", tmp_path / "other", "--json").json["batches"] == 0
+    assert (tmp_path / "other" / "store.db").is_file()
     again = cli("store", "backup", archive, "--json")
     assert (again.exit, again.json["error"]["code"]) == (Exit.UNREACHABLE, "backup_exists")
 

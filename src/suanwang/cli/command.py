@@ -47,7 +47,9 @@ def command(app: typer.Typer, name: str, *, brain: bool = True) -> Callable[[Bod
 
         def run(**given: Any) -> int:
             given.pop("lang")
-            session = Session(given.pop("as_json"), given.pop("url", None), given.pop("home", None))
+            session = Session(given.pop("as_json"))
+            if brain:
+                session.url, session.home = given.pop("url"), given.pop("home")
             return int(guarded(session, lambda: body(session, **given)))
 
         parameters = [*own, *common]

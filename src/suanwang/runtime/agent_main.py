@@ -29,11 +29,12 @@ def run(settings: Settings, name: str | None, sites: tuple[str, ...]) -> int:
     """
     _check(settings, sites)
     client = httpx.Client(base_url=settings.url, headers={"Authorization": f"Bearer {settings.key}"}, timeout=TIMEOUT_S)
-    grid = _grid(client)
-    known = {site.id for site in grid.sites}
-    unknown = [Fault("site_unknown", "--site", site) for site in sites if site not in known]
-    if unknown:
-        raise FaultsError(unknown, "agent")
+    try:
+        grid = _grid(client)
+        _check_sites(grid, sites)
+    except BaseException:
+        client.close()
+        raise
     agent_id = AgentId(name or f"agent-{sites[0]}")
     folder = settings.home / "agents" / agent_id
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -59,6 +60,13 @@ def _check(settings: Settings, sites: tuple[str, ...]) -> None:
     missing = [Fault("agent_needs", name) for name, value in wanted if not value]
     if missing:
         raise FaultsError(missing, "agent")
+
+
+def _check_sites(grid: Grid, sites: tuple[str, ...]) -> None:
+    known = {site.id for site in grid.sites}
+    unknown = [Fault("site_unknown", "--site", site) for site in sites if site not in known]
+    if unknown:
+        raise FaultsError(unknown, "agent")
 
 
 def _grid(client: httpx.Client) -> Grid:

@@ -6,6 +6,9 @@ import { startSession } from "./core/session";
 import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/pages.css";
+import "./styles/panorama.css";
+import "./styles/task.css";
+import "./styles/narrow.css";
 
 startSession();
 startRouter();

@@ -77,7 +77,7 @@ export function SitePanel({ grid, picture, id, onClose }: SitePanelProps) {
 }
 
 function size(pool: Pool): string {
-  const parts = [t("ui.pool.nodes", { count: count(pool.nodes) })];
+  const parts = [pool.nodes === 1 ? t("ui.pool.node") : t("ui.pool.nodes", { count: count(pool.nodes) })];
   if (pool.accelerators_per_node) parts.push(`${pool.accelerators_per_node} × ${pool.accelerator_model ?? ""}`);
   if (pool.cores_per_node) parts.push(t("ui.pool.cores", { count: count(pool.cores_per_node) }));
   if (pool.memory_bytes_per_node) parts.push(bytes(pool.memory_bytes_per_node));

@@ -5,7 +5,7 @@ import { atFull, bytes, count, rate, span, yuan } from "../../core/format";
 import { siteName, type GridView } from "../../core/grid";
 import { t, word } from "../../core/i18n";
 import { Panel, Row } from "../../parts/bits";
-import { Funnel, Relaxations } from "../../parts/plan-view";
+import { Funnel, Relaxations } from "../../parts/plan-why";
 
 interface Part {
   record: Explain;
@@ -102,7 +102,7 @@ function resources({ resources: r, array }: TaskRequest): string {
   if (array > 1) parts.push(`${count(array)} ×`);
   if (r.nodes > 1) parts.push(t("ui.pool.nodes", { count: count(r.nodes) }));
   if (r.qubits) parts.push(t("ui.pool.qubits", { count: count(r.qubits) }), `${count(r.shots)} ${t("ui.unit.shots")}`);
-  else parts.push(t("ui.pool.cores", { count: count(r.cpu) }), bytes(r.memory));
+  else parts.push(r.cpu === 1 ? t("ui.pool.core") : t("ui.pool.cores", { count: count(r.cpu) }), bytes(r.memory));
   if (r.accelerators) parts.push(`${r.accelerators} × ${r.accelerator ?? "any"}`);
   return `${parts.join(" · ")} · ${t("ui.field.at_most", { span: span(r.wall_time) })}`;
 }

@@ -5,7 +5,7 @@ import { bytes, quantity, span, yuan, yuanExact } from "../../core/format";
 import type { GridView } from "../../core/grid";
 import { t } from "../../core/i18n";
 import { Emulated, Figure, Panel } from "../../parts/bits";
-import { LineRow } from "../../parts/plan-view";
+import { LineRow } from "../../parts/quote";
 import { Numbered } from "./begin";
 
 const CORE_HOUR_US = 3.6e9;

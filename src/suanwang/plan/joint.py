@@ -25,15 +25,17 @@ class Alone(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Room for one search, used again and again."""
+    """Room for one search, used again and again. A level is a body of data; the body of the slowest option is first."""
 
     by_cost: Ints
-    rest: Ints  # the least that the bodies from here on cost
-    pick: Ints
-    place: Ints  # where in `by_cost` each body stands
+    level: Ints  # the body at each level
+    rest: Ints  # the least that the bodies from each level on cost
+    pick: Ints  # the option picked at each level
+    place: Ints  # where in `by_cost` each level stands
     paid: Ints
     group: Ints
     left: Ints
+    users: Ints  # how many picks use each directed link
 
 
 @kernel
@@ -46,12 +48,14 @@ def join_paths(alone: Alone, lines: Steps, room: Ints, start_us: int, wanted: Fl
     picks = np.full((options, nodes, moves), -1, np.int64)
     work = Work(
         np.zeros(options, np.int64),
+        np.zeros(moves, np.int64),
         np.zeros(moves + 1, np.int64),
         np.zeros(moves, np.int64),
         np.zeros(moves, np.int64),
         np.zeros(moves + 1, np.int64),
         np.zeros(moves, np.int64),
         np.zeros(1, np.int64),
+        np.zeros(len(room), np.int64),
     )
     for node in range(nodes):
         if not wanted[node]:
@@ -77,22 +81,24 @@ def _sort(costs: Ints, node: int, by_cost: Ints) -> None:
 
 
 @kernel
-def _rests(alone: Alone, node: int, slowest: int, work: Work) -> bool:
-    """Fill in the least that the bodies from each on cost; False where one of them cannot come in time."""
-    limit_us = alone.spans_us[slowest, node]
-    for move in range(len(work.pick) - 1, -1, -1):
+def _levels(alone: Alone, node: int, slowest: int, work: Work) -> bool:
+    """Set up the levels; False where one of the bodies cannot come in time."""
+    limit_us, own = alone.spans_us[slowest, node], alone.of_move[slowest]
+    moves = len(work.level)
+    work.level[0] = own
+    for move in range(moves):
+        if move != own:
+            work.level[move + 1 if move < own else move] = move
+    for level in range(moves - 1, 0, -1):
         least = np.int64(2**62)
-        if move == alone.of_move[slowest]:
-            least = alone.costs[slowest, node]
-        else:
-            for at in range(len(work.by_cost)):
-                one = work.by_cost[at]
-                if alone.of_move[one] == move and alone.spans_us[one, node] <= limit_us:
-                    least = alone.costs[one, node]
-                    break
+        for at in range(len(work.by_cost)):
+            one = work.by_cost[at]
+            if alone.of_move[one] == work.level[level] and alone.spans_us[one, node] <= limit_us:
+                least = alone.costs[one, node]
+                break
         if least >= 2**62:
             return False
-        work.rest[move] = work.rest[move + 1] + least
+        work.rest[level] = work.rest[level + 1] + least
     return True
 
 
@@ -103,39 +109,52 @@ def _cheapest(
     """Depth first over the bodies, each body's options by cost; cut where the cost cannot be the least any more."""
     options, moves = len(alone.of_move), len(best)
     found = np.int64(2**62)
-    if not _rests(alone, node, slowest, work):
+    if not _levels(alone, node, slowest, work):
         return int(found)
-    limit_us, own = alone.spans_us[slowest, node], alone.of_move[slowest]
+    limit_us = alone.spans_us[slowest, node]
     pick, place, paid = work.pick, work.place, work.paid
+    pick[0], paid[1] = slowest, alone.costs[slowest, node]
+    _use(alone, node, slowest, 1, work.users)
     place[:] = -1
-    move, tries = 0, 0
-    while move >= 0:
-        place[move] += 1
-        at = place[move]
-        if at >= options or paid[move] + work.rest[move] >= found or tries >= 4096:
-            place[move] = -1
-            move -= 1
+    level, tries = 1, 0
+    while level >= 1:
+        place[level] += 1
+        at = place[level]
+        if at >= options or paid[level] + work.rest[level] >= found or tries >= 4096:
+            place[level] = -1
+            level -= 1
+            if level >= 1:
+                _use(alone, node, pick[level], -1, work.users)
             continue
         one = work.by_cost[at]
-        if alone.of_move[one] != move or (move == own and one != slowest):
+        if alone.of_move[one] != work.level[level] or alone.spans_us[one, node] > limit_us:
             continue
-        if alone.spans_us[one, node] > limit_us or alone.costs[one, node] >= 2**62:
-            continue
-        total = paid[move] + alone.costs[one, node]
-        if total + work.rest[move + 1] >= found:
-            place[move] = options
+        total = paid[level] + alone.costs[one, node]
+        if total + work.rest[level + 1] >= found:
+            place[level] = options
             continue
         tries += 1
-        if not _fits_beside(alone, lines, room, start_us, node, work, move, one):
+        if not _fits_beside(alone, lines, room, start_us, node, work, level, one):
             continue
-        pick[move] = one
-        paid[move + 1] = total
-        if move + 1 == moves:
+        pick[level] = one
+        if level + 1 == moves:
             found = total
-            best[:] = pick
+            for number in range(moves):
+                best[work.level[number]] = pick[number]
         else:
-            move += 1
+            paid[level + 1] = total
+            _use(alone, node, one, 1, work.users)
+            level += 1
+    _use(alone, node, slowest, -1, work.users)
     return int(found)
+
+
+@kernel
+def _use(alone: Alone, node: int, option: int, more: int, users: Ints) -> None:
+    """Count an option's links as used, or no longer. What is there already uses none."""
+    if alone.spans_us[option, node] > 0:
+        for at in range(alone.first[option, node], alone.first[option, node + 1]):
+            users[alone.edges[at]] += more
 
 
 @kernel
@@ -148,14 +167,14 @@ def _fits_beside(
     group, left = work.group, work.left
     for at in range(alone.first[one, node], alone.first[one, node + 1]):
         edge = alone.edges[at]
+        if work.users[edge] == 0:
+            continue
         group[0], size = one, 1
         for earlier in range(count):
             other = work.pick[earlier]
             if alone.spans_us[other, node] > 0 and _has(alone, other, node, edge):
                 group[size] = other
                 size += 1
-        if size == 1:
-            continue
         for first in range(size):
             until_us = alone.spans_us[group[first], node]
             together = 0

@@ -240,7 +240,7 @@ def test_a_file_that_is_not_the_one_that_was_meant_is_a_fault(folder):
 
 def test_an_upload_is_skipped_where_the_object_is_there(folder):
     task = folder / "task.yaml"
-    task.write_text("run: \"true\"\ninputs: [{source: data.csv, path: data.csv}]\n")
+    task.write_text('run: "true"\ninputs: [{source: data.csv, path: data.csv}]\n')
     have = Server(httpx.Response(200), ok(status=201))
     with have.client() as client:
         client.submit(task)

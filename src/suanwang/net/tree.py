@@ -69,6 +69,10 @@ class Tree:
             self.made["used"] = found
         return found
 
+    def used_to(self, wanted: Flags) -> Flags:
+        """Which directed links the paths to the wanted nodes use."""
+        return _used_to(self.best, self.parent, self.via, wanted, self.edges)
+
     def walks(self) -> tuple[Ints, Ints]:
         """The directed links of every path, one after the other, last link first: `edges[first[n]:first[n + 1]]`."""
         found: tuple[Ints, Ints] | None = self.made.get("walks")
@@ -113,6 +117,20 @@ def _leasts(parent: Ints, via: Ints, edge_value: Ints) -> Ints:
             out[label] = out[parent[label]]
         if via[label] >= 0:
             out[label] = min(out[label], edge_value[via[label]])
+    return out
+
+
+@kernel
+def _used_to(best: Ints, parent: Ints, via: Ints, wanted: Flags, edges: int) -> Flags:
+    out = np.zeros(edges, np.bool_)
+    seen = np.zeros(len(parent), np.bool_)
+    for node in range(len(best)):
+        label = best[node] if wanted[node] else -1
+        while label >= 0 and not seen[label]:
+            seen[label] = True
+            if via[label] >= 0:
+                out[via[label]] = True
+            label = parent[label]
     return out
 
 

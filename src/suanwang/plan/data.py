@@ -81,8 +81,8 @@ def moves_of(scene: Scene, need: Need, start_us: int, wanted: Flags) -> Moves:
     costs: list[Ints] = []
     frees = {rate: _free_until(scene, rate, start_us) for rate in RATES_BPS}
     for number, move in enumerate(need.moves):
-        for option, free_us in _options(scene, number, move, frees, start_us):
-            span, cost = _vectors(scene, option, move, free_us, start_us)
+        for option, free_us in _options(scene, number, move, frees, start_us, wanted):
+            span, cost = _vectors(scene, option, move, free_us, start_us, wanted)
             options.append(option)
             spans.append(span)
             costs.append(cost)
@@ -104,26 +104,33 @@ def _free_until(scene: Scene, rate_bps: int, start_us: int) -> Ints:
 
 
 def _options(
-    scene: Scene, number: int, move: MoveNeed, frees: dict[int, Ints], start_us: int
+    scene: Scene, number: int, move: MoveNeed, frees: dict[int, Ints], start_us: int, wanted: Flags
 ) -> list[tuple[Option, Ints]]:
+    """The options of one body. Where the best paths over all links are free as far as they are wanted, they do."""
     out = []
     for site in move.replicas:
         replica = scene.layout.network.node_of[site]
+        whole = scene.transfer_whole(replica)
+        used = whole.used_to(wanted)
         for rate, free_us in frees.items():
             sending = sending_us(move.size_bytes, rate)
             if sending <= SPAN_US_MAX:
-                tree = scene.transfer(replica, free_us >= start_us + sending)
+                free = free_us >= start_us + sending
+                tree = scene.transfer(replica, free) if (used > free).any() else whole
                 out.append((Option(number, replica, rate, sending, tree), free_us))
     return out
 
 
-def _vectors(scene: Scene, option: Option, move: MoveNeed, free_us: Ints, start_us: int) -> tuple[Ints, Ints]:
+def _vectors(
+    scene: Scene, option: Option, move: MoveNeed, free_us: Ints, start_us: int, wanted: Flags
+) -> tuple[Ints, Ints]:
     """How long the option takes to every site, and its cost."""
     tree, ready_us = option.tree, start_us + option.sending_us
     there = np.array([scene.layout.network.node_of[site] for site in move.replicas], np.int64)
-    span, short = _spans(tree.best, tree.parent, tree.via, tree.latency_us, free_us, start_us, ready_us, there)
+    until_us = (start_us, ready_us)
+    span, short = _spans(tree.best, tree.parent, tree.via, tree.latency_us, free_us, until_us, there, wanted)
     if short:
-        latency, price = _detour(scene, option, free_us, _short_nodes(tree, free_us, ready_us), ready_us)
+        latency, price = _detour(scene, option, free_us, _short_nodes(tree, free_us, ready_us, wanted), ready_us)
         span = np.where(latency < FAR, option.sending_us + latency, FAR)
         span[there] = 0
         cost = moved_amounts(price, move.size_bytes)
@@ -142,17 +149,28 @@ def moved_by(tree: Tree, size_bytes: int) -> Ints:
     return found
 
 
-def _short_nodes(tree: Tree, free_us: Ints, ready_us: int) -> Ints:
-    """The nodes whose path is taken by another before the last bytes have left it."""
+def _short_nodes(tree: Tree, free_us: Ints, ready_us: int, wanted: Flags) -> Ints:
+    """The wanted nodes whose path is taken by another before the last bytes have left it."""
     latency = tree.node_latency_us()
-    return np.flatnonzero((latency < FAR) & (tree.node_least(free_us) < ready_us + latency))
+    return np.flatnonzero(wanted & (latency < FAR) & (tree.node_least(free_us) < ready_us + latency))
 
 
 @kernel
 def _spans(
-    best: Ints, parent: Ints, via: Ints, latency: Ints, free_us: Ints, start_us: int, ready_us: int, there: Ints
+    best: Ints,
+    parent: Ints,
+    via: Ints,
+    latency: Ints,
+    free_us: Ints,
+    moments_us: tuple[int, int],
+    there: Ints,
+    wanted: Flags,
 ) -> tuple[Ints, bool]:
-    """How long bytes take to each node, and whether some path is not free for long enough."""
+    """How long bytes take to each wanted node, and whether some path is not free for long enough.
+
+    `moments_us`: when the first bytes leave, and when the last ones do.
+    """
+    start_us, ready_us = moments_us
     far = np.int64(2**62)
     until = np.empty(len(parent), np.int64)
     short = False
@@ -163,7 +181,7 @@ def _spans(
     span = np.full(len(best), far)
     for node in range(len(best)):
         label = best[node]
-        if label >= 0:
+        if label >= 0 and wanted[node]:
             span[node] = ready_us - start_us + latency[label]
             short = short or until[label] < ready_us + latency[label]
     span[there] = 0

@@ -120,11 +120,7 @@ class Scene:
         return self._tree(key, origin, rules)
 
     def transfer(self, replica: int, edge_ok: Flags, bound_us: int = NO_BOUND_US) -> Tree:
-        """The cheapest path of bytes from a replica. As in `cheapest`, over all links if that does."""
-        if bound_us == NO_BOUND_US:
-            whole = self.transfer_whole(replica)
-            if not (whole.used(len(self.up)) & ~edge_ok).any():
-                return whole
+        """The cheapest path of bytes from a replica."""
         net = self.layout.network
         key = ("moved", replica, edge_ok.tobytes(), bound_us)
         none = np.zeros(len(net.sec_node), np.bool_)

@@ -220,6 +220,7 @@ class Road(Applier):
             self.signal(task, Signal.DEADLINE_LOST, carry.Cause(now_us, FailureReason.DEADLINE_LOST))
         for task in list(watch.ready_again(self.state, now_us, self.sites_up, self.room_made)):
             self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUEUED))
+        self.stop_at_budget(now_us)
         self.pull_forward(now_us)
         self.sites_up = self.room_made = False
         self.extend(now_us)

@@ -3,6 +3,7 @@
 They talk over a local socket. Each may be armed with a failpoint; whoever dies is started again by the test.
 """
 
+import io
 import json
 import threading
 from collections.abc import Callable
@@ -11,8 +12,11 @@ from pathlib import Path
 
 from suanwang import failpoints
 from suanwang.agent.adapters.fake import FakeAdapter, FakeSettings
+from suanwang.agent.adapters.local import LocalAdapter, LocalSettings
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
+from suanwang.agent.objects import LocalObjects
+from suanwang.agent.rules import TransferRules
 from suanwang.flow import Road
 from suanwang.grids import random_grid
 from suanwang.model.error import UnreachableError
@@ -22,15 +26,16 @@ from suanwang.model.ids import AgentId, TenantId
 from suanwang.model.principal import Submission
 from suanwang.model.record import ENDS, Phase, TenantSet
 from suanwang.model.snapshot import index_grid
-from suanwang.model.task import Output, Resources, TaskRequest
-from suanwang.model.units import US_PER_S
+from suanwang.model.task import Input, Output, Resources, TaskRequest
+from suanwang.model.units import MIB, US_PER_S
 from suanwang.observe.state import State
-from suanwang.runtime.clock import now_us, pause
+from suanwang.runtime.clock import monotonic_us, now_us, pause
 from suanwang.runtime.ids import RealIds
 from suanwang.store import Store
 
 TENANT = TenantId("kill")
 GRID = random_grid(4, seed=5)
+HEARD = threading.Event()  # this brain has heard of its agent
 TARGET = "file:///kill/out"
 
 # name              outcome           retries  targets  cancelled   how it must end
@@ -43,6 +48,30 @@ WORK = [
     ("cancelled",   "hang",           0,       False,   True,       Phase.CANCELLED),
     ("plain two",   "ok",             0,       False,   False,      Phase.SUCCEEDED),
 ]  # fmt: skip
+
+
+LOCAL_WORK = [
+    ("copied",      "ok",             1,       False,   False,      Phase.SUCCEEDED),
+    ("delivered",   "ok",             1,       True,    False,      Phase.SUCCEEDED),
+]  # fmt: skip
+
+
+def work_of(folder: Path) -> list[tuple[str, str, int, bool, bool, Phase]]:
+    """The tasks of this test: real ones where it asks for the sandbox."""
+    return LOCAL_WORK if (folder / "local").exists() else WORK
+
+
+def local_request(folder: Path, name: str, targets: bool) -> TaskRequest:
+    """A real command on a real input."""
+    stored = LocalObjects(folder / "objects").put(io.BytesIO(b"content"))
+    target = (folder / "delivered").as_uri() if targets else None
+    return TaskRequest(
+        name=name,
+        run="cat in.txt > out.txt",
+        resources=Resources(wall_time=30 * US_PER_S, memory=64 * MIB, disk=64 * MIB),
+        inputs=(Input(source=f"object:{stored.blake3}", path="in.txt", size=stored.size_bytes),),
+        outputs=(Output(path="out.txt", target=target),),
+    )
 
 
 def request_of(name: str, outcome: str, retries: int, targets: bool) -> TaskRequest:
@@ -70,10 +99,12 @@ def open_road(folder: Path) -> tuple[Road, Store]:
     return road, store
 
 
-def submit_all(road: Road) -> None:
+def submit_all(folder: Path, road: Road) -> None:
     """Hand every task in under its idempotency key, as a client does that does not know what got through."""
-    for name, outcome, retries, targets, cancelled, _ in WORK:
-        offer = Submission(request=request_of(name, outcome, retries, targets), idempotency_key=name)
+    for name, outcome, retries, targets, cancelled, _ in work_of(folder):
+        local = (folder / "local").exists()
+        request = local_request(folder, name, targets) if local else request_of(name, outcome, retries, targets)
+        offer = Submission(request=request, idempotency_key=name)
         made = road.submit(TENANT, "kill", [offer], [road.ids.task_id()])[0]
         if cancelled and road.state.tasks[made.task_id].phase not in ENDS:
             road.cancel(made.task_id, "kill")
@@ -89,7 +120,7 @@ def brain_main(folder: Path, failpoint: str | None) -> None:
     with Listener(str(folder / "bus"), "AF_UNIX") as listener:
         threading.Thread(target=_accept, args=(listener, road, lock), daemon=True).start()
         with lock:
-            submit_all(road)
+            submit_all(folder, road)
         while not (folder / "stop").exists():
             with lock:
                 road.plan_round()
@@ -97,6 +128,8 @@ def brain_main(folder: Path, failpoint: str | None) -> None:
                 road.tick()
                 if not road.state.live and not road.state.leases:
                     (folder / "done").touch()
+            if HEARD.is_set():
+                (folder / "heard").touch()
             pause(0.02)
     store.close()
 
@@ -112,6 +145,7 @@ def _serve(connection: Connection, road: Road, lock: threading.Lock) -> None:
             heartbeat = Heartbeat.model_validate_json(connection.recv_bytes())
             with lock:
                 orders = road.exchange(heartbeat)
+            HEARD.set()
             connection.send_bytes(orders.model_dump_json().encode())
         except (EOFError, OSError):
             return
@@ -121,7 +155,7 @@ def agent_main(folder: Path, failpoint: str | None) -> None:
     """Work for every site until the test says stop."""
     if failpoint:
         failpoints.arm(failpoint)
-    adapter = FakeAdapter(now_us, 7, FakeSettings(stage_us=20_000))
+    adapter = local_adapter(folder) if (folder / "local").exists() else FakeAdapter(now_us, 7, FakeSettings())
     sites = [site.id for site in GRID.sites]
     agent = Agent(AgentId("hands"), sites, adapter, Journal(folder / "journal.db"), now_us)
     send: Callable[[Heartbeat], Orders] | None = None
@@ -133,6 +167,12 @@ def agent_main(folder: Path, failpoint: str | None) -> None:
             send = None
         pause(0.02)
     agent.close()
+
+
+def local_adapter(folder: Path) -> LocalAdapter:
+    settings = LocalSettings(folder=folder / "work")
+    rules = TransferRules(file_roots=(folder / "delivered",))
+    return LocalAdapter(settings, LocalObjects(folder / "objects"), now_us, monotonic_us, lambda _: None, rules)
 
 
 def dial(folder: Path) -> Callable[[Heartbeat], Orders]:

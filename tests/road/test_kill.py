@@ -4,6 +4,8 @@ The processes come from a fork server that has everything imported, so that a ki
 """
 
 import multiprocessing
+import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -18,8 +20,8 @@ from suanwang.failpoints import POINTS
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["kill_parts", "kill_warm"])
 DEADLINE_S = 60.0
-# Points that only the local adapter passes: tests/agent kills there.
-LOCAL_ONLY = {"agent.stage.done", "agent.run.exited", "agent.collect.done"}
+# Points that only the local adapter passes: real commands in the sandbox.
+LOCAL_ONLY = ("agent.stage.done", "agent.run.exited", "agent.collect.done", "agent.deliver.done")
 # The site is lost only if the agent is away for longer than the heartbeat allows.
 NEEDS_SILENCE = {"brain.tick.site_lost"}
 
@@ -48,11 +50,12 @@ class Actors:
             self.killed += 1
             setattr(self, name, self._start(main, None))
 
-    def silence(self, seconds: float) -> None:
-        """Take the agent away for a while."""
+    def silence(self) -> None:
+        """Take the agent away until the brain has noticed, and died of it."""
+        wait_for(lambda: (self.folder / "heard").exists(), "the brain has heard its agent")
         self.agent.kill()
         self.agent.join()
-        time.sleep(seconds)
+        wait_for(lambda: self.brain.exitcode is not None, "the brain has lost the site")
         self.agent = self._start(kill_parts.agent_main, None)
 
     def end(self) -> None:
@@ -73,21 +76,47 @@ def acting(folder: Path, point: str) -> Iterator[Actors]:
         actors.end()
 
 
-@pytest.mark.parametrize("point", [point for point in POINTS if point not in LOCAL_ONLY])
-def test_safety_nothing_lost_nothing_twice_after_a_kill_at(point, tmp_path):
-    with acting(tmp_path, point) as actors:
+def wait_for(holds, what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {DEADLINE_S} s: {what}"
+        time.sleep(0.02)
+
+
+def play(folder: Path, point: str) -> None:
+    """Kill at the point, let everything end, and look at what is left."""
+    with acting(folder, point) as actors:
         if point in NEEDS_SILENCE:
-            time.sleep(0.5)
-            actors.silence(3.0)
-        deadline = time.monotonic() + DEADLINE_S
-        while not (tmp_path / "done").exists() or not actors.killed:
+            actors.silence()
+
+        def is_over() -> bool:
             actors.tend()
-            assert time.monotonic() < deadline, f"not done in {DEADLINE_S} s; killed {actors.killed} times"
-            time.sleep(0.02)
-    found = kill_parts.summary(tmp_path)
+            return (folder / "done").exists() and actors.killed > 0
+
+        wait_for(is_over, "all ended after one kill")
+    found, work = kill_parts.summary(folder), kill_parts.work_of(folder)
     assert actors.killed == 1
-    assert found["tasks"] == len(kill_parts.WORK)
-    assert found["phases"] == {row[0]: row[5] for row in kill_parts.WORK}
+    assert found["tasks"] == len(work)
+    assert found["phases"] == {row[0]: row[5] for row in work}
     assert all(count <= 1 for count in found["successes"].values())
     assert found["leases"] == 0
     assert found["charged"] == found["billed"]
+
+
+@pytest.mark.parametrize("point", [point for point in POINTS if point not in LOCAL_ONLY])
+def test_safety_nothing_lost_nothing_twice_after_a_kill_at(point, tmp_path):
+    play(tmp_path, point)
+
+
+@pytest.mark.sandbox
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("bwrap") is None, reason="needs root and bubblewrap")
+@pytest.mark.parametrize("point", LOCAL_ONLY)
+def test_safety_nothing_lost_nothing_twice_in_the_sandbox_after_a_kill_at(point, tmp_path):
+    (tmp_path / "local").touch()
+    (tmp_path / "delivered").mkdir()
+    play(tmp_path, point)
+    assert [file.read_bytes() for file in (tmp_path / "delivered").rglob("out.txt")] == [b"content"]
+
+
+def test_there_are_at_least_25_points():
+    assert len(POINTS) >= 25

@@ -174,6 +174,12 @@ class Applier:
             if task.plan is not None and task.plan.site == site:
                 self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, FailureReason.SITE_LOST))
 
+    def stop_at_budget(self, now_us: int) -> None:
+        """`on_budget: stop`: what has used up its consent ends here."""
+        for task in [one for group in self.state.by_site.values() for one in group.values()]:
+            if task.phase in lifecycle.LIVE and carry.is_over_budget(task, self.state.index, now_us):
+                self.signal(task, Signal.STOP_ASKED, carry.Cause(now_us, FailureReason.BUDGET_STOP))
+
     def pull_forward(self, now_us: int) -> None:
         """Room was made: plans that wait for room are made again, and may start sooner."""
         for task in watch.pullable(self.state, now_us, self.room_us, self.planned_us)[: watch.PULL_BATCH]:

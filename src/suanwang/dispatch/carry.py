@@ -23,6 +23,7 @@ from suanwang.model.record import (
     TaskWaits,
 )
 from suanwang.model.snapshot import GridIndex
+from suanwang.model.tariff import total_micro_yuan
 from suanwang.observe.state import Task
 from suanwang.settle import capped, settle
 
@@ -54,6 +55,22 @@ class Cause:
     outputs: tuple[OutputFile, ...] = ()
     site: SiteId | None = None  # that shall deliver
     finished: bool = False  # the attempt succeeded
+
+
+def room_micro_yuan(task: Task) -> int:
+    """What may still be billed: the quote of the first plan, once for each attempt that the task itself used up."""
+    consent = (task.first_quote_micro_yuan or 0) * (1 + task.own_failures)
+    return max(0, consent - task.billed_micro_yuan)
+
+
+def is_over_budget(task: Task, index: GridIndex, now_us: int) -> bool:
+    """Whether a running task that shall stop at its budget has by now used it up."""
+    attempt, request = task.attempt, task.request
+    if attempt is None or request is None or request.on_budget != "stop" or not attempt.run_us:
+        return False
+    shots = request.resources.shots * request.array
+    lines = settle(attempt.plan, index, shots, attempt.run_us, now_us, None)
+    return total_micro_yuan(lines) > room_micro_yuan(task)
 
 
 @dataclass
@@ -111,8 +128,7 @@ class Carrier:
         start_us, end_us = self.held()
         shots = task.request.resources.shots * task.request.array
         lines = settle(attempt.plan, self.index, shots, start_us, end_us, self.reason())
-        consent = (task.first_quote_micro_yuan or 0) * (1 + task.own_failures)
-        for line in capped(lines, max(0, consent - task.billed_micro_yuan)):
+        for line in capped(lines, room_micro_yuan(task)):
             self.records.append(
                 ChargePosted(
                     at_us=self.cause.now_us,

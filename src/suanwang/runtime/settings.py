@@ -96,7 +96,7 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
     faults: list[Fault] = []
     for setting in SETTINGS:
         text = environment.get(setting.variable)
-        if text is None or (text == "" and setting.kind != "text"):
+        if text is None or text == "":
             continue
         try:
             values[setting.name] = _read(setting.kind, text)

@@ -61,6 +61,7 @@ def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
     for row in range(len(floors.starts_us)) if in_time else floors.promising():
         places = everyone if row == 0 else best.places(floors, row, need)
         if row and len(places):
+            floors.refine(scene, need, asked, best.pools, row, places)
             floors.with_roads(scene, need, best.pools, row)
             places = best.places(floors, row, need)
         if len(places):

@@ -5,15 +5,17 @@ runs all stay in a band that was weighed before is seen to bring nothing new, an
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from suanwang.model.units import SPAN_US_MAX
 from suanwang.net.jit import kernel
 from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
 from suanwang.plan.data import RATES_BPS, moved_by, sending_us
 from suanwang.plan.layout import Tariffs
-from suanwang.plan.money import Asked, factor_price
+from suanwang.plan.money import Asked, compute_price, factor_price
 from suanwang.plan.need import Need
 from suanwang.plan.roads import roads_of
 from suanwang.plan.scene import Scene
@@ -29,6 +31,21 @@ class Floors:
     starts_us: list[int]
     price: Ints  # [start, pool]
     takes_us: Ints  # [pool]
+    moved: Ints  # [pool] what the moves cost at the least
+    by_factor: Ints  # [pool, factor] the price of the whole run at a factor
+
+    def refine(self, scene: Scene, need: Need, asked: Asked, pools: Ints, row: int, places: Ints) -> None:
+        """Raise the floor of a few pools: a run begins when bytes have been sent at a rate, and soon after.
+
+        Soon: the latency of their path, which is no more than that of all links together.
+        """
+        sending = {sending_us(move.size_bytes, rate) for move in need.moves for rate in RATES_BPS}
+        waits = np.array(sorted(one for one in sending if one <= SPAN_US_MAX), np.int64)
+        spread_us = int(scene.layout.network.latency_us.sum()) // 2 if need.moves else 0
+        least_us = self.takes_us[places] - need.wall_us
+        window = Window(self.starts_us[row], need.wall_us, spread_us)
+        found = _refined(pools[places], self.by_factor[places], least_us, waits, window, asked, scene.layout.tariffs)
+        self.price[row, places] = np.maximum(self.price[row, places], found + self.moved[places])
 
     def with_roads(self, scene: Scene, need: Need, pools: Ints, row: int) -> None:
         """Make a start's floor exact for a task that holds bandwidth and moves nothing: its run begins at the start."""
@@ -54,7 +71,8 @@ def floors_of(scene: Scene, need: Need, asked: Asked, pools: Ints, starts_us: li
     by_factor = _by_factor(pools, need.wall_us, asked, layout.tariffs)
     starts = np.array(starts_us, np.int64)
     least = _least(starts, starts + min(spread_us + need.wall_us, FAR // 2), pools, by_factor, layout.tariffs)
-    return Floors(starts_us, np.maximum(0, least + moved[nodes]), takes_us[nodes] + need.wall_us)
+    price = np.maximum(0, least + moved[nodes])
+    return Floors(starts_us, price, takes_us[nodes] + need.wall_us, moved[nodes], by_factor)
 
 
 def _moves(scene: Scene, need: Need) -> tuple[Ints, Ints]:
@@ -69,6 +87,61 @@ def _moves(scene: Scene, need: Need) -> tuple[Ints, Ints]:
         least[here], time_us[here] = 0, 0
         cost, takes_us = cost + np.minimum(least, FAR // 64), np.maximum(takes_us, time_us)
     return cost, takes_us
+
+
+class Window(NamedTuple):
+    """A start, the length of a run, and how much later than the bytes have been sent it may begin."""
+
+    start_us: int
+    wall_us: int
+    spread_us: int
+
+
+@kernel
+def _refined(
+    pools: Ints, by_factor: Ints, least_us: Ints, waits: Ints, window: Window, asked: Asked, tariffs: Tariffs
+) -> Ints:
+    """The least price over the runs that begin no more than the spread after one of the waits.
+
+    A run that begins a little later than another trades no more than that little at the dearest factor for the
+    cheapest.
+    """
+    out = np.full(len(pools), np.int64(2**61))
+    for at in range(len(pools)):
+        pool = pools[at]
+        factors = tariffs.factors[tariffs.schedule[pool]]
+        differ = float(by_factor[at, :factors].max() - by_factor[at, :factors].min())
+        drift = np.int64(differ * 1.000001 * window.spread_us / window.wall_us) + 2
+        for number in range(-1, len(waits)):
+            wait_us = waits[number] if number >= 0 else 0
+            if wait_us < least_us[at] or (number < 0 and least_us[at] > 0):
+                continue
+            begin_us = window.start_us + wait_us
+            end_us = begin_us + window.wall_us
+            one = _single(tariffs, pool, begin_us, end_us + window.spread_us)
+            price = by_factor[at, one] if one >= 0 else compute_price(pool, begin_us, end_us, asked, tariffs)
+            if one < 0:
+                price = max(0, price - drift - 200) if window.spread_us > 0 else max(0, price)
+            out[at] = min(out[at], price)
+    return out
+
+
+@kernel
+def _single(tariffs: Tariffs, pool: int, start_us: int, end_us: int) -> int:
+    """The factor that holds over all of [start, end), or -1."""
+    hour_us = 3_600_000_000
+    schedule = tariffs.schedule[pool]
+    first = (start_us + 8 * hour_us) // hour_us
+    last = min((end_us + 8 * hour_us - 1) // hour_us, first + 23)
+    found = -1
+    for hour in range(first, last + 1):
+        for factor in range(tariffs.factors[schedule]):
+            table = tariffs.hours[schedule, factor]
+            if table[hour % 24 + 1] > table[hour % 24]:
+                if found >= 0 and found != factor:
+                    return -1
+                found = factor
+    return found
 
 
 @kernel

@@ -20,7 +20,6 @@ from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.error import ConflictError
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.ids import TaskId, TenantId
-from suanwang.model.plan import PlanReport
 from suanwang.model.principal import Submission, Submitted
 from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
 from suanwang.model.record import (
@@ -134,16 +133,17 @@ class Road(Applier):
             until_us = now_us + carry.RETRY_DELAY_US
             self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.RETRY_DELAY, until_us=until_us))
             return
-        report = answer.report()
         if answer.ever:
-            down = any(one.reason is PoolReason.SITE_DOWN for one in report.verdicts)
+            down = any(one.reason is PoolReason.SITE_DOWN for one in answer.clauses)
             reason = WaitReason.SITES_DOWN if down else WaitReason.CAPACITY
-            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=report.clauses))
+            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=answer.clauses))
             return
-        self._no_pool(task, report, now_us)
+        self._no_pool(task, answer, now_us)
 
-    def _no_pool(self, task: Task, report: PlanReport, now_us: int) -> None:
+    def _no_pool(self, task: Task, answer: PlanAnswer, now_us: int) -> None:
+        """Nothing could ever take it: a refusal with what would help at the first look, an end after that."""
         if task.generation == 0:
+            report = answer.report()
             refused = (Refusal(reason=RefusalReason.NO_POOL, field=""),)
             self.emit(
                 TaskRefused(
@@ -155,7 +155,7 @@ class Road(Applier):
                 )
             )
             return
-        late = any(one.reason is PoolReason.DEADLINE for one in report.verdicts)
+        late = any(one.reason is PoolReason.DEADLINE for one in answer.clauses)
         signal = Signal.DEADLINE_LOST if late else Signal.NO_POOL_LEFT
         reason = FailureReason.DEADLINE_LOST if late else FailureReason.NO_POOL_LEFT
         self.signal(task, signal, carry.Cause(now_us, reason))

@@ -24,7 +24,7 @@ EXTEND_GRACE_US = 10_000_000
 
 # When room is made, plans that start later than this for want of room are made again, so many at a time,
 PULL_AHEAD_US = 1_000_000
-PULL_BATCH = 32
+PULL_BATCH = 8
 # and each no more often than this.
 PULL_EVERY_US = 5_000_000
 

@@ -72,7 +72,7 @@ def _outputs(draw: random.Random) -> tuple[Output, ...]:
 
 def submission_times(draw: random.Random, tasks: int, start_us: int) -> list[int]:
     """Arrivals in bursts over a span that grows slowly with their number."""
-    span_us = US_PER_MINUTE * max(2, tasks // 40)
+    span_us = US_PER_MINUTE * max(2, tasks // 25)
     bursts = sorted(draw.randrange(span_us) for _ in range(max(1, tasks // 8)))
     return sorted(start_us + draw.choice(bursts) + draw.randrange(US_PER_S) for _ in range(tasks))
 

@@ -51,19 +51,32 @@ class Road(Applier):
     def submit(
         self, tenant: TenantId, principal: str, offers: Sequence[Submission], task_ids: Sequence[TaskId]
     ) -> list[Submitted]:
-        """Take requests in and admit or refuse each; durable when this returns."""
+        """Take requests in and admit or refuse each; durable when this returns. One idempotency key that stands for
+        another task refuses all of them (ConflictError), and nothing has changed."""
         failpoints.hit("brain.submit.read")
+        self._check_keys(tenant, offers)
         out = [self._submit(tenant, principal, offer, task_id) for offer, task_id in zip(offers, task_ids, strict=True)]
         self.commit()
         failpoints.hit("brain.submit.committed")
         return out
 
+    def _check_keys(self, tenant: TenantId, offers: Sequence[Submission]) -> None:
+        """Before the first record is made: a verb that refuses half-way would stop the brain."""
+        here: dict[str, TaskRequest] = {}
+        for offer in offers:
+            key = offer.idempotency_key
+            if key is None:
+                continue
+            before = self.state.idempotency.get((tenant, key))
+            if before is not None and before.request_digest != self.state.digest(offer.request):
+                raise ConflictError("idempotency_reused", key=key)
+            if here.setdefault(key, offer.request) != offer.request:
+                raise ConflictError("idempotency_reused", key=key)
+
     def _submit(self, tenant: TenantId, principal: str, offer: Submission, task_id: TaskId) -> Submitted:
         now_us, key = self.clock(), offer.idempotency_key
         before = self.state.idempotency.get((tenant, key)) if key is not None else None
         if before is not None:
-            if before.request_digest != self.state.digest(offer.request):
-                raise ConflictError("idempotency_reused", key=key)
             task = self.state.tasks[before.task_id]
             return Submitted(task_id=task.task_id, phase=task.phase, repeated=True)
         answer = admit(self.applicant(tenant, offer.request, frozenset(offer.secrets)))

@@ -153,3 +153,34 @@ class TestHeartbeat:
         with pytest.raises(ConflictError) as caught:
             town.road.exchange(self.beat("b", "here"))
         assert caught.value.code == "agent_site_taken"
+
+    def test_safety_a_refused_heartbeat_changes_nothing(self, town: Town) -> None:
+        batches = len(town.log.batches)
+        half = Heartbeat(agent=AgentId("b"), adapter="fake", emulated=True, sites=(SITE, SiteId("nowhere")))
+        with pytest.raises(NotAllowedError):
+            town.road.exchange(half)
+        assert (town.road.pending, len(town.log.batches)) == ([], batches)
+        assert not town.road.state.sites.get(SITE)
+
+
+class TestIdempotencyKeys:
+    def offer(self, key: str, name: str) -> Submission:
+        return Submission(request=TaskRequest(run="true", name=name), idempotency_key=key)
+
+    def submit(self, town: Town, *offers: Submission) -> list[TaskId]:
+        done = town.road.submit(TENANT, "me", offers, [town.ids.task_id() for _ in offers])
+        return [one.task_id for one in done]
+
+    def test_safety_a_reused_key_in_a_batch_changes_nothing(self, town: Town) -> None:
+        self.submit(town, self.offer("k:1", "first"))
+        batches = len(town.log.batches)
+        with pytest.raises(ConflictError):
+            self.submit(town, self.offer("k:0", "new"), self.offer("k:1", "another"))
+        assert (town.road.pending, len(town.log.batches)) == ([], batches)
+
+    def test_a_key_twice_in_one_batch_is_one_task_or_a_conflict(self, town: Town) -> None:
+        same = self.submit(town, self.offer("k", "one"), self.offer("k", "one"))
+        assert same[0] == same[1]
+        with pytest.raises(ConflictError):
+            self.submit(town, self.offer("l", "one"), self.offer("l", "two"))
+        assert town.road.pending == []

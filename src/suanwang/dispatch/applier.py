@@ -99,13 +99,15 @@ class Applier:
             self.pending, self.secrets = [], {}
 
     def hear(self, heartbeat: Heartbeat, now_us: int) -> None:
-        self.heard_us[heartbeat.agent] = now_us
-        for site in heartbeat.sites:
+        for site in heartbeat.sites:  # all of them before anything changes: a verb never refuses half-way
             if site not in self.state.index.sites:
                 raise NotAllowedError("agent_site_unknown", site=site)
             seen, holder = self.state.sites.get(site), self.state.agent_of.get(site)
             if seen is not None and seen.live and holder != heartbeat.agent:
                 raise ConflictError("agent_site_taken", site=site, agent=holder)
+        self.heard_us[heartbeat.agent] = now_us
+        for site in heartbeat.sites:
+            seen = self.state.sites.get(site)
             if site not in self.state.operator_down and (seen is None or not seen.live):
                 self.set_site(site, heartbeat.agent, True, heartbeat.emulated, "joined")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from suanwang.grids import SMALL, random_grid
+from suanwang.grids import SMALL, china_path, load_grid, random_grid
 from suanwang.model.event import Event, EventKind
 from suanwang.model.grid import Pool, PoolKind
 from suanwang.model.plan import Demand, Hold
@@ -70,9 +70,19 @@ def test_a_site_that_is_not_live_has_its_cause_and_totals_count_the_rest():
 
 def test_own_and_third_party_capacity_add_up_to_the_grid():
     totals = picture(snapshot()).totals
-    nodes = sum(pool.nodes for pool, _ in INDEX.pools.values())
+    nodes = sum(pool.nodes for pool, _ in INDEX.pools.values() if pool.kind in (PoolKind.GENERAL, PoolKind.HPC))
     assert totals.servers + totals.third_party_servers == nodes
     assert 0 <= totals.renewable_permille <= 1000
+
+
+def test_the_reference_grid_shows_its_public_figures():
+    index = index_grid(load_grid(china_path()))
+    totals = picture(Snapshot(1, index, {}, {}, frozenset())).totals
+    own_ai = [pool for pool, site in index.pools.values() if site.owner == "own" and pool.kind is PoolKind.AI]
+    assert totals.servers == 924_000
+    assert totals.general_gflops + totals.hpc_gflops == 8_000_000_000
+    assert totals.ai_gflops == sum(pool.nodes * pool.gflops_per_node for pool in own_ai) > 0
+    assert totals.third_party_gflops == 3_300_000_000
 
 
 def test_the_difference_has_what_changed_and_what_fell_silent():

@@ -5,7 +5,7 @@ held) is in `snapshot.py`. References between parts are checked by `suanwang.gri
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -43,6 +43,10 @@ class PoolKind(StrEnum):
     AI = "ai"
     HPC = "hpc"
     QUANTUM = "quantum"
+
+
+# The pools whose nodes the public figures count as servers, and whose fp32 they count as general compute.
+SERVER_KINDS: Final = (PoolKind.GENERAL, PoolKind.HPC)
 
 
 class LinkKind(StrEnum):

@@ -362,7 +362,8 @@ class Recent(Value):
 
 
 class Totals(Value):
-    """The whole grid in figures. Servers and gflops are of every site in view, `own` apart from third parties."""
+    """The whole grid in figures, of every site in view, `own` apart from third parties. Servers are the nodes of
+    general and hpc pools, whose gflops are fp32; AI and quantum nodes are no servers."""
 
     servers: int
     third_party_servers: int

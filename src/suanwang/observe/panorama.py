@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from suanwang.model.event import EventKind
-from suanwang.model.grid import Pool, PoolKind, Site
+from suanwang.model.grid import SERVER_KINDS, Pool, PoolKind, Site
 from suanwang.model.ids import LinkId, SecurityPoolId, TaskId
 from suanwang.model.plan import Demand, Hold
 from suanwang.model.record import (
@@ -144,8 +144,8 @@ def _links(snapshot: Snapshot, use: _Use) -> Iterator[LinkLoad]:
 def _totals(snapshot: Snapshot, loads: tuple[SiteLoad, ...], counts: Counts) -> Totals:
     own, third = _capacity(snapshot, own=True), _capacity(snapshot, own=False)
     return Totals(
-        servers=sum(nodes for nodes, _ in own.values()),
-        third_party_servers=sum(nodes for nodes, _ in third.values()),
+        servers=sum(own[kind][0] for kind in SERVER_KINDS),
+        third_party_servers=sum(third[kind][0] for kind in SERVER_KINDS),
         general_gflops=own[PoolKind.GENERAL][1],
         ai_gflops=own[PoolKind.AI][1],
         hpc_gflops=own[PoolKind.HPC][1],

@@ -7,7 +7,7 @@ from rich.text import Text
 from suanwang.cli.show.bill import of_tenant
 from suanwang.cli.show.forms import Places, carbon, emulated, latency, mark, money, phase_text
 from suanwang.cli.words import t
-from suanwang.model.grid import Grid, PoolKind, Site
+from suanwang.model.grid import SERVER_KINDS, Grid, Site
 from suanwang.model.reason import PoolReason
 from suanwang.model.record import Phase
 from suanwang.model.view import Bill, Explain, TaskView
@@ -34,11 +34,7 @@ class Narrator:
 
     def opening(self, grid: Grid, page: str) -> None:
         servers = sum(
-            pool.nodes
-            for site in grid.sites
-            if site.owner == "own"
-            for pool in site.pools
-            if pool.kind in (PoolKind.GENERAL, PoolKind.HPC)
+            pool.nodes for site in grid.sites if site.owner == "own" for pool in site.pools if pool.kind in SERVER_KINDS
         )
         self._console.rule(f"[bold]{t('cli.demo.title')}")
         self._say(t("cli.demo.grid", sites=len(grid.sites), links=len(grid.links), servers=f"{servers:,}"))

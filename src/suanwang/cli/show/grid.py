@@ -10,29 +10,29 @@ from rich.text import Text
 
 from suanwang.cli.show.forms import fit, latency, money
 from suanwang.cli.words import name_of, t
-from suanwang.model.grid import Grid, PoolKind, Site, Tier
+from suanwang.model.grid import SERVER_KINDS, Grid, PoolKind, Site, Tier
 from suanwang.model.units import show_bps
 
 
 def whole(grid: Grid) -> list[RenderableType]:
     """The overview."""
     own = [site for site in grid.sites if site.owner == "own"]
-    servers = sum(pool.nodes for site in own for pool in site.pools)
+    servers = sum(pool.nodes for site in own for pool in site.pools if pool.kind in SERVER_KINDS)
     head = t(
         "cli.grid.head",
         sites=f"{len(grid.sites):,}",
         pools=f"{sum(len(site.pools) for site in grid.sites):,}",
         links=f"{len(grid.links):,}",
         servers=f"{servers:,}",
-        general=_flops(own, PoolKind.GENERAL),
+        general=_flops(own, *SERVER_KINDS),
         ai=_flops(own, PoolKind.AI),
     )
     title = f"[bold]{grid.name}[/]  {grid.id} v{grid.version}"
     return [Panel(Text(head), title=title, title_align="left", border_style="cyan"), _tiers(grid), _links(grid)]
 
 
-def _flops(sites: list[Site], kind: PoolKind) -> str:
-    gflops = sum(pool.nodes * pool.gflops_per_node for site in sites for pool in site.pools if pool.kind is kind)
+def _flops(sites: list[Site], *kinds: PoolKind) -> str:
+    gflops = sum(pool.nodes * pool.gflops_per_node for site in sites for pool in site.pools if pool.kind in kinds)
     for unit, size in (("EFLOPS", 10**9), ("PFLOPS", 10**6), ("TFLOPS", 10**3)):
         if gflops >= size:
             return f"{gflops / size:.3g} {unit}"

@@ -63,6 +63,30 @@ def test_progress_is_told(rig):
     assert told == [100, 500, 900]
 
 
+def test_use_is_told_while_it_runs(rig):
+    end, _ = rig.run(run="while :; do :; done & sleep 4.6; kill $!", inputs=[{"source": "dataset:sky", "path": "sky"}])
+    told = [u for u in rig.seen if u.kind is K.PROGRESS]
+    walls = [u.usage.wall_us for u in told]
+    assert [u.fraction_permille for u in told] == [None, None]
+    assert 2_000_000 <= walls[0] < 2_600_000
+    assert 2_000_000 <= walls[1] - walls[0] < 2_600_000
+    assert 0 < told[0].usage.core_us < told[1].usage.core_us <= end.usage.core_us
+    assert 0 < told[0].usage.memory_byte_us < told[1].usage.memory_byte_us <= end.usage.memory_byte_us
+    assert told[0].usage.memory_peak_bytes > 0
+    assert told[0].usage.bytes_in == 1_000_000
+
+
+def test_use_of_an_array_is_the_sum_of_its_elements(rig):
+    work = "echo $((SUANWANG_ARRAY_INDEX * 500)) > $SUANWANG_PROGRESS; while :; do :; done & sleep 2.6; kill $!"
+    end, _ = rig.run(run=work, array=2, resources={"cpu": 1})
+    told = [u for u in rig.seen if u.kind is K.PROGRESS and u.usage is not None]
+    totals = [u.usage.core_us for u in told]
+    assert totals == sorted(totals)
+    assert totals[-1] <= end.usage.core_us
+    assert {u.fraction_permille for u in told} & {250, 500, 750}
+    assert sum(u.fraction_permille is None for u in told) == 0
+
+
 def test_python_forms_run_with_what_is_installed_beside(rig):
     end, log = rig.run(
         1, run={"script": "import numpy, sys; print(numpy.arange(3).sum(), sys.argv[1:])", "arguments": ["a b"]}

@@ -96,7 +96,8 @@ def _effect(event: Event, attempt: Attempt, at: Place, fold: Fold) -> None:
     fold.change("tasks", attempt.task_id, {"position": at.position})
     patch: Row = {"position": at.position}
     if kind is EventKind.PROGRESS:
-        fold.change("tasks", attempt.task_id, {"progress_permille": fit(event.fraction_permille)})
+        if event.fraction_permille is not None:  # else it tells of the use alone, and what was told before stands
+            fold.change("tasks", attempt.task_id, {"progress_permille": fit(event.fraction_permille)})
     else:
         patch["stage"] = kind.value
     if kind in _PHASE_OF_EVENT:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from suanwang import failpoints
 from suanwang.agent import beneath
@@ -17,6 +17,7 @@ from suanwang.agent.adapters.local.cgroups import Groups
 from suanwang.agent.adapters.local.disk import Disk, LoopDisk, WatchedFolder, copy_tree, owner_of
 from suanwang.agent.adapters.local.host import HostFacts
 from suanwang.agent.adapters.local.logfile import LogFile
+from suanwang.agent.adapters.local.meter import Meter
 from suanwang.agent.adapters.local.place import Place
 from suanwang.agent.adapters.local.settings import LocalSettings
 from suanwang.agent.adapters.local.slots import Slots, Users
@@ -27,8 +28,6 @@ from suanwang.agent.staging import Stager
 from suanwang.model.error import BackendError
 from suanwang.model.event import EventKind, OutputFile, Usage
 from suanwang.model.reason import FailureReason
-
-PROGRESS_EVERY_US: Final = 500_000  # the page redraws no faster; each report is an event with a sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,9 @@ class Attempt:
         self._failed = threading.Event()  # an element failed, the others are not needed
         self._lock = threading.Lock()
         self._next = 0
-        self._done = 0
-        self._usages: list[Usage] = []
+        self._meter = Meter(order.request.array)
         self._collected: dict[int, Collected] = {}
         self._failure: tuple[int, Verdict] | None = None
-        self._progress_us = 0
-        self._running = False
-        self._started_us = 0
         self.ended = False
 
     # From other threads ---------------------------------------------------------------------------------------
@@ -125,10 +120,13 @@ class Attempt:
             if self._services.facts.root:
                 uid, held = self._services.users.take()
                 stack.callback(os.close, held)
-            bytes_in = self._single(uid) if self.order.request.array == 1 else self._array(uid)
+            if self.order.request.array == 1:
+                self._single(uid)
+            else:
+                self._array(uid)
         failure = self._failure
         outputs = self._outputs() if failure is None else ()
-        usage = self._usage(bytes_in, sum(output.size_bytes for output in outputs))
+        usage = self._usage(sum(output.size_bytes for output in outputs))
         if failure is not None:
             index, verdict = failure
             where = f"element {index}: " if self.order.request.array > 1 else ""
@@ -143,21 +141,20 @@ class Attempt:
         notes = " ".join(c.note for c in self._collected.values() if c.note)
         return {"kind": EventKind.FINISHED, "exit_code": 0, "usage": usage, "outputs": outputs, "detail": notes[:2000]}
 
-    def _single(self, uid: int | None) -> int:
+    def _single(self, uid: int | None) -> None:
         disk = self._disk(0, uid)
         try:
-            bytes_in = self._stage(disk.folder / "task", uid)
+            self._stage(disk.folder / "task", uid)
             if not self._stopped():
                 self._element(0, disk, uid)
         finally:
             disk.destroy()
-        return bytes_in
 
-    def _array(self, uid: int | None) -> int:
+    def _array(self, uid: int | None) -> None:
         """Elements by as many workers as the site has room for; each has its own disk with its own inputs."""
         inputs = self.folder / "inputs"
         inputs.mkdir()
-        bytes_in = self._stage(inputs, None)
+        self._stage(inputs, None)
         cores = self._cores()
         workers = max(1, min(self.order.request.array, self._services.slots.room(self.order.site) // cores))
         with ThreadPoolExecutor(workers, thread_name_prefix=f"{self.order.attempt_id}-") as pool:
@@ -165,7 +162,6 @@ class Attempt:
                 future.result()
         if not self._stopped() and self.order.request.outputs:
             self._post(EventKind.COLLECTING)
-        return bytes_in
 
     def _elements(self, inputs: Path, uid: int | None) -> None:
         while not self._stopped():
@@ -189,15 +185,14 @@ class Attempt:
         make = LoopDisk if self._services.facts.loop else WatchedFolder
         return make(self.folder / f"element-{index}", self.order.request.resources.disk, owner_of(uid))
 
-    def _stage(self, folder: Path, uid: int | None) -> int:
+    def _stage(self, folder: Path, uid: int | None) -> None:
         if not self.order.request.inputs:
-            return 0
+            return
         self._post(EventKind.STAGING)
         with beneath.opened_folder(folder) as root:
             stage = self._services.stager.stage
-            total = stage(self.order.request.inputs, root, owner_of(uid), self._stopped)
+            self._meter.bytes_in = stage(self.order.request.inputs, root, owner_of(uid), self._stopped)
         failpoints.hit("agent.stage.done")
-        return total
 
     def _cores(self) -> int:
         asked = self.order.request.resources
@@ -213,15 +208,14 @@ class Attempt:
             self._tell_running()
             place = Place(self.order, self._services.settings, self._services.facts, self._services.groups)
             result = place.run(
-                index, slot.cores, disk, uid, self.log, self._services.monotonic, self._stopped, self._on_progress
+                index, slot.cores, disk, uid, self.log, self._services.monotonic, self._stopped, self._on_sample
             )
         finally:
             slots.release(slot)
         failpoints.hit("agent.run.exited")
         verdict = judge(result.ending)
         with self._lock:
-            self._usages.append(result.usage)
-            self._done += 1
+            self._meter.ended(index, result.usage, done=verdict.reason is None and not result.ending.stopped)
         if verdict.reason is not None:
             self._fail(index, verdict)
         elif not result.ending.stopped:
@@ -235,21 +229,18 @@ class Attempt:
 
     def _tell_running(self) -> None:
         with self._lock:
-            if self._running:
-                return
-            self._running = True
-            self._started_us = self._services.monotonic()
-        self._post(EventKind.RUNNING)
+            if not self._meter.began:
+                self._meter.begin(self._services.monotonic())
+                self._post(EventKind.RUNNING)
 
-    def _on_progress(self, permille: int) -> None:
+    def _on_sample(self, index: int, permille: int | None, usage: Usage | None) -> None:
+        """Posts under the lock, so that totals never seem to shrink where elements run side by side."""
         now_us = self._services.monotonic()
-        array = self.order.request.array
         with self._lock:
-            if self._progress_us and now_us - self._progress_us < PROGRESS_EVERY_US:
-                return
-            self._progress_us = now_us
-            whole = permille if array == 1 else (self._done * 1000 + permille) // array
-        self._post(EventKind.PROGRESS, fraction_permille=min(1000, whole))
+            self._meter.seen(index, permille, usage)
+            if not self._stopped() and self._meter.due(now_us):
+                totals = self._meter.usage(now_us) if self._meter.measured else None
+                self._post(EventKind.PROGRESS, fraction_permille=self._meter.fraction_permille, usage=totals)
 
     def _collect(self, index: int, disk: Disk) -> None:
         request = self.order.request
@@ -275,15 +266,6 @@ class Attempt:
     def _outputs(self) -> tuple[OutputFile, ...]:
         return tuple(file for index in sorted(self._collected) for file in self._collected[index].files)
 
-    def _usage(self, bytes_in: int = 0, bytes_out: int = 0) -> Usage:
-        """Sums over the elements; peaks are of the largest element."""
-        parts = self._usages
-        return Usage(
-            wall_us=max(0, self._services.monotonic() - self._started_us) if self._running else 0,
-            core_us=sum(part.core_us for part in parts),
-            memory_byte_us=sum(part.memory_byte_us for part in parts),
-            memory_peak_bytes=max((part.memory_peak_bytes for part in parts), default=0),
-            bytes_in=bytes_in,
-            bytes_out=bytes_out,
-            processes_peak=max((part.processes_peak for part in parts), default=0),
-        )
+    def _usage(self, bytes_out: int = 0) -> Usage:
+        with self._lock:
+            return self._meter.usage(self._services.monotonic(), bytes_out)

@@ -32,7 +32,7 @@ class Watch:
     monotonic: Callable[[], int]
     stopped: Callable[[], bool]
     wall_us: int
-    on_progress: Callable[[int], None]  # permille
+    on_sample: Callable[[int | None, Usage | None], None]  # permille where told, figures where a group measures them
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Element:
         self._byte_us = 0
         self._processes = 0
         self._memory = 0
-        self._permille = -1
+        self._started_us = 0
         self._wall_over = False
         self._full = False
 
@@ -66,7 +66,7 @@ class Element:
     ) -> Result:
         """Run to the end. `fds` pass through; `status` is bubblewrap's status pipe, whose writing end we close."""
         entry = [str(path) for path in self._group.entry_files] if self._group else []
-        started_us = self._watch.monotonic()
+        started_us = self._started_us = self._watch.monotonic()
         with ExitStack() as stack:
             read_fd, write_fd = os.pipe()
             stack.callback(os.close, read_fd)
@@ -87,7 +87,7 @@ class Element:
                     os.close(status[1])
             returned, core_us = self._follow(process, read_fd, started_us)
         told = _told(status[0]) if status is not None else returned
-        return self._result(told, started_us, core_us, sandboxed=status is not None)
+        return self._result(told, core_us, sandboxed=status is not None)
 
     def _follow(self, process: "subprocess.Popen[bytes]", read_fd: int, started_us: int) -> tuple[int, int]:
         """Watch until the process is gone; its exit status and its CPU time in microseconds."""
@@ -145,23 +145,22 @@ class Element:
                 pass
 
     def _sample(self, span_us: int) -> None:
+        usage = None
         if self._group is not None:
             figures = self._group.figures()
             # The mean of the two ends of the span, so that a short run counts too.
             self._byte_us += (self._memory + figures.memory_bytes) * span_us // 2
             self._memory = figures.memory_bytes
             self._processes = max(self._processes, figures.processes)
-        permille = read_progress(self._disk.folder)
-        if permille is not None and permille != self._permille:
-            self._permille = permille
-            self._watch.on_progress(permille)
+            usage = self._usage(figures)
+        self._watch.on_sample(read_progress(self._disk.folder), usage)
 
     def _look_at_disk(self, process: "subprocess.Popen[bytes]") -> None:
         if isinstance(self._disk, WatchedFolder) and self._disk.is_full():
             self._full = True
             self.kill(process)
 
-    def _result(self, status: int | None, started_us: int, core_us: int, sandboxed: bool) -> Result:
+    def _result(self, status: int | None, core_us: int, sandboxed: bool) -> Result:
         figures = self._group.figures() if self._group else Figures(core_us=core_us)
         ending = Ending(
             status=status,
@@ -172,14 +171,17 @@ class Element:
             process_refusals=figures.process_refusals,
             fault="the sandbox could not be set up; its complaint is in the log" if sandboxed else "",
         )
-        usage = Usage(
-            wall_us=max(0, self._watch.monotonic() - started_us),
+        return Result(ending, self._usage(figures))
+
+    def _usage(self, figures: Figures) -> Usage:
+        """What this element has used since its start."""
+        return Usage(
+            wall_us=max(0, self._watch.monotonic() - self._started_us),
             core_us=figures.core_us,
             memory_byte_us=self._byte_us,
             memory_peak_bytes=figures.memory_peak_bytes,
             processes_peak=self._processes,
         )
-        return Result(ending, usage)
 
 
 def _reap(process: "subprocess.Popen[bytes]") -> tuple[int, int]:

@@ -4,6 +4,7 @@ import os
 import select
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from suanwang.agent.adapters.local.element import Element, Result, Watch
 from suanwang.agent.adapters.local.host import HostFacts
 from suanwang.agent.adapters.local.logfile import LogFile, LogStream
 from suanwang.agent.adapters.local.settings import LocalSettings
+from suanwang.model.event import Usage
 from suanwang.model.task import PythonEntry
 from suanwang.model.units import MIB
 
@@ -52,11 +54,11 @@ class Place:
         log: LogFile,
         monotonic: Callable[[], int],
         stopped: Callable[[], bool],
-        on_progress: Callable[[int], None],
+        on_sample: Callable[[int, int | None, Usage | None], None],
     ) -> Result:
         """Run one element to its end. Raises OSError, BackendError where it cannot be begun."""
         request, limits = self._order.request, self.limits(cores)
-        watch = Watch(monotonic, stopped, request.resources.wall_time, on_progress)
+        watch = Watch(monotonic, stopped, request.resources.wall_time, partial(on_sample, index))
         stream = LogStream(log, self._order.secrets.values(), f"[{index}] " if request.array > 1 else "")
         with ExitStack() as stack:
             group = None

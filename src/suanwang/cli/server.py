@@ -37,8 +37,7 @@ def serve(
         if session.as_json:
             session.row({"url": here.url, "key": here.key})
         else:
-            session.console.print(t("cli.serve.ready", url=here.url), style="bold")
-            session.console.print(t("cli.serve.key", key=here.key), soft_wrap=True)
+            session.console.print(t("cli.serve.ready", page=here.page), style="bold", soft_wrap=True)
             session.console.print(t("cli.serve.stop"), style="dim")
         until_signal(lambda: here.brain.failed is not None or not here.thread.is_alive())
         return Exit.INTERNAL if here.brain.failed is not None else Exit.OK

@@ -143,6 +143,11 @@ class Serving:
     thread: threading.Thread
     agents: list[AgentLoop]
 
+    @property
+    def page(self) -> str:
+        """The address of the control room with the key in its fragment, which no browser sends anywhere."""
+        return f"{self.url}/#key={self.key}"
+
 
 @contextmanager
 def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:

@@ -92,7 +92,7 @@ def run(settings: Settings, fast: bool, as_json: bool, lang: str) -> int:
             else:
                 narrator.bill(bill, seconds)
             if not fast and not as_json:
-                narrator.stays(_page(here))
+                narrator.stays(here.page)
                 until_signal(lambda: here.brain.failed is not None)
         finally:
             for region in regions:
@@ -102,7 +102,7 @@ def run(settings: Settings, fast: bool, as_json: bool, lang: str) -> int:
 
 def _play(here: Serving, client: Client, regions: list[Region], narrator: Narrator, waves: int, limit_s: float) -> int:
     grid = here.brain.index.grid
-    narrator.opening(grid, _page(here))
+    narrator.opening(grid, here.page)
     for region in regions:
         _start(here, region)
     _await_sites(client, regions)
@@ -166,10 +166,6 @@ def _strike(regions: list[Region], play: Play, narrator: Narrator) -> None:
 
 def _all_ended(play: Play) -> bool:
     return all(task.phase in ENDS for task in play.tasks.values())
-
-
-def _page(here: Serving) -> str:
-    return f"{here.url}/#key={here.key}"
 
 
 def _regions(grid: Grid) -> list[Region]:

@@ -21,6 +21,20 @@ def arrow(texts, column="request", kind=None):
     return sink.getvalue()
 
 
+def packed(texts, packing):
+    """The same as a stream that unpacks to more than it is long."""
+    if packing == "dictionary":
+        column = pa.array(texts).dictionary_encode()
+    else:
+        column = pa.array(texts, pa.string_view() if packing == "view" else pa.string())
+    table = pa.table({"request": column})
+    sink = io.BytesIO()
+    compression = packing if packing in ("zstd", "lz4") else None
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
 def ndjson(tasks):
     return "\n".join(json.dumps(one) for one in tasks).encode()
 
@@ -77,6 +91,42 @@ def test_what_is_no_stream_of_requests_is_a_fault(user, body, code):
     answer = post(user, body, ARROW)
     assert answer.status_code == 422
     assert [one["code"] for one in answer.json()["faults"]] == [code]
+
+
+@pytest.mark.parametrize("packing", ["zstd", "lz4", "dictionary", "view"])
+def test_a_stream_that_unpacks_to_more_than_it_is_long_is_a_fault(user, packing):
+    answer = post(user, packed(["{}" + " " * 100_000] * 50, packing), ARROW)
+    assert answer.status_code == 422
+    assert [one["code"] for one in answer.json()["faults"]] == ["arrow_form"]
+
+
+def test_a_packed_column_beside_the_requests_is_a_fault_too(user):
+    table = pa.table({"request": pa.array(["{}"]), "note": pa.array([" " * 100_000])})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    assert post(user, sink.getvalue(), ARROW).status_code == 422
+
+
+def test_another_column_beside_the_requests_is_not_read(user):
+    table = pa.table({"note": pa.array([1]), "request": pa.array([json.dumps(TINY)])})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    assert post(user, sink.getvalue(), ARROW).json()["accepted"] == 1
+
+
+def test_too_many_arrow_rows_are_refused_too(user, monkeypatch):
+    monkeypatch.setattr(bulk, "ROWS_MAX", 2)
+    assert post(user, arrow([json.dumps(TINY)] * 3), ARROW).json()["code"] == "too_many_rows"
+
+
+def test_a_key_that_stands_for_another_task_is_a_conflict_and_the_brain_goes_on(user):
+    key = {"Idempotency-Key": "bulk-mixed:1"}
+    assert user.post("/v1/tasks", json=TINY, headers=key).status_code == 201
+    answer = post(user, ndjson([TINY, {**TINY, "name": "another"}]), NDJSON, **{"Idempotency-Key": "bulk-mixed"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_reused")
+    assert post(user, ndjson([TINY]), NDJSON).json()["accepted"] == 1
 
 
 def test_too_many_rows_are_refused_before_any_is_taken(user, monkeypatch):

@@ -8,8 +8,10 @@ import pytest
 from blake3 import blake3
 
 from suanwang.api import objects, page
+from suanwang.api.context import as_seen
 from suanwang.api.metrics import METRICS
-from suanwang.model.grid import Grid
+from suanwang.model.grid import DataSet, Grid
+from suanwang.model.ids import TenantId
 from suanwang.model.view import Panorama
 from suanwang.observe.panorama import difference
 
@@ -36,14 +38,32 @@ def running(user):
     user.post(f"/v1/tasks/{task_id}/cancel")
 
 
-def test_the_grid_is_whole_and_is_not_sent_twice(user, grid):
+def test_the_grid_is_whole_and_is_not_sent_twice(user, operator, grid):
+    whole = grid.here.brain.index.grid
+    assert Grid.model_validate_json(operator.get("/v1/grid").content) == whole
     answer = user.get("/v1/grid")
-    assert Grid.model_validate_json(answer.content) == grid.here.brain.index.grid
+    assert Grid.model_validate_json(answer.content) == as_seen(whole, TenantId("astro"))
     again = user.get("/v1/grid", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     plain = user.get("/v1/grid", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert plain.json() == answer.json()
+
+
+def test_the_grid_does_not_tell_of_other_tenants(grid):
+    with grid.http("other") as client:
+        assert [one["id"] for one in client.get("/v1/grid").json()["tenants"]] == ["bio"]
+
+
+def test_a_data_set_of_another_tenant_is_not_in_the_grid(grid):
+    own, theirs = (
+        DataSet(id=name, name=name, size_bytes=1, replicas=("a",), tenant=tenant)
+        for name, tenant in (("mine", "astro"), ("secret-scans", "bio"))
+    )
+    public = own.model_copy(update={"id": "free", "tenant": None})
+    whole = grid.here.brain.index.grid.model_copy(update={"data_sets": (own, theirs, public)})
+    assert [one.id for one in as_seen(whole, TenantId("astro")).data_sets] == ["mine", "free"]
+    assert as_seen(whole, None) is whole
 
 
 def test_the_panorama_shows_every_site_and_the_flow_of_a_running_task(user, grid, running):

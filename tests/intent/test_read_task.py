@@ -150,6 +150,10 @@ RELATION_FAULTS = [
     ("run: '  '", "run_blank"),
     ("run: ['']", "run_blank"),
     ('run: "a\\0b"', "nul_in_text"),
+    ('name: "a\\0b"', "nul_in_text"),
+    ('{tags: {a: "b\\0"}}', "nul_in_text"),
+    ('name: "\\e[2J"', "control_in_text"),
+    ('{tags: {a: "b\\nc"}}', "control_in_text"),
 ]
 
 

@@ -53,7 +53,7 @@ ACCESS: tuple[Access, ...] = (
     Access("POST", "/v1/tasks/{task_id}/cancel", WRITERS, Scope.OWN),
     Access("POST", "/v1/plan", READERS, Scope.OWN),
     Access("GET", "/v1/bill", READERS, Scope.OWN),
-    Access("GET", "/v1/grid", READERS | AGENTS, Scope.GRID),
+    Access("GET", "/v1/grid", READERS | AGENTS, Scope.OWN),
     Access("GET", "/v1/grid/schema", READERS, Scope.GRID),
     Access("GET", "/v1/panorama", READERS, Scope.OWN),
     Access("GET", "/v1/panorama/stream", READERS, Scope.OWN),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from suanwang.api.arrow import column_rows
 from suanwang.api.caller import Caller
 from suanwang.api.context import Context, Here
 from suanwang.api.documents import answer, check_media
@@ -52,7 +53,9 @@ def submit_bulk(
     """A row with faults is refused alone. With an idempotency key, each row has the key `<key>:<row>`, so the whole
     request may be sent again."""
     media = check_media(request, frozenset({NDJSON, ARROW}))
-    rows = _read(here, caller, _arrow(raw) if media == ARROW else _ndjson(raw), idempotency_key)
+    rows = _read(
+        here, caller, column_rows(raw, "request", ROWS_MAX) if media == ARROW else _ndjson(raw), idempotency_key
+    )
     task_ids: list[TaskId | None] = [None] * rows.count
     refused = 0
     for at in range(0, len(rows.good), BATCH):
@@ -88,20 +91,3 @@ def _read(here: Context, caller: Principal, texts: Iterator[bytes], key: str | N
 def _ndjson(raw: bytes) -> Iterator[bytes]:
     """Lines; blank ones are no rows."""
     return (line for line in raw.split(b"\n") if line.strip())
-
-
-def _arrow(raw: bytes) -> Iterator[bytes]:
-    """The rows of the column `request`. Raises FaultsError where this is no such stream."""
-    import pyarrow as pa
-
-    try:
-        with pa.ipc.open_stream(pa.BufferReader(raw)) as reader:
-            if "request" not in reader.schema.names:
-                raise FaultsError([Fault("arrow_column", "request", ", ".join(reader.schema.names)[:200])], "body")
-            batches = [batch.column("request") for batch in reader]
-            for batch in batches:
-                batch.validate(full=True)
-        texts = [batch.cast(pa.large_binary()) for batch in batches]
-        return iter([value or b"" for batch in texts for value in batch.to_pylist()])
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise FaultsError([Fault("arrow_form", "body", str(error)[:200])], "body") from None

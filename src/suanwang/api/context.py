@@ -13,13 +13,25 @@ from suanwang.api.metrics import Meters
 from suanwang.api.pictures import Pictures
 from suanwang.api.port import BrainPort
 from suanwang.model.grid import Grid
+from suanwang.model.ids import TenantId
+
+TENANTS_KEPT = 32  # texts of the grid: about a megabyte each
+
+
+def as_seen(grid: Grid, tenant: TenantId | None) -> Grid:
+    """The grid without what belongs to other tenants: their limits, and the data sets that are theirs alone.
+    None sees all of it."""
+    if tenant is None:
+        return grid
+    own = tuple(one for one in grid.tenants if one.id == tenant)
+    data_sets = tuple(one for one in grid.data_sets if one.tenant in (None, tenant))
+    return grid.model_copy(update={"tenants": own, "data_sets": data_sets})
 
 
 class GridText:
     """The grid's JSON, made once: some hundred kilobytes, and its digest."""
 
     def __init__(self, grid: Grid) -> None:
-        self.grid = grid
         self.plain = grid.model_dump_json().encode()
         self.packed = gzip.compress(self.plain, 6, mtime=0)
         self.etag = f'"{blake3(self.plain).hexdigest()[:32]}"'
@@ -32,14 +44,17 @@ class Context:
     changes: Changes
     pictures: Pictures
     agent_threads: CapacityLimiter  # agents hold a thread while they wait
-    _grid: list[GridText] = field(default_factory=list)
+    _grids: dict[TenantId | None, tuple[Grid, GridText]] = field(default_factory=dict)
 
-    def grid_text(self) -> GridText:
-        """The text of the brain's grid, made again where the grid is another one."""
+    def grid_text(self, tenant: TenantId | None) -> GridText:
+        """The text of the brain's grid as a tenant sees it, made again where the grid is another one."""
         grid = self.brain.index.grid
-        if not self._grid or self._grid[0].grid is not grid:
-            self._grid[:] = [GridText(grid)]
-        return self._grid[0]
+        kept = self._grids.get(tenant)
+        if kept is None or kept[0] is not grid:
+            if len(self._grids) >= TENANTS_KEPT:
+                self._grids.clear()
+            kept = self._grids[tenant] = grid, GridText(as_seen(grid, tenant))
+        return kept[1]
 
 
 def context(request: Request) -> Context:

@@ -17,6 +17,7 @@ from suanwang.api.inputs import LinkPath, SitePath
 from suanwang.api.openapi import media_answer
 from suanwang.model.grid import Grid
 from suanwang.model.ids import LinkId, SiteId, TenantId
+from suanwang.model.principal import Role
 from suanwang.model.view import Panorama
 from suanwang.observe.panorama import difference
 
@@ -28,7 +29,8 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The grid is
 
 @router.get("/v1/grid", response_model=Grid, responses=_UNCHANGED, summary="The grid: sites, pools, links, prices")
 def read_grid(request: Request, here: Here, caller: Caller) -> Response:
-    grid = here.grid_text()
+    """Other tenants' limits, and data sets that are theirs alone, are left out; operators and agents see all of it."""
+    grid = here.grid_text(None if caller.role is Role.AGENT else tenant_scope(caller))
     headers = {"ETag": grid.etag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
     if request.headers.get("if-none-match") == grid.etag:
         return Response(status_code=304, headers=headers)

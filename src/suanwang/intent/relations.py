@@ -1,5 +1,6 @@
 """What must hold between the fields of one task. Pure; every relation is one small generator in RELATIONS."""
 
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -140,6 +141,14 @@ def _lists(request: TaskRequest) -> Iterator[Found]:
                 yield _one("listed_twice", (name, at), str(value))
 
 
+def _labels(request: TaskRequest) -> Iterator[Found]:
+    """What lists and terminals show must not act on them."""
+    labels = [(request.name, ("name",)), *((value, ("tags", name)) for name, value in request.tags.items())]
+    for value, loc in labels:
+        if any(unicodedata.category(ch) == "Cc" for ch in value):
+            yield _one("control_in_text", loc, repr(value)[:80])
+
+
 def _sizes(request: TaskRequest) -> Iterator[Found]:
     for name, held in (("environment", request.environment), ("secrets", request.secrets), ("tags", request.tags)):
         if len(held) > LABELS_MAX:
@@ -159,5 +168,6 @@ RELATIONS: tuple[Callable[[TaskRequest], Iterator[Found]], ...] = (
     _outputs,
     _secrets,
     _lists,
+    _labels,
     _sizes,
 )

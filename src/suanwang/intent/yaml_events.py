@@ -110,6 +110,8 @@ class _Builder:
 
     def scalar(self, event: Any) -> None:
         line = event.start_mark.line + 1
+        if "\0" in event.value:
+            self.fail("nul_in_text", repr(event.value[:40]), line)  # no process and no database takes it
         is_key = bool(self.stack) and isinstance(self.stack[-1].data, dict) and self.stack[-1].key is None
         plain = event.implicit[0] and not is_key
         self.value(self.resolve(event.value, line) if plain else event.value, Marks(line))

@@ -1,5 +1,7 @@
 """Bills as aligned rows: what is held, for how long, at what price; the expected amount last."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,7 +159,7 @@ def test_safety_bands_cover_a_hold_once_and_in_order(start, length, cuts):
     use = tuple(TimeOfUse(from_hour=a, to_hour=b, permille=c) for a, b, c in cuts)
     found = list(bands(PriceBook(id=PriceBookId("b"), time_of_use=use), start, start + length))
     assert sum(to - begin for begin, to, _ in found) == length
-    assert all(one[1] == after[0] for one, after in zip(found, found[1:], strict=False))
+    assert all(one[1] == after[0] for one, after in pairwise(found))
 
 
 @given(st.integers(0, 20_000_000), st.integers(0, 5 * HOUR))

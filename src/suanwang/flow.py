@@ -14,17 +14,14 @@ from collections.abc import Sequence
 
 from suanwang import failpoints
 from suanwang.admission.admit import Applicant, Refused, Standing, admit, with_defaults
-from suanwang.dispatch import carry, reconcile, watch
-from suanwang.dispatch.applier import Applier
+from suanwang.dispatch import carry, reconcile, repeats
+from suanwang.dispatch.keeper import Keeper
 from suanwang.dispatch.lifecycle import Signal
-from suanwang.model.error import ConflictError
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.principal import Submission, Submitted
 from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
 from suanwang.model.record import (
-    ENDS,
-    CancelRequested,
     Phase,
     PlanCommitted,
     Refusal,
@@ -43,7 +40,7 @@ from suanwang.verify import verify
 PLAN_BATCH = 256
 
 
-class Road(Applier):
+class Road(Keeper):
     """The verbs. Not thread-safe: its owner holds a lock around each."""
 
     # -- TaskRequest -> Admitted -------------------------------------------------------------------------------
@@ -54,31 +51,16 @@ class Road(Applier):
         """Take requests in and admit or refuse each; durable when this returns. One idempotency key that stands for
         another task refuses all of them (ConflictError), and nothing has changed."""
         failpoints.hit("brain.submit.read")
-        self._check_keys(tenant, offers)
+        repeats.check_keys(self.state, tenant, offers)
         out = [self._submit(tenant, principal, offer, task_id) for offer, task_id in zip(offers, task_ids, strict=True)]
         self.commit()
         failpoints.hit("brain.submit.committed")
         return out
 
-    def _check_keys(self, tenant: TenantId, offers: Sequence[Submission]) -> None:
-        """Before the first record is made: a verb that refuses half-way would stop the brain."""
-        here: dict[str, TaskRequest] = {}
-        for offer in offers:
-            key = offer.idempotency_key
-            if key is None:
-                continue
-            before = self.state.idempotency.get((tenant, key))
-            if before is not None and before.request_digest != self.state.digest(offer.request):
-                raise ConflictError("idempotency_reused", key=key)
-            if here.setdefault(key, offer.request) != offer.request:
-                raise ConflictError("idempotency_reused", key=key)
-
     def _submit(self, tenant: TenantId, principal: str, offer: Submission, task_id: TaskId) -> Submitted:
-        now_us, key = self.clock(), offer.idempotency_key
-        before = self.state.idempotency.get((tenant, key)) if key is not None else None
+        before, now_us = repeats.task_before(self.state, tenant, offer), self.clock()
         if before is not None:
-            task = self.state.tasks[before.task_id]
-            return Submitted(task_id=task.task_id, phase=task.phase, repeated=True)
+            return Submitted(task_id=before.task_id, phase=before.phase, repeated=True)
         answer = admit(self.applicant(tenant, offer.request, frozenset(offer.secrets)))
         self.emit(
             TaskSubmitted(
@@ -87,7 +69,7 @@ class Road(Applier):
                 tenant=tenant,
                 principal=principal,
                 request=offer.request,
-                idempotency_key=key,
+                idempotency_key=offer.idempotency_key,
             )
         )
         if isinstance(answer, Refused):
@@ -114,8 +96,8 @@ class Road(Applier):
         asks = [self.ask(task) for task in tasks]
         answers = plan(self.state.snapshot(), asks, self.clock(), self.seed, self.ids)
         failpoints.hit("brain.plan.made")
-        for task, ask, answer in zip(tasks, asks, answers, strict=True):
-            self._decide(task, ask, answer)
+        for task, answer in zip(tasks, answers, strict=True):
+            self._decide(task, answer)
         self.commit()
         failpoints.hit("brain.plan.committed")
         return len(tasks)
@@ -132,16 +114,17 @@ class Road(Applier):
             request = request.model_copy(update={"price_limit": max(0, min(rooms))})
         return PlanAsk(task.task_id, task.tenant, request, task.generation + 1, task.parent)
 
-    def _decide(self, task: Task, ask: PlanAsk, answer: PlanAnswer) -> None:
+    def _decide(self, task: Task, answer: PlanAnswer) -> None:
         now_us = self.clock()
         if answer.plan is not None:
-            faults = verify(answer.plan, ask.request, self.state.snapshot())
+            faults = verify(answer.plan, self.ask(task).request, self.state.snapshot())
             failpoints.hit("brain.plan.verified")
             if not faults:
                 self.emit(PlanCommitted(at_us=now_us, plan=answer.plan))
                 self.planned_us[task.task_id] = now_us
                 return
-            # The plan was made on a view that has moved on (or the planner is wrong): it is asked again.
+            # The plan was made on a view that has moved on (a task before it in this batch may have taken what its
+            # tenant's budget still left), or the planner is wrong: it is asked again.
             self.verify_faults += 1
             until_us = now_us + carry.RETRY_DELAY_US
             self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.RETRY_DELAY, until_us=until_us))
@@ -207,34 +190,3 @@ class Road(Applier):
         failpoints.hit("brain.settle.committed")
         failpoints.hit("brain.dispatch.sent")
         return Orders(acknowledged=self.state.cursors.get(heartbeat.agent, 0), instructions=found.instructions)
-
-    # -- what users and time bring about -----------------------------------------------------------------------
-
-    def cancel(self, task_id: TaskId, principal: str) -> None:
-        """Cancel a task: at once where it does not run, by a stop instruction where it does."""
-        task, now_us = self.state.tasks[task_id], self.clock()
-        if task.phase in ENDS:
-            raise ConflictError("task_ended", task=task_id, phase=task.phase.value)
-        if not task.cancel_asked:
-            self.emit(CancelRequested(at_us=now_us, task_id=task_id, principal=principal))
-            self.signal(task, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
-        self.commit()
-        failpoints.hit("brain.cancel.committed")
-
-    def tick(self) -> None:
-        """What time alone brings about: silent agents, deadlines, pauses over, leases about to end."""
-        now_us = self.clock()
-        for site in watch.silent_sites(self.state, self.heard_us, now_us, self.heartbeat_lost_us):
-            failpoints.hit("brain.tick.site_lost")
-            self.lose_site(site, "heartbeat_lost")
-        for task in list(watch.unaccepted(self.state, now_us)):
-            self.signal(task, Signal.ATTEMPT_LOST, carry.Cause(now_us, FailureReason.LOST))
-        for task in list(watch.late_tasks(self.state, now_us)):
-            self.signal(task, Signal.DEADLINE_LOST, carry.Cause(now_us, FailureReason.DEADLINE_LOST))
-        for task in list(watch.ready_again(self.state, now_us, self.sites_up, self.room_made)):
-            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUEUED))
-        self.stop_at_budget(now_us)
-        self.pull_forward(now_us)
-        self.sites_up = self.room_made = False
-        self.extend(now_us)
-        self.commit()

@@ -1,70 +1,15 @@
 """Why a task waits and why it ends, on a road with one small site, a fake agent and a clock that the test moves."""
 
-import json
-
 import pytest
-from tests.plan.worlds import general, grid_of, site_of
+from tests.road.town import SITE, TENANT, S, Town
 
-from suanwang.agent.adapters.fake import FakeAdapter
-from suanwang.agent.agent import Agent
-from suanwang.agent.journal import Journal
-from suanwang.flow import Road
 from suanwang.model.error import ConflictError, NotAllowedError
 from suanwang.model.event import Heartbeat
-from suanwang.model.grid import PriceBook, Tenant
-from suanwang.model.ids import AgentId, SiteId, TaskId, TenantId
+from suanwang.model.ids import AgentId, SiteId, TaskId
 from suanwang.model.principal import Submission
 from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
-from suanwang.model.record import Phase, TenantSet
-from suanwang.model.snapshot import index_grid
+from suanwang.model.record import Phase
 from suanwang.model.task import Resources, TaskRequest
-from suanwang.observe.state import State, Task
-from suanwang.twin.streams import CountedIds
-from suanwang.twin.world import TwinLog
-
-NOW = 1_790_000_000_000_000
-S = 1_000_000
-TENANT, SITE = TenantId("t"), SiteId("here")
-
-
-class Town:
-    """One site of four cores, its agent, and the brain."""
-
-    def __init__(self) -> None:
-        grid = grid_of([site_of("here", [general("here", memory=2**30)])], [], books=(PriceBook(id="plain"),))
-        self.now_us, self.log, self.ids = NOW, TwinLog(), CountedIds()
-        self.road = Road(State(index_grid(grid)), self.log, lambda: self.now_us, self.ids)
-        self.road.emit(TenantSet(at_us=NOW, tenant=Tenant(id=TENANT, name="T")))
-        self.road.commit()
-        adapter = FakeAdapter(lambda: self.now_us, seed=1)
-        self.agent = Agent(AgentId("a"), (SITE,), adapter, Journal(":memory:"), lambda: self.now_us)
-
-    def submit(self, **fields: object) -> TaskId:
-        tags = {"fake.duration-us": str(10 * S), **fields.pop("tags", {})}
-        resources = fields.pop("resources", Resources(cpu=4, memory=1, wall_time=60 * S))
-        request = TaskRequest(run="true", tags=tags, resources=resources, **fields)
-        task_id = self.ids.task_id()
-        self.road.submit(TENANT, "me", [Submission(request=request)], [task_id])
-        return task_id
-
-    def task(self, task_id: TaskId) -> Task:
-        return self.road.state.tasks[task_id]
-
-    def plan(self) -> None:
-        self.road.tick()
-        self.road.plan_round()
-
-    def round(self, seconds: float = 1.0) -> None:
-        """One turn of everything, then time goes on."""
-        self.agent.exchange(self.road.exchange)
-        self.plan()
-        self.road.dispatch_round()
-        self.agent.exchange(self.road.exchange)
-        self.now_us += int(seconds * S)
-
-    def records(self, kind: str) -> list[dict]:
-        """What the log says of one kind, oldest first."""
-        return [one for batch in self.log.batches for one in json.loads(batch) if one["t"] == kind]
 
 
 @pytest.fixture

@@ -1,16 +1,16 @@
 """The applier: the only writer of the log in a region, and what every verb of the road needs of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from suanwang.dispatch import carry, lifecycle, reconcile, watch
 from suanwang.dispatch.lifecycle import Signal
-from suanwang.model.error import ConflictError, NotAllowedError
+from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError
 from suanwang.model.event import Event, EventKind, Heartbeat, Usage
-from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, LinkId, PlanId, SiteId, TaskId
+from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId
 from suanwang.model.reason import FailureReason
-from suanwang.model.record import EventApplied, LeaseExtended, LinkChanged, Record, SiteChanged
+from suanwang.model.record import EventApplied, Phase, Record, SiteChanged
 from suanwang.observe.state import State, Task
 
 SiteCause = Literal["joined", "heartbeat_lost", "operator_failed", "operator_healed", "brain_started"]
@@ -99,17 +99,35 @@ class Applier:
             self.pending, self.secrets = [], {}
 
     def hear(self, heartbeat: Heartbeat, now_us: int) -> None:
-        for site in heartbeat.sites:  # all of them before anything changes: a verb never refuses half-way
-            if site not in self.state.index.sites:
-                raise NotAllowedError("agent_site_unknown", site=site)
-            seen, holder = self.state.sites.get(site), self.state.agent_of.get(site)
-            if seen is not None and seen.live and holder != heartbeat.agent:
-                raise ConflictError("agent_site_taken", site=site, agent=holder)
+        """An agent has spoken: the sites that it names are up, those that it names no more are not."""
+        self._check(heartbeat)
         self.heard_us[heartbeat.agent] = now_us
         for site in heartbeat.sites:
             seen = self.state.sites.get(site)
             if site not in self.state.operator_down and (seen is None or not seen.live):
                 self.set_site(site, heartbeat.agent, True, heartbeat.emulated, "joined")
+        named = frozenset(heartbeat.sites)
+        for site in [one for one, agent in self.state.agent_of.items() if agent == heartbeat.agent]:
+            if site not in named and self.state.sites[site].live:
+                self.lose_site(site, "heartbeat_lost")
+
+    def _check(self, heartbeat: Heartbeat) -> None:
+        """All of it before anything changes: a verb never refuses half-way.
+
+        Raises NotAllowedError, ConflictError, or FaultsError for events of another agent: each agent counts its own.
+        """
+        for site in heartbeat.sites:
+            if site not in self.state.index.sites:
+                raise NotAllowedError("agent_site_unknown", site=site)
+            seen, holder = self.state.sites.get(site), self.state.agent_of.get(site)
+            if seen is not None and seen.live and holder != heartbeat.agent:
+                raise ConflictError("agent_site_taken", site=site, agent=holder)
+        for number, event in enumerate(heartbeat.events):
+            if event.agent != heartbeat.agent:
+                where = f"events[{number}].agent"
+                raise FaultsError(
+                    [Fault("agent_other", where, event.agent, None, {"path": heartbeat.agent})], "heartbeat"
+                )
 
     def take(self, event: Event, heartbeat: Heartbeat, now_us: int) -> None:
         """Apply one event: at most one transition of its task, or none where it is late or fenced out."""
@@ -120,10 +138,13 @@ class Applier:
         if task is not None and ours:
             signal = self._signal_of(task, event)
             transition = lifecycle.step(task.phase, signal)
-        effective = transition is not None and event.agent == heartbeat.agent
+        effective = transition is not None
         self.emit(EventApplied(at_us=now_us, event=event, effective=effective))
         if effective and transition is not None and task is not None and transition.effects:
-            self._carry(task, transition, cause_of(event, now_us))
+            cause = cause_of(event, now_us)
+            if event.kind is EventKind.STOPPED and task.phase is not Phase.STOPPING:
+                cause = replace(cause, reason=FailureReason.BACKEND)  # nobody asked for it: the site's own doing
+            self._carry(task, transition, cause)
 
     def _signal_of(self, task: Task, event: Event) -> Signal:
         assert task.request is not None, "a live task has its request"
@@ -138,64 +159,22 @@ class Applier:
         self.room_us = self.clock() if live else self.room_us
         self.emit(SiteChanged(at_us=self.clock(), site=site, agent=agent, live=live, emulated=emulated, cause=cause))
 
-    def heal_site(self, site: SiteId) -> None:
-        """An operator puts a site back: it is live if its agent has spoken lately."""
-        seen, agent = self.state.sites.get(site), self.state.agent_of.get(site)
-        heard_us = self.heard_us.get(agent, 0) if agent is not None else 0
-        live = self.clock() - heard_us < self.heartbeat_lost_us
-        self.set_site(site, agent, live, seen is not None and seen.emulated, "operator_healed")
-
-    def set_link(self, link: LinkId, up: bool, principal: str) -> None:
-        """An operator cuts or mends a link: plans that would use a cut one and have not begun are made again."""
-        now_us = self.clock()
-        self.emit(LinkChanged(at_us=now_us, link=link, up=up, principal=principal))
-        if up:
-            self.sites_up, self.room_us = True, now_us  # what waited for a path may have one now
-            return
-        for task in list(self.state.planned.values()):
-            assert task.plan is not None, "a planned task has its plan"
-            paths = [task.plan.path, *(move.path for move in task.plan.data)]
-            if any(one.link == link for path in paths for one in path.links):
-                self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, detail="link_down"))
-
-    def _any_live_site(self) -> SiteId | None:
-        """The first live site by id: any can deliver, since outputs lie in the object store."""
-        return min((site for site, seen in self.state.sites.items() if seen.live), default=None)
+    def redirect(self, task: Task, now_us: int) -> None:
+        """Let another site deliver, since outputs lie in the object store. Where none is live, time asks again."""
+        elsewhere = min((site for site, seen in self.state.sites.items() if seen.live), default=None)
+        if elsewhere is not None:
+            self.signal(task, Signal.DELIVERY_RETRY, carry.Cause(now_us, FailureReason.SITE_LOST, site=elsewhere))
 
     def lose_site(self, site: SiteId, cause: SiteCause) -> None:
         """A site no longer answers: what ran there and what was planned there is planned elsewhere."""
         now_us = self.clock()
-        self.set_site(site, self.state.agent_of.get(site), False, self.state.sites[site].emulated, cause)
+        seen = self.state.sites.get(site)  # None: no agent has spoken for it yet
+        self.set_site(site, self.state.agent_of.get(site), False, seen is not None and seen.emulated, cause)
         for task in list(self.state.by_site.get(site, {}).values()):
             if task.attempt is not None:
                 self.signal(task, Signal.ATTEMPT_LOST, carry.Cause(now_us, FailureReason.SITE_LOST, detail=site))
-            elif elsewhere := self._any_live_site():
-                cause_ = carry.Cause(now_us, FailureReason.SITE_LOST, site=elsewhere)
-                self.signal(task, Signal.DELIVERY_RETRY, cause_)
+            else:
+                self.redirect(task, now_us)
         for task in list(self.state.planned.values()):
             if task.plan is not None and task.plan.site == site:
                 self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, FailureReason.SITE_LOST))
-
-    def stop_at_budget(self, now_us: int) -> None:
-        """`on_budget: stop`: what has used up its consent ends here."""
-        for task in [one for group in self.state.by_site.values() for one in group.values()]:
-            if task.phase in lifecycle.LIVE and carry.is_over_budget(task, self.state.index, now_us):
-                self.signal(task, Signal.STOP_ASKED, carry.Cause(now_us, FailureReason.BUDGET_STOP))
-
-    def pull_forward(self, now_us: int) -> None:
-        """Room was made: plans that wait for room are made again, and may start sooner."""
-        for task in watch.pullable(self.state, now_us, self.room_us, self.planned_us)[: watch.PULL_BATCH]:
-            self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, detail="room_made"))
-
-    def extend(self, now_us: int) -> None:
-        keys: set[str] = set()
-        for task, end_us, past in list(watch.overrunning(self.state, now_us)):
-            assert task.attempt is not None, "a live attempt"
-            if past:
-                self.signal(task, Signal.STOP_ASKED, carry.Cause(now_us, FailureReason.WALL_TIME))
-            lease_id = task.attempt.plan.lease_id
-            keys |= {f"{hold.resource}|{hold.key}" for hold in self.state.leases[lease_id]}
-            self.emit(LeaseExtended(at_us=now_us, lease_id=lease_id, task_id=task.task_id, end_us=end_us))
-        for task in watch.crowded_out(self.state, keys, watch.capacities(self.state, keys), now_us):
-            signal = Signal.PLAN_DROPPED if task.attempt is None else Signal.ATTEMPT_LOST
-            self.signal(task, signal, carry.Cause(now_us, FailureReason.CROWDED_OUT))

@@ -58,8 +58,11 @@ class Cause:
 
 
 def room_micro_yuan(task: Task) -> int:
-    """What may still be billed: the quote of the first plan, once for each attempt that the task itself used up."""
+    """What may still be billed: the quote of the first plan, once for each attempt that the task itself used up, and
+    never more than its price limit in all."""
     consent = (task.first_quote_micro_yuan or 0) * (1 + task.own_failures)
+    if task.request is not None and task.request.price_limit is not None:
+        consent = min(consent, task.request.price_limit)
     return max(0, consent - task.billed_micro_yuan)
 
 
@@ -107,14 +110,17 @@ class Carrier:
         )
 
     def held(self) -> tuple[int, int]:
-        """The span that is billed: from the running event to the end, inside what the brain itself saw."""
-        attempt = self.task.attempt
+        """The span that is billed: from the running event to the end. By the agent's clock, unless that is plainly
+        wrong: then by when the brain heard of it."""
+        attempt, now_us = self.task.attempt, self.cause.now_us
         assert attempt is not None, "a live attempt"
-        end_us = min(self.cause.happened_us or self.cause.now_us, self.cause.now_us)
+        end_us = self.cause.happened_us or now_us
         if not attempt.run_us:
+            end_us = min(end_us, now_us)
             return end_us, end_us
-        start_us = min(max(attempt.run_us, attempt.opened_us), self.cause.now_us)
-        return start_us, max(start_us, end_us)
+        if not attempt.run_us <= end_us <= now_us:
+            end_us = max(attempt.run_us, now_us)
+        return attempt.run_us, end_us
 
     def reason(self) -> FailureReason | None:
         attempt = self.task.attempt

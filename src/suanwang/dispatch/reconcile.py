@@ -4,10 +4,10 @@ Level-triggered: nothing here remembers what was sent but `sent`, which only spa
 repeated instruction, which an agent does once.
 """
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 
-from suanwang.model.event import Heartbeat, Instruction, InstructionKind
+from suanwang.model.event import AttemptSeen, Heartbeat, Instruction, InstructionKind
 from suanwang.model.ids import AttemptId, PlanId, PoolId, TaskId
 from suanwang.model.record import Phase
 from suanwang.observe.state import State, Task
@@ -31,25 +31,28 @@ def reconcile(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> Re
     lost: list[Task] = []
     for site in heartbeat.sites:
         for task in state.by_site.get(site, {}).values():
-            wanted = _wanted(task, seen, lost)
+            wanted = _wanted(task, seen, bool(heartbeat.events), lost)
             if wanted is not None and _due(sent, wanted, now_us):
                 instructions.append(wanted)
     instructions += _unwanted(state, heartbeat, now_us, sent)
     return Reconciled(tuple(instructions), tuple(lost))
 
 
-def _wanted(task: Task, seen: Iterable[tuple[AttemptId, int]], lost: list[Task]) -> Instruction | None:
+def _wanted(
+    task: Task, seen: Mapping[tuple[AttemptId, int], AttemptSeen], has_news: bool, lost: list[Task]
+) -> Instruction | None:
     if task.delivery is not None:
         return _deliver(task)
     attempt = task.attempt
     assert attempt is not None, "a task at a site has an attempt or a delivery there"
-    known = (attempt.attempt_id, attempt.fence) in seen
-    if attempt.seen and not known:
+    known = seen.get((attempt.attempt_id, attempt.fence))
+    over = known is not None and not known.live and not has_news  # it ended, and the word of its end is lost
+    if over or (attempt.seen and known is None):
         lost.append(task)
         return None
     if task.phase is Phase.STOPPING:
         return _order(task, InstructionKind.STOP)
-    return None if known else _order(task, InstructionKind.START)
+    return None if known is not None else _order(task, InstructionKind.START)
 
 
 def _order(task: Task, kind: InstructionKind) -> Instruction:
@@ -88,6 +91,8 @@ def _deliver(task: Task) -> Instruction:
 def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> list[Instruction]:
     """Attempts that the agent holds and the brain has done with: stop what still runs, forget the rest."""
     out: list[Instruction] = []
+    if not heartbeat.sites:
+        return out  # it speaks for no site, so no order could be addressed to it
     for one in heartbeat.attempts:
         task_id = state.by_attempt.get(one.attempt_id)
         if task_id is not None:
@@ -112,7 +117,18 @@ def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> li
 def _due(sent: Sent, order: Instruction, now_us: int) -> bool:
     key = (order.attempt_id, order.kind)
     last_us = sent.get(key)
-    if last_us is not None and now_us - last_us < RESEND_US:
+    if last_us is not None and _fresh(last_us, now_us):
         return False
     sent[key] = now_us
     return True
+
+
+def _fresh(last_us: int, now_us: int) -> bool:
+    """Sent a short while ago; what seems sent after now was sent before the clock was put back."""
+    return 0 <= now_us - last_us < RESEND_US
+
+
+def prune(sent: Sent, now_us: int) -> None:
+    """Let go of what says nothing any more: such an instruction would go out again anyhow."""
+    for key in [key for key, last_us in sent.items() if not _fresh(last_us, now_us)]:
+        del sent[key]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from suanwang.dispatch.carry import RETRY_DELAY_US_MAX
 from suanwang.dispatch.lifecycle import LIVE
 from suanwang.model.ids import AgentId, LinkId, PoolId, SecurityPoolId, SiteId, TaskId
 from suanwang.model.plan import Hold
@@ -63,7 +64,8 @@ def ready_again(state: State, now_us: int, sites_up: bool, room_made: bool) -> I
     """Blocked tasks whose reason may be cured: a pause over, a site up, room made."""
     for task in state.blocked.values():
         if task.wait_reason is WaitReason.RETRY_DELAY:
-            if now_us >= task.wait_until_us:
+            # A pause is never longer than the longest: one that seems so was set before the clock was put back.
+            if not 0 < task.wait_until_us - now_us <= RETRY_DELAY_US_MAX:
                 yield task
         elif sites_up or (room_made and task.wait_reason is WaitReason.CAPACITY):
             yield task
@@ -76,6 +78,14 @@ def unaccepted(state: State, now_us: int) -> Iterator[Task]:
             waits = task.phase is Phase.DISPATCHED and task.attempt is not None and not task.attempt.seen
             if waits and task.attempt is not None and now_us - task.attempt.opened_us > ACCEPT_US:
                 yield task
+
+
+def stranded(state: State) -> Iterator[Task]:
+    """Deliveries ordered at a site that is not live: no other was when it was lost."""
+    for site, group in state.by_site.items():
+        seen = state.sites.get(site)
+        if seen is None or not seen.live:
+            yield from (task for task in group.values() if task.delivery is not None)
 
 
 def overrunning(state: State, now_us: int) -> Iterator[tuple[Task, int, bool]]:

@@ -49,6 +49,9 @@ _PHASE_OF_EVENT = {
     EventKind.COLLECTING: Phase.COLLECTING,
 }
 
+# Lease changes that are kept at least, so that the planner seldom has to read every lease again.
+HISTORY_MAX = 20_000
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -60,7 +63,7 @@ class Attempt:
     fence: int
     opened_us: int
     seen: bool = False  # the agent has answered for it
-    run_us: int = 0  # when it began to run, by the agent's clock
+    run_us: int = 0  # when it began to run
     stop_reason: FailureReason | None = None
 
 
@@ -144,7 +147,6 @@ class State:
     queue: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a plan, ready to be looked at
     blocked: dict[TaskId, Task] = field(default_factory=dict)  # waiting for something to change
     planned: dict[TaskId, Task] = field(default_factory=dict)  # with a plan that is not dispatched
-    stopped: dict[AttemptId, int] = field(default_factory=dict)
     leases: dict[LeaseId, tuple[Hold, ...]] = field(default_factory=dict)
     by_key: dict[str, dict[LeaseId, tuple[Hold, ...]]] = field(default_factory=dict)
     history: list[LeaseChange] = field(default_factory=list)
@@ -276,18 +278,28 @@ class State:
         assert task.plan is not None, "a plan stands"
         self.load(task.tenant).quoted_micro_yuan -= task.plan.quote_micro_yuan
 
+    def _note(self, change: LeaseChange) -> None:
+        """Add to the history; one that is mostly of leases long gone is begun again with what stands.
+
+        Whoever follows a history tells a new one by its identity (`model.snapshot`); the old one is left as it was.
+        """
+        if len(self.history) >= HISTORY_MAX and len(self.history) > 4 * len(self.leases):
+            self.history = [LeaseChange(lease_id, holds, True) for lease_id, holds in self.leases.items()]
+        self.history.append(change)
+
     def _add_lease(self, lease_id: LeaseId, holds: tuple[Hold, ...]) -> None:
         assert lease_id not in self.leases, "a lease is taken once"
         self.version += 1
+        self._note(LeaseChange(lease_id, holds, True))
         self.leases[lease_id] = holds
-        self.history.append(LeaseChange(lease_id, holds, True))
         for hold in holds:
             self.by_key.setdefault(f"{hold.resource}|{hold.key}", {})[lease_id] = holds
 
     def _drop_lease(self, lease_id: LeaseId) -> None:
         self.version += 1
-        holds = self.leases.pop(lease_id)
-        self.history.append(LeaseChange(lease_id, holds, False))
+        holds = self.leases[lease_id]
+        self._note(LeaseChange(lease_id, holds, False))
+        del self.leases[lease_id]
         for hold in holds:
             key = f"{hold.resource}|{hold.key}"
             held = self.by_key.get(key)
@@ -321,15 +333,16 @@ class State:
         event = record.event
         self.cursors[event.agent] = max(self.cursors.get(event.agent, 0), event.sequence)
         if record.effective:
-            self._effective(event)
+            self._effective(event, record.at_us)
 
-    def _effective(self, event: Event) -> None:
+    def _effective(self, event: Event, now_us: int) -> None:
         task = self.tasks[self.by_attempt[event.attempt_id]]
         if task.attempt is None:
             return
         task.attempt.seen = True
         if event.kind is EventKind.RUNNING:
-            task.attempt.run_us = event.at_us
+            # By the agent's clock, unless that is plainly wrong: nothing runs before its order or after its report.
+            task.attempt.run_us = event.at_us if task.attempt.opened_us <= event.at_us <= now_us else now_us
         if task.phase is not Phase.STOPPING:
             task.phase = _PHASE_OF_EVENT.get(event.kind, task.phase)
 
@@ -363,8 +376,9 @@ class State:
         task = self.tasks[record.task_id]
         assert task.delivery is not None, "a delivery follows a success with targets"
         self._forget_attempt(task.delivery.attempt_id, task.delivery.site, task.task_id)
+        if record.site == task.delivery.site:
+            task.delivery.tries += 1  # another site takes it on because this one was lost: no try of the task's
         task.delivery.site = record.site
-        task.delivery.tries += 1
         task.phase = Phase.DELIVERING
         self.by_attempt[record.attempt_id] = task.task_id
         self.by_site.setdefault(record.site, {})[task.task_id] = task

@@ -127,6 +127,44 @@ def test_init_writes_a_file_that_reads_well_and_never_over_another(cli, tmp_path
     assert nowhere.json["error"]["faults"][0]["code"] == "file_unwritable"
 
 
+def test_init_writes_to_where_the_output_is_sent(cli, tmp_path):
+    from suanwang.intent import read_task
+
+    path = tmp_path / "sent.yaml"
+    with path.open("wb") as out:
+        command = [sys.executable, "-m", "suanwang.cli", "init"]
+        subprocess.run(command, stdout=out, cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, check=True, timeout=60)
+    assert read_task(path.read_text("utf-8")).name == "hello"
+    assert not (tmp_path / "task.yaml").exists()
+    assert cli("init", "-").out == path.read_text("utf-8")
+
+
+def test_the_language_may_stand_before_the_command():
+    ran = process("--lang", "zh-hant", "plan", "no-such-file.yaml")
+    assert (ran.returncode, "無法讀取" in ran.stderr) == (Exit.FAULTS, True), ran.stderr
+
+
+def test_a_log_of_a_fault_shows_no_values(capfd):
+    import structlog
+
+    from suanwang.cli.session import quiet_logs
+
+    def fail(secret):
+        raise RuntimeError("broken")
+
+    quiet_logs()
+    try:
+        fail("".join(["very", "secret"]))
+    except RuntimeError as error:
+        structlog.get_logger("test").error("brain_failed", exc_info=error)
+    finally:
+        structlog.reset_defaults()
+    said = capfd.readouterr()
+    assert "RuntimeError: broken" in said.err
+    assert "verysecret" not in said.err + said.out
+    assert said.out == ""
+
+
 def test_the_schemas_are_json_schema(cli):
     assert "run" in cli("schema", "task", "--json").json["properties"]
     assert "sites" in json.loads(cli("grid", "schema").out)["properties"]

@@ -217,3 +217,31 @@ def test_an_agent_says_everything_that_it_needs(cli, sw, grid, monkeypatch):
     monkeypatch.setenv("SUANWANG_KEY", grid.keys["agent"])
     ran = cli("agent", "--url", grid.here.url, "--site", "atlantis", "--json")
     assert [one["code"] for one in ran.json["error"]["faults"]] == ["site_unknown"]
+
+
+def test_names_with_brackets_and_colons_are_shown_as_they_are(sw, task_file):
+    name = "a[/b] [red]:smile:"
+    task = task_file(QUICK.replace("quick", f'"{name}"'))
+    assert name in sw("submit", task).out
+    assert name in sw("plan", task).out
+    for command in (("status", "last"), ("explain", "last"), ("list",)):
+        ran = sw(*command)
+        assert (ran.exit, ran.err) == (Exit.OK, "")
+        assert "a[/b] [red]:smi" in ran.out
+    broken = sw("run", task_file(FAILS.replace("fails", f'"{name}"')))
+    assert (broken.exit, broken.err) == (Exit.TASK_FAILED, "")
+
+
+def test_a_phase_that_is_none_is_told_the_phases(sw):
+    ran = sw("list", "--phase", "gone", "--json")
+    assert ran.exit == Exit.FAULTS
+    assert "succeeded" in ran.json["error"]["text"]
+
+
+def test_lists_fit_a_small_terminal(sw, task_file, monkeypatch):
+    sw("submit", task_file(QUICK))
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in (("list",), ("plan", task_file(QUICK)), ("bill",), ("explain", "last"), ("status", "last")):
+        lines = sw(*command).out.splitlines()
+        assert max(len(line) for line in lines) <= 80, command
+        assert any("task-" in line or "Price" in line for line in lines)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from suanwang.cli.show.forms import Places, clock, emulated, money
+from suanwang.cli.show.forms import Places, clock, emulated, money, plain
 from suanwang.cli.words import t
 from suanwang.model.error import SuanwangError
 
@@ -91,7 +91,7 @@ class Follower:
             return Text.assemble(at, ("● ", "yellow"), t("cli.follow.replan"))
         if kind == "attempt_closed" and not data["succeeded"]:
             reason = t(f"failure.{data['reason']}") if data.get("reason") else ""
-            detail = f" ({data['detail']})" if data.get("detail") else ""
+            detail = f" ({plain(data['detail'])})" if data.get("detail") else ""
             return Text.assemble(at, ("✗ ", "red"), reason, detail)
         if kind == "event_applied" and data["effective"]:
             return self._event(at, data["event"])

@@ -60,8 +60,10 @@ def validate(
     if session.as_json:
         session.document({"valid": True, "grid": grid.id, "sites": len(grid.sites), "links": len(grid.links)})
         return
+    from suanwang.cli.show.forms import done
+
     words = t("cli.grid.valid", grid=grid.id, sites=len(grid.sites), links=len(grid.links))
-    session.console.print(f"[green]✓[/] {words}")
+    session.console.print(done(words))
 
 
 def schema(session: Session) -> None:

@@ -8,7 +8,7 @@ from typer.exceptions import TyperException
 
 from suanwang.cli import files, grids, keys, server, stores, tasks
 from suanwang.cli.exits import Exit
-from suanwang.cli.words import t
+from suanwang.cli.words import LANG, t
 
 
 def build() -> typer.Typer:
@@ -23,7 +23,10 @@ def build() -> typer.Typer:
     )
 
     @app.callback(invoke_without_command=True)
-    def root(version: bool = typer.Option(False, "--version", help=t("cli.option.version"))) -> None:
+    def root(
+        version: bool = typer.Option(False, "--version", help=t("cli.option.version")),
+        lang: str = typer.Option(LANG, "--lang", help=t("cli.option.lang")),  # `words` has read it already
+    ) -> None:
         if version:
             from importlib.metadata import version as of
 

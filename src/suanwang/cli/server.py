@@ -50,8 +50,10 @@ def agent(
     name: Annotated[str | None, typer.Option("--name", help=t("cli.option.agent_name"), show_default=False)] = None,
     home: Annotated[Path | None, typer.Option("--home", help=t("cli.option.home"), show_default=False)] = None,
 ) -> int:
+    from suanwang.cli.session import quiet_logs
     from suanwang.runtime import agent_main
 
+    quiet_logs()
     session.home = home
     return int(agent_main.run(session.settings(url=url), name, tuple(site or ())) or 0)
 
@@ -61,9 +63,11 @@ def demo(
     fast: Annotated[bool, typer.Option("--fast", help=t("cli.option.fast"))] = False,
     home: Annotated[Path | None, typer.Option("--home", help=t("cli.option.home"), show_default=False)] = None,
 ) -> int:
+    from suanwang.cli.session import quiet_logs
     from suanwang.cli.words import LANG
     from suanwang.runtime import demo as program
 
+    quiet_logs()
     session.home = home
     return int(program.run(session.settings(), fast=fast, as_json=session.as_json, lang=LANG) or 0)
 
@@ -85,7 +89,7 @@ def twin(
     try:
         history = play(chosen, tasks, sites, session.console.print)
     except BrokenPromiseError as error:
-        session.console.print(f"[red]{error}[/]")
+        session.console.print(str(error), style="red")
         return Exit.INTERNAL
     show_history(session, history)
     return Exit.OK

@@ -42,7 +42,10 @@ class Session:
 
             terminal = sys.stdout.isatty()
             width = None if terminal or "COLUMNS" in os.environ else WIDTH_WITHOUT_TERMINAL
-            self._console = Console(stderr=self.as_json, quiet=self.as_json, highlight=False, width=width)
+            # No markup: names and paths are a user's words, and may hold brackets.
+            self._console = Console(
+                stderr=self.as_json, quiet=self.as_json, highlight=False, markup=False, emoji=False, width=width
+            )
         console: Console = self._console
         return console
 
@@ -94,7 +97,7 @@ class Session:
         else:
             from rich.console import Console
 
-            print_error(Console(stderr=True, highlight=False), error)
+            print_error(Console(stderr=True, highlight=False, markup=False, emoji=False), error)
         return exit_of_status(error.status)
 
 
@@ -122,7 +125,8 @@ def _json(value: Any, indent: int | None = None) -> str:
 
 
 def quiet_logs() -> None:
-    """A brain in this process logs to the standard error, and only what somebody must know."""
+    """A brain or an agent in this process logs to the standard error, and only what somebody must know. A traceback
+    goes without the values of variables: secrets and keys may be among them."""
     import logging
 
     import structlog
@@ -130,4 +134,11 @@ def quiet_logs() -> None:
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
     )

@@ -66,4 +66,6 @@ def _say(session: Session, document: dict[str, Any], words: str) -> None:
     if session.as_json:
         session.document(document)
     else:
-        session.console.print(f"[green]✓[/] {words}")
+        from suanwang.cli.show.forms import done
+
+        session.console.print(done(words))

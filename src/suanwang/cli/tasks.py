@@ -169,16 +169,16 @@ def _run_on(session: Session, client: "Client", view: "TaskView", outputs: Path 
 
 def _print_run(session: Session, client: "Client", view: "TaskView", cost: Any, saved: tuple[Path, ...]) -> None:
     from suanwang.cli.show.bill import of_task
-    from suanwang.cli.show.forms import Places
+    from suanwang.cli.show.forms import Places, plain
     from suanwang.cli.show.plan import refusals
     from suanwang.cli.show.task import outcome
 
     if view.refusals:
         session.console.print(refusals(view.refusals))
     elif _exit_of(view) is not Exit.OK:
-        session.console.print(f"[bold red]{outcome(view)}[/]")
+        session.console.print(outcome(view), style="bold red")
     for path in saved:
-        session.console.print(t("cli.run.saved", path=str(path)))
+        session.console.print(t("cli.run.saved", path=plain(str(path))), soft_wrap=True)
     if cost.charges:
         for one in of_task(cost, Places(client.grid())):
             session.console.print(one)
@@ -267,6 +267,11 @@ def list_(
     tenant: Annotated[str | None, typer.Option("--tenant", help=t("cli.option.tenant"), show_default=False)] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help=t("cli.option.limit"))] = 20,
 ) -> None:
+    from suanwang.model.record import Phase
+
+    phases = [*Phase, "live", "ended"]
+    if phase is not None and phase not in phases:
+        raise typer.BadParameter(t("cli.phase", phases=", ".join(phases)), param_hint="--phase")
     with session.client() as client:
         views = list(client.list(phase=phase, tag=tag, text=text, tenant=tenant, limit=limit))
         if session.as_json:

@@ -21,7 +21,7 @@ class Narrator:
 
     def __init__(self, lang: str, quiet: bool) -> None:
         self._lang = lang
-        self._console = Console(highlight=False, quiet=quiet)
+        self._console = Console(highlight=False, markup=False, emoji=False, quiet=quiet)
         self._places: Places | None = None
 
     def _say(self, text: str | Text, style: str = "") -> None:
@@ -36,7 +36,7 @@ class Narrator:
         servers = sum(
             pool.nodes for site in grid.sites if site.owner == "own" for pool in site.pools if pool.kind in SERVER_KINDS
         )
-        self._console.rule(f"[bold]{t('cli.demo.title')}")
+        self._console.rule(Text(t("cli.demo.title"), "bold"))
         self._say(t("cli.demo.grid", sites=len(grid.sites), links=len(grid.links), servers=f"{servers:,}"))
         self._say(t("cli.demo.emulated"), "dim")
         self._console.print(t("cli.demo.page", page=page), style="bold cyan", soft_wrap=True)
@@ -113,12 +113,14 @@ class Narrator:
         self._console.print(line)
 
     def killed(self, hub: Site, sites: int, struck: list[TaskView]) -> None:
-        self._console.rule(f"[bold red]{t('cli.demo.killed', hub=_name(hub, self._lang), sites=sites)}", style="red")
+        words = t("cli.demo.killed", hub=_name(hub, self._lang), sites=sites)
+        self._console.rule(Text(words, "bold red"), style="red")
         for task in struck:
             self._console.print(_named(task), t("cli.demo.struck"), style="red")
 
     def restarted(self, hub: Site) -> None:
-        self._console.rule(f"[green]{t('cli.demo.restarted', hub=_name(hub, self._lang))}", style="green")
+        words = t("cli.demo.restarted", hub=_name(hub, self._lang))
+        self._console.rule(Text(words, "green"), style="green")
 
     def too_long(self, left: list[TaskView]) -> None:
         for task in left:

@@ -6,7 +6,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from suanwang.cli.show.bill import of_task
-from suanwang.cli.show.forms import Places, clock, emulated, instant, money, span
+from suanwang.cli.show.forms import Places, clock, emulated, instant, money, plain, span
 from suanwang.cli.show.plan import alternatives, decision, funnel, refusals, relaxations
 from suanwang.cli.show.task import one as card
 from suanwang.cli.words import t
@@ -29,7 +29,7 @@ def whole(found: Explain, bill: TaskBill, places: Places, now_us: int) -> list[R
 
 
 def _arrow(name: str) -> RenderableType:
-    return Padding(Rule(f"[bold]{t(f'cli.road.{name}')}[/]", align="left", style="dim"), (1, 0, 0, 0))
+    return Padding(Rule(Text(t(f"cli.road.{name}"), "bold"), align="left", style="dim"), (1, 0, 0, 0))
 
 
 def _request(found: Explain) -> RenderableType:
@@ -95,7 +95,7 @@ def _attempt(one: AttemptView, observed: tuple[Observed, ...], places: Places) -
         if event.reason is not None:
             words += f": {t(f'failure.{event.reason.value}')}"
         if event.detail:
-            words += f" ({event.detail})"
+            words += f" ({plain(event.detail)})"
         if not seen.effective:
             words += f"  [{t('cli.road.without_effect')}]"
         lines.append(Text.assemble((f"   {clock(event.at_us)}  ", "dim"), words))

@@ -51,6 +51,16 @@ class Places:
         return " → ".join(names)
 
 
+def plain(words: str) -> str:
+    """A site's or a task's words without control characters, which a terminal would obey."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in words)
+
+
+def done(words: str) -> Text:
+    """✓ and what was done."""
+    return Text.assemble(("✓", "green"), " ", words)
+
+
 def phase_text(phase: Phase) -> Text:
     return Text(t(f"phase.{phase.value}"), PHASE_STYLE.get(phase, ""))
 

@@ -27,7 +27,7 @@ def whole(grid: Grid) -> list[RenderableType]:
         general=_flops(own, *SERVER_KINDS),
         ai=_flops(own, PoolKind.AI),
     )
-    title = f"[bold]{grid.name}[/]  {grid.id} v{grid.version}"
+    title = Text.assemble((grid.name, "bold"), f"  {grid.id} v{grid.version}")
     return [Panel(Text(head), title=title, title_align="left", border_style="cyan"), _tiers(grid), _links(grid)]
 
 

@@ -42,7 +42,7 @@ def decision(request: TaskRequest, plan: Plan, places: Places, now_us: int) -> R
     )
     table.add_row(t("cli.plan.price"), price)
     title = t("cli.plan.title", name=request.name, preference=t(f"preference.{request.preference.value}"))
-    return Panel(table, title=f"[bold]{title}[/]", title_align="left", border_style="green", padding=(1, 2))
+    return Panel(table, title=Text(title, "bold"), title_align="left", border_style="green", padding=(1, 2))
 
 
 def _path(request: TaskRequest, plan: Plan, places: Places) -> Text:

@@ -8,7 +8,19 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from suanwang.cli.show.forms import PHASE_STYLE, Places, age, emulated, fit, instant, mark, money, phase_text, span
+from suanwang.cli.show.forms import (
+    PHASE_STYLE,
+    Places,
+    age,
+    emulated,
+    fit,
+    instant,
+    mark,
+    money,
+    phase_text,
+    plain,
+    span,
+)
 from suanwang.cli.show.plan import refusals
 from suanwang.cli.words import t
 from suanwang.model.record import Phase
@@ -25,7 +37,8 @@ def outcome(task: TaskView) -> str:
         words = t(f"failure.{task.reason.value}")
         if task.exit_code:
             words += f" ({task.exit_code})"
-    return f"{words}: {task.detail}" if words and task.detail else words or task.detail
+    detail = plain(task.detail)
+    return f"{words}: {detail}" if words and detail else words or detail
 
 
 def one(task: TaskView, places: Places, now_us: int) -> RenderableType:
@@ -56,11 +69,11 @@ def one(task: TaskView, places: Places, now_us: int) -> RenderableType:
     table.add_row(t("cli.task.attempts"), attempts)
     table.add_row(t("cli.task.money"), _money(task))
     for output in task.outputs:
-        table.add_row(t("cli.task.output"), f"{output.path}  ({show_bytes(output.size_bytes)})")
+        table.add_row(t("cli.task.output"), f"{plain(output.path)}  ({show_bytes(output.size_bytes)})")
     if task.tags:
         table.add_row(t("cli.task.tags"), ", ".join(f"{key}={value}" for key, value in task.tags.items()))
     style = PHASE_STYLE.get(task.phase, "cyan")
-    title = f"[bold]{fit(task.name, 40)}[/]  {task.task_id}"
+    title = Text.assemble((fit(task.name, 40), "bold"), f"  {task.task_id}")
     return Panel(table, title=title, title_align="left", border_style=style, padding=(1, 2))
 
 
@@ -90,6 +103,6 @@ def many(tasks: Sequence[TaskView], places: Places, now_us: int) -> Table:
             phase,
             fit(places.name(task.site), 16),
             age(now_us - task.submitted_us),
-            money(task.billed_micro_yuan) if task.billed_micro_yuan else "",
+            money(task.billed_micro_yuan) if task.billed_micro_yuan or task.attempts else "",
         )
     return table

@@ -285,7 +285,7 @@ class Brain:
 
     def exchange(self, principal: Principal, heartbeat: Heartbeat, wait_ms: int = 0) -> Orders:
         """An agent's round; waits up to `wait_ms` for something to do where there is nothing at once."""
-        self._check_agent(principal, heartbeat)
+        self._check_sites(principal, heartbeat.sites)
         deadline_s = real_clock.monotonic_s() + wait_ms / 1_000
         with self._verb() as road:
             orders = road.exchange(heartbeat)
@@ -300,12 +300,14 @@ class Brain:
                 orders = road.exchange(quiet)
         return self._with_secrets(orders)
 
-    def _check_agent(self, principal: Principal, heartbeat: Heartbeat) -> None:
+    @staticmethod
+    def _check_sites(principal: Principal, sites: Sequence[SiteId]) -> None:
+        """An agent speaks for the sites of its key alone, an operator for all."""
         if principal.role is Role.OPERATOR:
             return
         if principal.role is not Role.AGENT:
             raise NotAllowedError("role", role=principal.role.value)
-        foreign = [site for site in heartbeat.sites if site not in principal.sites]
+        foreign = [site for site in sites if site not in principal.sites]
         if foreign:
             raise NotAllowedError("agent_site", site=foreign[0])
 
@@ -318,20 +320,11 @@ class Brain:
 
     def append_log(self, principal: Principal, attempt_id: AttemptId, offset: int, data: bytes) -> int:
         """Append a piece of an attempt's log at `offset`; a piece that is there already changes nothing."""
-        with self._changed:
-            task_id = self.road.state.by_attempt.get(attempt_id)
-            known = task_id is not None or self.task_logs.has(attempt_id)
-            site = self._site_of(task_id)
-        if not known:
+        attempt = self.store.attempt(attempt_id)  # of the store: it knows those that have ended too
+        if attempt is None:
             raise NotFoundError("attempt_unknown", attempt=attempt_id)
-        if principal.role is Role.AGENT and site is not None and site not in principal.sites:
-            raise NotAllowedError("agent_site", site=site)
+        self._check_sites(principal, (SiteId(attempt.site),))
         return self.task_logs.append(attempt_id, offset, data)
-
-    def _site_of(self, task_id: TaskId | None) -> SiteId | None:
-        task = self.road.state.tasks.get(task_id) if task_id is not None else None
-        holder = (task.attempt or task.delivery) if task is not None else None
-        return holder.site if holder is not None else None
 
     def read_log(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes:
         return self.task_logs.read(attempt_id, offset, limit)

@@ -23,13 +23,6 @@ class TaskLogs:
             raise NotFoundError("attempt_unknown", attempt=attempt_id)
         return self._folder / f"{attempt_id}.log"
 
-    def has(self, attempt_id: AttemptId) -> bool:
-        return self._path(attempt_id).exists()
-
-    def size(self, attempt_id: AttemptId) -> int:
-        path = self._path(attempt_id)
-        return path.stat().st_size if path.exists() else 0
-
     def append(self, attempt_id: AttemptId, offset: int, data: bytes) -> int:
         """Write `data` at `offset`; a gap is a ConflictError that says where to go on. Returns the new length."""
         handle = os.open(self._path(attempt_id), os.O_RDWR | os.O_CREAT, 0o600)

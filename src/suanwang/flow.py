@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from suanwang import failpoints
 from suanwang.admission.admit import Applicant, Refused, Standing, admit, with_defaults
-from suanwang.dispatch import carry, reconcile, repeats
+from suanwang.dispatch import carry, reconcile, repeats, watch
 from suanwang.dispatch.keeper import Keeper
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.event import Heartbeat, Orders
@@ -161,11 +161,12 @@ class Road(Keeper):
     def dispatch_round(self) -> int:
         """Open an attempt for every plan whose start has come, if what runs still leaves it its room."""
         now_us = self.clock()
-        due = [task for task in self.state.planned.values() if task.plan is not None and task.plan.start_us <= now_us]
+        due = self.state.agenda.due(now_us)
         if due:
             self.extend(now_us)  # what outlasts its window keeps its room: a plan that it crowds out goes back
         for task in due:
-            self.signal(task, Signal.ATTEMPT_OPENED, carry.Cause(now_us))
+            signal = Signal.PLAN_DROPPED if watch.outdated(task, now_us) else Signal.ATTEMPT_OPENED
+            self.signal(task, signal, carry.Cause(now_us))
             failpoints.hit("brain.dispatch.opened")
         self.commit()
         return len(due)

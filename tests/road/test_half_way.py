@@ -4,6 +4,8 @@ import pytest
 from tests.road.town import SITE, TENANT, S, Town
 
 from suanwang.dispatch import reconcile
+from suanwang.dispatch.carry import Cause
+from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.error import FaultsError
 from suanwang.model.event import AttemptSeen, Event, EventKind, Heartbeat
 from suanwang.model.grid import PriceBook, Tenant
@@ -12,6 +14,7 @@ from suanwang.model.plan import ChargeKind
 from suanwang.model.reason import FailureReason, WaitReason
 from suanwang.model.record import Phase
 from suanwang.model.task import Output, Resources
+from suanwang.observe import agenda as schedule
 from suanwang.observe import state as fold
 from suanwang.twin.world import compare
 
@@ -260,3 +263,52 @@ class TestMemory:
         town.road.tick()
         assert town.road.sent == {}
         assert town.road.planned_us == {}
+
+
+class TestMissedStarts:
+    def test_a_deadline_that_an_absent_brain_has_lost_is_said_and_not_run(self, town: Town) -> None:
+        town.exchange()
+        task_id = town.submit(deadline=town.now_us + 90 * S)
+        town.plan()
+        assert town.task(task_id).phase is Phase.PLANNED
+        town.now_us += 40 * S
+        town.road = town.opened()
+        town.road.heard_us[town.agent.agent_id] = town.now_us
+        town.road.dispatch_round()
+        town.road.tick()
+        assert town.task(task_id).phase is Phase.EXPIRED
+        assert town.records("attempt_opened") == []
+        assert town.road.state.leases == {}
+
+    def test_one_that_waited_for_its_turn_alone_is_sent(self, town: Town) -> None:
+        town.exchange()
+        task_id = town.submit(deadline=town.now_us + 61 * S)
+        town.plan()
+        town.now_us += 2 * S
+        town.road.dispatch_round()
+        assert town.task(task_id).phase is Phase.DISPATCHED
+
+
+class TestAgenda:
+    def test_it_follows_what_is_planned(self, town: Town) -> None:
+        town.exchange()
+        first, second = town.submit(), town.submit()
+        town.plan()
+        agenda = town.road.state.agenda
+        later_us = town.task(second).plan.start_us
+        assert [task.task_id for task in agenda.due(town.now_us)] == [first]
+        assert agenda.next_us() == town.now_us
+        town.road.cancel(first, "me")
+        assert agenda.next_us() == later_us
+        assert [task.task_id for task in agenda.due(later_us)] == [second]
+        town.road.cancel(second, "me")
+        assert (agenda.next_us(), agenda.due(later_us)) == (None, [])
+
+    def test_dropped_plans_do_not_pile_up(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(schedule, "STALE_MAX", 3)
+        town.exchange()
+        task_id = town.submit()
+        for _ in range(20):
+            town.plan()
+            town.road.signal(town.task(task_id), Signal.PLAN_DROPPED, Cause(town.now_us))
+        assert len(town.road.state.agenda._heap) <= 5

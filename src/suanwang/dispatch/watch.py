@@ -21,7 +21,8 @@ WALL_GRACE_US = 30_000_000
 EXTEND_AHEAD_US = 10_000_000
 # with this much on top for collecting outputs and for the report to arrive.
 EXTEND_GRACE_US = 10_000_000
-
+# A plan that is sent this much after its start was not just waiting for its turn.
+MISSED_US = 10_000_000
 
 # When room is made, plans that start later than this for want of room are made again, so many at a time,
 PULL_AHEAD_US = 1_000_000
@@ -58,6 +59,14 @@ def late_tasks(state: State, now_us: int) -> Iterator[Task]:
             assert request is not None, "a live task has its request"
             if request.deadline is not None and now_us + request.resources.wall_time > request.deadline:
                 yield task
+
+
+def outdated(task: Task, now_us: int) -> bool:
+    """Whether the start of a plan was missed by so much (the brain was away) that it no longer keeps the deadline."""
+    plan, request = task.plan, task.request
+    if plan is None or request is None or request.deadline is None or now_us - plan.start_us < MISSED_US:
+        return False
+    return now_us + request.resources.wall_time > request.deadline
 
 
 def ready_again(state: State, now_us: int, sites_up: bool, room_made: bool) -> Iterator[Task]:

@@ -42,6 +42,7 @@ from suanwang.model.record import (
 )
 from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
 from suanwang.model.task import TaskRequest
+from suanwang.observe.agenda import Agenda
 
 _PHASE_OF_EVENT = {
     EventKind.STAGING: Phase.STAGING,
@@ -160,6 +161,10 @@ class State:
     keys: dict[str, Key] = field(default_factory=dict)
     idempotency: dict[tuple[TenantId, str], Repeat] = field(default_factory=dict)
     ended: dict[Phase, int] = field(default_factory=dict)
+    agenda: Agenda = field(init=False)  # of `planned`
+
+    def __post_init__(self) -> None:
+        self.agenda = Agenda(self.planned)
 
     def snapshot(self) -> Snapshot:
         """The planner's view; valid until the next `apply`."""
@@ -259,6 +264,7 @@ class State:
         self.queue.pop(task.task_id, None)
         self.blocked.pop(task.task_id, None)
         self.planned[task.task_id] = task
+        self.agenda.add(task)
         self._add_lease(plan.lease_id, plan.holds)
 
     def _dropped(self, record: PlanDropped) -> None:

@@ -19,11 +19,11 @@ from suanwang.flow import Road
 from suanwang.model.error import NotAllowedError, NotFoundError, NotKnownError, StoreError, SuanwangError
 from suanwang.model.event import Heartbeat, InstructionKind, Orders
 from suanwang.model.grid import Tenant
-from suanwang.model.ids import AttemptId, KeyId, LinkId, SiteId, TaskId, TenantId
+from suanwang.model.ids import AgentId, AttemptId, KeyId, LinkId, SiteId, TaskId, TenantId
 from suanwang.model.plan import ClauseCount, Plan, PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
 from suanwang.model.reason import PoolReason
-from suanwang.model.record import KeyIssued, KeyRevoked, TenantSet
+from suanwang.model.record import KeyIssued, KeyRevoked, Phase, TenantSet
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.state import State, Task
@@ -91,6 +91,13 @@ class Brain:
                 if self.road.position != position or self._failed is not None:
                     self._changed.notify_all()
 
+    @contextmanager
+    def _look(self) -> Iterator[Road]:
+        """The road for a verb that only reads: what goes wrong there has changed nothing, and the brain goes on."""
+        with self._changed:
+            self._check()
+            yield self.road
+
     def _check(self) -> None:
         if self._failed is not None:
             raise StoreError("brain_failed", cause=type(self._failed).__name__)
@@ -117,16 +124,18 @@ class Brain:
                     if real_clock.monotonic_s() >= next_tick_s:
                         road.tick()
                         next_tick_s = real_clock.monotonic_s() + TICK_S
-            except Exception:
-                return  # logged by _verb; the process that owns the brain ends it
+            except Exception as error:
+                if self._failed is None:  # it changed nothing, but a brain whose loop has ended must not look well
+                    self._fail(error)
+                return  # the process that owns the brain ends it
             if not moved:
                 self._rest(next_tick_s)
 
     def _rest(self, next_tick_s: float) -> None:
         """Wait for news, for the next tick, or for the next planned start, whichever is first."""
         with self._changed:
-            starts = [task.plan.start_us for task in self.road.state.planned.values() if task.plan is not None]
-            until_start_s = (min(starts) - self.clock()) / 1_000_000 if starts else TICK_S
+            start_us = self.road.state.agenda.next_us()
+            until_start_s = (start_us - self.clock()) / 1_000_000 if start_us is not None else TICK_S
             rest_s = min(next_tick_s - real_clock.monotonic_s(), until_start_s)
             if rest_s > 0 and not self.road.state.queue and not self._stopping:
                 self._changed.wait(rest_s)
@@ -198,19 +207,23 @@ class Brain:
         if principal.role is not Role.OPERATOR:
             raise NotAllowedError("role", role=principal.role.value)
 
+    @staticmethod
+    def _writers_only(principal: Principal) -> None:
+        if principal.role not in (Role.USER, Role.OPERATOR):
+            raise NotAllowedError("role", role=principal.role.value)
+
     # -- tasks -------------------------------------------------------------------------------------------------
 
     def submit(self, principal: Principal, items: Sequence[Submission]) -> list[Submitted]:
         """Admit or refuse each; durable when this returns."""
-        if principal.role not in (Role.USER, Role.OPERATOR):
-            raise NotAllowedError("role", role=principal.role.value)
+        self._writers_only(principal)
         task_ids = [self.ids.task_id() for _ in items]
         with self._verb() as road:
             return road.submit(principal.tenant, principal.key_id, items, task_ids)
 
     def dry_plan(self, principal: Principal, request: TaskRequest) -> DryPlan:
         """What submitting this now would give; nothing is held and nothing is written."""
-        with self._verb() as road:
+        with self._look() as road:
             answer = admit(road.applicant(principal.tenant, request, frozenset(request.secrets)))
             refusals = answer.refusals if isinstance(answer, Refused) else ()
             if any(one.field in ("origin",) or one.field.startswith(("sites[", "inputs[")) for one in refusals):
@@ -220,16 +233,17 @@ class Brain:
             return DryPlan(refusals=refusals, plan=found.plan, report=found.report())
 
     def cancel(self, principal: Principal, task_id: TaskId) -> None:
+        self._writers_only(principal)
         with self._verb() as road:
             road.cancel(self._task(principal, task_id).task_id, principal.key_id)
 
     def report(self, principal: Principal, task_id: TaskId) -> PlanReport | None:
         """Why there and not elsewhere: of the standing plan, or of what keeps a waiting task waiting."""
-        with self._verb() as road:
+        with self._look() as road:
             task = self._task(principal, task_id)
             if task.plan is not None:
                 return report_of(task.plan, road.state.index)
-            if task.request is None:
+            if task.request is None or task.phase is not Phase.WAITING:
                 last = self.store.latest_plan(task_id)
                 return report_of(last, road.state.index) if last is not None else None
             return plan(road.state.snapshot(), [road.ask(task)], self.clock(), road.seed, self.ids)[0].report()
@@ -286,19 +300,25 @@ class Brain:
     def exchange(self, principal: Principal, heartbeat: Heartbeat, wait_ms: int = 0) -> Orders:
         """An agent's round; waits up to `wait_ms` for something to do where there is nothing at once."""
         self._check_sites(principal, heartbeat.sites)
+        self._check_sites(principal, self._sites_of(heartbeat.agent))  # else it could speak in another's name
         deadline_s = real_clock.monotonic_s() + wait_ms / 1_000
         with self._verb() as road:
-            orders = road.exchange(heartbeat)
+            orders, seen = road.exchange(heartbeat), road.position
         quiet = heartbeat.model_copy(update={"events": ()})
         while not orders.instructions and not heartbeat.events and not self._stopping:
             left_s = deadline_s - real_clock.monotonic_s()
             if left_s <= 0:
                 break
-            with self._changed:
-                self._changed.wait(min(left_s, 1.0))
+            self.wait_change(seen, min(left_s, 1.0))
             with self._verb() as road:
-                orders = road.exchange(quiet)
+                orders, seen = road.exchange(quiet), road.position
         return self._with_secrets(orders)
+
+    def _sites_of(self, agent: AgentId) -> list[SiteId]:
+        """The live sites that an agent of this name has."""
+        with self._changed:
+            state = self.road.state
+            return [site for site, name in state.agent_of.items() if name == agent and state.sites[site].live]
 
     @staticmethod
     def _check_sites(principal: Principal, sites: Sequence[SiteId]) -> None:

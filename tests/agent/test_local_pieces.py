@@ -158,6 +158,13 @@ def test_the_root_of_the_host_is_never_bound():
     assert "--unshare-net" not in sandbox.options(walls(network=True), [])
 
 
+def test_a_python_below_tmp_is_shown_on_top_of_the_tasks_own_tmp():
+    built = sandbox.options(walls(), [Path("/tmp/clone/.venv")])
+    assert built.index("/tmp") < built.index("/tmp/clone/.venv")
+    bound = [built[at + 2] for at, word in enumerate(built) if word in ("--bind", "--ro-bind")]
+    assert bound.index("/tmp") < bound.index("/tmp/clone/.venv")
+
+
 def test_what_is_hidden_is_covered():
     options = sandbox.options(walls(hidden=(Path("/usr/share"),)), [])
     assert options[options.index("/usr/share") - 1] == "--tmpfs"

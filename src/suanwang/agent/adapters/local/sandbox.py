@@ -134,11 +134,13 @@ def options(walls: Walls, python: Sequence[Path], root: Path = Path("/")) -> lis
     out += ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
     if not walls.network:
         out += ["--unshare-net"]
-    out += _rights(walls) + _open_folders([Path(RUN_FOLDER), Path("/etc/ssl/certs"), *python, *walls.hidden])
+    # First the task's own folders: a Python that is installed below /tmp is then shown on top of the task's /tmp.
+    out += _rights(walls) + ["--bind", str(walls.disk / "tmp"), "/tmp"]  # noqa: S108
+    out += _open_folders([Path(RUN_FOLDER), Path("/etc/ssl/certs"), *python, *walls.hidden])
     out += _system(root) + _etc(walls) + _python(walls, python)
     out += ["--proc", "/proc", "--dev", "/dev"]
     out += ["--perms", "1777", "--size", str(walls.shared_memory_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108
-    out += ["--bind", str(walls.disk / "task"), TASK_FOLDER, "--bind", str(walls.disk / "tmp"), "/tmp"]  # noqa: S108
+    out += ["--bind", str(walls.disk / "task"), TASK_FOLDER]
     out += ["--bind", str(walls.disk / "run"), RUN_FOLDER]
     out += ["--dir", "/var", "--symlink", "/tmp", "/var/tmp"]  # noqa: S108
     out += ["--perms", "0444", "--file", str(walls.environment_fd), ENVIRONMENT_FILE]

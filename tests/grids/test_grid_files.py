@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from suanwang.grids import SMALL, Scale, check_grid, dump_grid, load_graphml, load_grid, random_grid
+from suanwang.grids import SMALL, Scale, check_grid, dump_grid, graphml, load_graphml, load_grid, random_grid
 from suanwang.grids.china_tables import share_out
 from suanwang.grids.stream import Stream
 from suanwang.model.error import FaultsError
@@ -207,6 +207,13 @@ def test_graphml() -> None:
     assert graz.capacity_bps == 10**10
     assert {pool.kind for site in grid.sites for pool in site.pools} == set(PoolKind)
     assert load_graphml(GRAPHML, seed=4) != grid
+
+
+def test_a_topology_of_too_many_places_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphml, "SITES_MAX", 3)
+    with pytest.raises(FaultsError) as caught:
+        load_graphml(GRAPHML, seed=3)
+    assert [(one.code, one.got, one.params["limit"]) for one in caught.value.faults] == [("graphml_too_many", "4", 3)]
 
 
 @pytest.mark.parametrize(("text_", "code"), [

@@ -4,11 +4,13 @@ import json
 
 import pytest
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
 from suanwang.intent import init_text, read_task, read_tasks_ndjson, task_schema
+from suanwang.intent.mapping import FAULTS_MAX, faults_of
 from suanwang.model.error import FaultsError
 from suanwang.model.grid import PoolKind, ProtectionFunction
-from suanwang.model.task import Circle, PythonEntry, pool_kind
+from suanwang.model.task import Circle, PythonEntry, TaskRequest, pool_kind
 from suanwang.model.units import GIB, MICRO_PER_YUAN, US_PER_HOUR
 from suanwang.texts import languages, text
 
@@ -268,3 +270,12 @@ def test_every_code_has_a_text_with_its_parameters() -> None:
                 assert "{limit}" not in words
                 assert "{near}" not in words
     assert len(codes) > 40
+
+
+def test_faults_beyond_those_that_are_shown_are_counted_and_no_more() -> None:
+    data = {"run": "true", "tags": {f"t{number}": 1 for number in range(FAULTS_MAX + 3)}}
+    with pytest.raises(ValidationError) as caught:
+        TaskRequest.model_validate(data)
+    codes = [one.code for one in faults_of(caught.value, TaskRequest, data)]
+    assert codes[FAULTS_MAX:] == ["wrong_form"] * 3
+    assert "wrong_form" not in codes[:FAULTS_MAX]

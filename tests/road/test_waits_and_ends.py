@@ -1,10 +1,11 @@
 """Why a task waits and why it ends, on a road with one small site, a fake agent and a clock that the test moves."""
 
 import pytest
-from tests.road.town import SITE, TENANT, S, Town
+from tests.road.town import NOW, SITE, TENANT, S, Town
 
 from suanwang.model.error import ConflictError, NotAllowedError
-from suanwang.model.event import Heartbeat
+from suanwang.model.event import AttemptSeen, Event, EventKind, Heartbeat
+from suanwang.model.grid import PriceBook
 from suanwang.model.ids import AgentId, SiteId, TaskId
 from suanwang.model.principal import Submission
 from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
@@ -129,3 +130,92 @@ class TestIdempotencyKeys:
         with pytest.raises(ConflictError):
             self.submit(town, self.offer("l", "one"), self.offer("l", "two"))
         assert town.road.pending == []
+
+
+class ByHand:
+    """An agent for the site, whose every word the test says."""
+
+    def __init__(self, town: Town) -> None:
+        self.town, self.words, self.held = town, 0, {}
+        town.agents = {}
+        self.say()
+
+    def say(self, kind: EventKind | None = None, task_id: TaskId | None = None, **rest: object) -> None:
+        events: tuple[Event, ...] = ()
+        if task_id is not None and kind is not None:
+            attempt = self.town.task(task_id).attempt
+            live = kind is EventKind.RUNNING
+            self.held[task_id] = AttemptSeen(attempt_id=attempt.attempt_id, fence=attempt.fence, live=live)
+            self.words += 1
+            events = (
+                Event(
+                    agent=AgentId("hand"),
+                    sequence=self.words,
+                    site=SITE,
+                    attempt_id=attempt.attempt_id,
+                    fence=attempt.fence,
+                    at_us=self.town.now_us,
+                    kind=kind,
+                    **rest,
+                ),
+            )
+        self.town.road.exchange(
+            Heartbeat(
+                agent=AgentId("hand"),
+                adapter="hand",
+                emulated=True,
+                sites=(SITE,),
+                attempts=tuple(self.held.values()),
+                events=events,
+            )
+        )
+
+    def wait(self, seconds: int) -> None:
+        """Time goes on, and the agent is heard all the while."""
+        for _ in range(seconds):
+            self.town.now_us += S
+            self.say()
+            self.town.road.tick()
+            self.town.road.plan_round()
+
+
+def test_what_outlasts_its_window_crowds_out_what_was_to_follow(town: Town) -> None:
+    hand = ByHand(town)
+    first, second = town.submit(), town.submit()
+    town.plan()
+    town.road.dispatch_round()
+    assert town.task(second).plan.start_us == town.now_us + 60 * S
+    hand.wait(20)
+    hand.say(EventKind.RUNNING, first)  # late: its inputs came slowly
+    hand.wait(35)
+    reasons = {(one["task_id"], one["reason"]) for one in town.records("plan_dropped")}
+    assert (second, FailureReason.CROWDED_OUT) in reasons
+    assert town.task(second).plan.start_us >= NOW + 80 * S, "after the whole wall time of the first"
+
+
+def test_what_has_used_up_its_consent_is_stopped_where_it_asked_for_that() -> None:
+    town = Town(book=PriceBook(id="plain", core_hour_micro_yuan=3_600_000))
+    hand = ByHand(town)
+    task_id = town.submit(on_budget="stop")
+    town.plan()
+    town.road.dispatch_round()
+    hand.say(EventKind.RUNNING, task_id)
+    hand.wait(60)
+    assert town.task(task_id).phase is Phase.RUNNING, "its quote is for all of its wall time"
+    hand.wait(2)
+    (asked,) = town.records("stop_requested")
+    assert asked["reason"] == FailureReason.BUDGET_STOP
+    hand.say(EventKind.STOPPED, task_id)
+    (ended,) = town.records("task_ended")
+    assert (ended["phase"], ended["reason"]) == (Phase.FAILED, FailureReason.BUDGET_STOP)
+    lines = [one["line"]["amount_micro_yuan"] for one in town.records("charge_posted")]
+    assert sum(lines) == 240_000, "four cores for 60 s, as quoted"
+
+
+def test_a_retry_that_nothing_can_take_any_more_ends() -> None:
+    town = Town(book=PriceBook(id="plain", core_hour_micro_yuan=3_600_000))
+    task_id = town.submit(price_limit=240_000, tags={"fake.outcome": "exit:1"}, retries=2)
+    town.until(task_id, Phase.FAILED)
+    (ended,) = town.records("task_ended")
+    assert ended["reason"] == FailureReason.NO_POOL_LEFT, "what is left of its price limit pays for no second run"
+    assert len(town.records("attempt_opened")) == 1

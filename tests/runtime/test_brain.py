@@ -39,7 +39,9 @@ USER, VIEWER = principal(Role.USER), principal(Role.VIEWER)
 def brain(tmp_path: Path) -> Iterator[Brain]:
     sites = [site_of(one, [general(one, memory=2**30)]) for one in ("here", "there")]
     file = tmp_path / "grid.yaml"
-    file.write_text(dump_grid(grid_of(sites, [link_of("road", "here", "there")], books=(PriceBook(id="plain"),))), "utf-8")
+    file.write_text(
+        dump_grid(grid_of(sites, [link_of("road", "here", "there")], books=(PriceBook(id="plain"),))), "utf-8"
+    )
     opened = open_brain(Settings(home=tmp_path / "home", grid=str(file)))
     yield opened
     opened.close()

@@ -2,7 +2,9 @@
 
 import json
 import re
+import sqlite3
 import string
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from history import START_US, History
 from suanwang import store as package
 from suanwang.model.error import StoreError
 from suanwang.store import Store, verify
-from suanwang.store.connect import CODES
+from suanwang.store.connect import CODES, errors
 from suanwang.texts import languages
 
 
@@ -139,3 +141,12 @@ def test_every_code_has_a_text_whose_places_are_filled(language):
         places = {name for _, name, _, _ in string.Formatter().parse(texts[f"error.{code}"]) if name}
         assert places <= raised.get(code, {"detail"}), code
     assert {key for key in texts if key.startswith("error.")} == {f"error.{code}" for code in CODES}
+
+
+def test_a_database_that_another_keeps_busy_is_said_to_be_so(tmp_path):
+    path = tmp_path / "busy.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as one:
+        one.execute("BEGIN EXCLUSIVE")
+        with closing(sqlite3.connect(path, timeout=0)) as other, pytest.raises(StoreError) as caught, errors():
+            other.execute("CREATE TABLE t (a)")
+    assert caught.value.code == "store_busy"

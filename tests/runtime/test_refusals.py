@@ -1,0 +1,52 @@
+"""What the programs of the runtime refuse, each with its own code."""
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tests.plan.worlds import general, grid_of, site_of
+
+from suanwang.grids import dump_grid
+from suanwang.model.error import NotFoundError, StoreError
+from suanwang.model.grid import PriceBook
+from suanwang.model.ids import KeyId
+from suanwang.model.principal import Principal, Role, Submission
+from suanwang.model.task import TaskRequest
+from suanwang.runtime import demo
+from suanwang.runtime.app import LOCAL_TENANT, _await_start, open_brain
+from suanwang.runtime.settings import Settings
+
+
+def settings_with(tmp_path: Path, nodes: int) -> Settings:
+    file = tmp_path / "grid.yaml"
+    grid = grid_of([site_of("here", [general("here", nodes=nodes, memory=2**30)])], [], books=(PriceBook(id="plain"),))
+    file.write_text(dump_grid(grid), "utf-8")
+    return Settings(home=tmp_path / "home", grid=str(file))
+
+
+def test_another_grid_is_refused_while_tasks_live_on_the_old_one(tmp_path: Path) -> None:
+    brain = open_brain(settings_with(tmp_path, nodes=1))
+    user = Principal(key_id=KeyId("key"), tenant=LOCAL_TENANT, role=Role.USER)
+    task_id = brain.submit(user, [Submission(request=TaskRequest(run="true"))])[0].task_id
+    brain.close()
+    with pytest.raises(StoreError) as caught:
+        open_brain(settings_with(tmp_path, nodes=2))
+    assert (caught.value.code, caught.value.params["live"]) == ("grid_in_use", 1)
+    brain = open_brain(settings_with(tmp_path, nodes=1))
+    brain.cancel(user, task_id)
+    brain.close()
+    open_brain(settings_with(tmp_path, nodes=2)).close()
+
+
+def test_an_api_whose_thread_ends_is_said_to_be_so() -> None:
+    with pytest.raises(StoreError) as caught:
+        _await_start(SimpleNamespace(started=False), threading.Thread())
+    assert caught.value.code == "api_not_started"
+
+
+def test_a_demo_without_its_jobs_says_where_they_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "__file__", str(tmp_path / "a" / "b" / "c" / "demo.py"))
+    with pytest.raises(NotFoundError) as caught:
+        demo.examples_path()
+    assert caught.value.code == "examples_missing"

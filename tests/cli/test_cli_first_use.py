@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -35,6 +36,7 @@ def shell(tmp_path):
         command = [sys.executable, "-m", "suanwang.cli", *arguments]
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=120, check=False)
 
+    call.environment = env
     return call
 
 
@@ -63,3 +65,19 @@ def test_a_command_of_ones_own_runs_and_returns_outputs_and_bill(shell, tmp_path
     assert bill["usage"]["bytes_in"] == 6
     again = shell("logs", "last")
     assert (again.returncode, again.stdout) == (0, "counting\n")
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_ctrl_c_says_how_to_go_on_and_nothing_else(shell, tmp_path):
+    (tmp_path / "slow.yaml").write_text("run: echo begun && sleep 60\n")
+    command = [sys.executable, "-m", "suanwang.cli", "run", "slow.yaml"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, env=shell.environment, **pipes) as process:
+        for line in process.stdout:
+            if "begun" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    assert "suanwang cancel task-" in out
+    assert json.loads(shell("cancel", "last", "--json").stdout)["phase"] in ("stopping", "cancelled")

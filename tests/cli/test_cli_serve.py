@@ -1,10 +1,12 @@
 """`suanwang serve`: what it prints is all that a browser, or a program, needs to come in."""
 
 import json
+import socket
 
 import httpx
 import pytest
 
+from suanwang.cli.exits import Exit
 from suanwang.grids import SMALL, dump_grid, random_grid
 from suanwang.texts import LANGUAGES, text
 
@@ -54,3 +56,12 @@ def test_a_program_gets_address_and_key_apart(serve):
     seen = serve("--json", key_of=lambda out: (json.loads(out)["url"], json.loads(out)["key"]))
     assert seen["role"] == "operator"
     assert set(json.loads(seen["out"])) == {"url", "key"}
+
+
+def test_a_port_that_is_taken_is_said_and_exits_5(cli, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = cli("serve", "--port", taken.getsockname()[1], "--json")
+    assert (ran.exit, ran.json["error"]["code"]) == (Exit.UNREACHABLE, "listen")
+    assert "in use" in ran.json["error"]["text"]
+    assert ran.err == ""
+    assert not (tmp_path / "home").exists()

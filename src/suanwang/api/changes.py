@@ -39,7 +39,7 @@ class Changes:
             self.position = await anyio.to_thread.run_sync(
                 self._brain.wait_change, seen, WAIT_S, limiter=own, abandon_on_cancel=True
             )
-            if self.position != seen:
+            if self.position != seen or self.closing:
                 self._wake()
 
     def _wake(self) -> None:

@@ -283,7 +283,7 @@ def list_(
         from suanwang.cli.show.forms import Places
         from suanwang.cli.show.task import many
 
-        session.console.print(many(views, Places(client.grid()), client.whoami().now_us))
+        session.console.print(many(views, Places(client.grid()), client.whoami().now_us, session.console.width))
 
 
 def bill(

@@ -152,13 +152,18 @@ class Serving:
 @contextmanager
 def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
     """Brain, API and (by default) the local agent, until the block ends. `server.json` in the home says where."""
-    brain = open_brain(settings)
+    listener = _listener(settings)
+    try:
+        brain = open_brain(settings)
+    except BaseException:
+        listener.close()
+        raise
     agents: list[AgentLoop] = []
     note = settings.home / "server.json"
-    listener = socket.create_server((settings.host, settings.port), reuse_port=False)
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"
-    config = uvicorn.Config(create_app(brain), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    app = create_app(brain)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api", daemon=True)
     try:
@@ -172,12 +177,22 @@ def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
         yield Serving(brain, url, home_key(settings.home), server, thread, agents)
     finally:
         note.unlink(missing_ok=True)
+        app.state.context.changes.closing = True  # streams end by themselves, before the server would cut them
         server.should_exit = True
         for agent in agents:
             agent.stop()
         thread.join(timeout=10)
         brain.close()
         listener.close()
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """The listening socket. Raises StoreError where the address cannot be had."""
+    try:
+        return socket.create_server((settings.host, settings.port), reuse_port=False)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise StoreError("listen", host=settings.host, port=settings.port, why=why.partition(" (")[0]) from None
 
 
 def _agent_principal(brain: Brain) -> Principal:

@@ -71,9 +71,9 @@ def _kinds(bill: Bill) -> Table:
 def _tasks(bill: Bill, places: Places) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(t("cli.list.task"), no_wrap=True)
-    table.add_column(t("cli.list.name"), no_wrap=True, max_width=16)
+    table.add_column(t("cli.list.name"), overflow="fold", max_width=16)
     table.add_column(t("cli.task.phase"), no_wrap=True)
-    table.add_column(t("cli.task.where"), no_wrap=True, max_width=16)
+    table.add_column(t("cli.task.where"), overflow="fold", max_width=16)
     table.add_column(t("cli.price.amount"), justify="right", no_wrap=True)
     for one in bill.by_task:
         where = fit(places.name(one.site), 16)

@@ -71,10 +71,12 @@ def _links(grid: Grid) -> Table:
 
 def sites(grid: Grid, text: str | None) -> Table:
     """Sites, all or those whose id, name or region holds a text."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for key in ("site", "name", "tier", "region", "level", "pools", "price"):
         table.add_column(
-            t(f"cli.grid.col.{key}"), justify="right" if key in ("level", "price") else "left", no_wrap=True
+            t(f"cli.grid.col.{key}"),
+            justify="right" if key in ("level", "price") else "left",
+            no_wrap=key not in ("name", "tier", "pools"),  # these give way; an id that is cut cannot be copied
         )
     books = {book.id: book for book in grid.price_books}
     for site in grid.sites:

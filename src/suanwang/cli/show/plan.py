@@ -79,7 +79,7 @@ def price_table(lines: Iterable[Line], total: int, places: Places) -> Table:
         box=SIMPLE_HEAD, title=t("cli.price.title"), title_justify="left", title_style="bold", show_footer=True
     )
     table.add_column(t("cli.price.kind"), t("cli.price.total"), footer_style="bold", no_wrap=True)
-    table.add_column(t("cli.price.item"), overflow="ellipsis", no_wrap=True, max_width=NAME_WIDTH)
+    table.add_column(t("cli.price.item"), overflow="fold", max_width=NAME_WIDTH)  # the one that gives way
     table.add_column(t("cli.price.quantity"), justify="right", no_wrap=True)
     table.add_column(t("cli.price.unit"), justify="right", no_wrap=True)
     table.add_column(t("cli.price.amount"), money(total), justify="right", footer_style="bold green", no_wrap=True)
@@ -100,7 +100,7 @@ def alternatives(chosen: Plan | None, others: tuple[Alternative, ...], places: P
     """The chosen one first, then the best of the others, each with its binding reason."""
     table = Table(box=SIMPLE_HEAD, title=t("cli.why.title"), title_justify="left", title_style="bold", pad_edge=False)
     table.add_column("", no_wrap=True, width=1)
-    table.add_column(t("cli.why.pool"), no_wrap=True, max_width=NAME_WIDTH, overflow="ellipsis")
+    table.add_column(t("cli.why.pool"), max_width=NAME_WIDTH, overflow="fold")
     table.add_column(t("cli.why.price"), justify="right", no_wrap=True)
     table.add_column(t("cli.why.finish"), justify="right", no_wrap=True)
     table.add_column(t("cli.why.latency"), justify="right", no_wrap=True)

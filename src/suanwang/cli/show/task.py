@@ -27,6 +27,9 @@ from suanwang.model.record import Phase
 from suanwang.model.units import show_bytes
 from suanwang.model.view import TaskView
 
+WIDE = 96  # columns of the terminal from which on a list shows places
+NAME_WIDTH, PLACE_WIDTH = 16, 22
+
 
 def outcome(task: TaskView) -> str:
     """Why it is where it is, in words."""
@@ -82,16 +85,18 @@ def _money(task: TaskView) -> str:
     return f"{t('cli.task.billed', amount=money(task.billed_micro_yuan))} · {quote}"
 
 
-def many(tasks: Sequence[TaskView], places: Places, now_us: int) -> Table:
-    """A list, newest first."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+def many(tasks: Sequence[TaskView], places: Places, now_us: int, width: int) -> Table:
+    """A list, newest first. On a narrow terminal the place is left out: an id that is cut cannot be copied."""
+    wide = width >= WIDE
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("", width=1)
     table.add_column(t("cli.list.task"), no_wrap=True)
-    table.add_column(t("cli.list.name"), no_wrap=True, overflow="ellipsis", max_width=16)
+    table.add_column(t("cli.list.name"), overflow="fold", max_width=NAME_WIDTH)
     table.add_column(t("cli.task.phase"), no_wrap=True)
-    table.add_column(t("cli.task.where"), no_wrap=True, overflow="ellipsis", max_width=16)
+    if wide:
+        table.add_column(t("cli.task.where"), overflow="fold", max_width=PLACE_WIDTH)
     table.add_column(t("cli.list.age"), justify="right", no_wrap=True)
-    table.add_column(t("cli.list.billed"), justify="right", no_wrap=True, min_width=9)
+    table.add_column(t("cli.list.billed"), justify="right", no_wrap=True)
     for task in tasks:
         phase = phase_text(task.phase)
         if task.phase is Phase.RUNNING and task.progress_permille is not None:
@@ -99,9 +104,9 @@ def many(tasks: Sequence[TaskView], places: Places, now_us: int) -> Table:
         table.add_row(
             mark(task.phase),
             task.task_id,
-            fit(task.name, 16),
+            fit(task.name, NAME_WIDTH),
             phase,
-            fit(places.name(task.site), 16),
+            *([fit(places.name(task.site), PLACE_WIDTH)] if wide else []),
             age(now_us - task.submitted_us),
             money(task.billed_micro_yuan) if task.billed_micro_yuan or task.attempts else "",
         )

@@ -94,7 +94,8 @@ def make_engine(url: URL, *, writes: bool) -> Engine:
     if not memory:
         # FULL: a commit is on the disk when it returns. A WAL of 16 MiB before a checkpoint, four times the
         # default: fewer fsyncs of the database file under load.
-        pragmas += ["journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4096"]
+        # secure_delete: what is deleted (the secrets of a task that has ended) is overwritten, whatever the build.
+        pragmas += ["journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4096", "secure_delete=ON"]
         # KiB of pages kept: the writer's hot b-tree leaves; a reader, of which there may be fifteen, needs few.
         pragmas += ["cache_size=-32768"] if writes else ["cache_size=-4096", "query_only=ON"]
 

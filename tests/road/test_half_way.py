@@ -3,7 +3,7 @@
 import pytest
 from tests.road.town import SITE, TENANT, S, Town
 
-from suanwang.dispatch import reconcile
+from suanwang.dispatch import reconcile, watch
 from suanwang.dispatch.carry import Cause
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.error import FaultsError
@@ -312,3 +312,29 @@ class TestAgenda:
             town.plan()
             town.road.signal(town.task(task_id), Signal.PLAN_DROPPED, Cause(town.now_us))
         assert len(town.road.state.agenda._heap) <= 5
+
+
+class TestManyWaiting:
+    def test_each_has_its_turn_a_few_at_a_time(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(watch, "WAKE_BATCH", 2)
+        tasks = [town.submit() for _ in range(5)]
+        town.plan()  # no site answers: all of them wait for one
+        assert set(town.road.state.blocked) == set(tasks)
+        town.now_us += S
+        town.road.exchange(beat("agent-here", "here"))
+        looked: list[set] = []
+        for _ in range(4):
+            town.now_us += S
+            town.road.tick()
+            looked.append(set(town.road.state.queue))
+            town.road.plan_round()
+        assert looked == [set(tasks[:2]), set(tasks[2:4]), {tasks[4]}, set()]
+
+    def test_nobody_is_looked_at_again_for_nothing(self, town: Town) -> None:
+        town.submit()
+        looks = []
+        for _ in range(5):
+            town.plan()
+            town.now_us += S
+            looks.append(len(town.records("task_waits")))
+        assert looks[1:] == [looks[1]] * 4

@@ -67,6 +67,8 @@ class Applier:
     # After a start everything that waits is looked at once: what would have woken it may have come just before.
     sites_up: bool = True  # since the last tick
     room_made: bool = True  # since the last tick
+    cured_sites_us: int = -1  # the last tick that found a site or a link up
+    cured_room_us: int = -1  # the last tick that found room made
     room_us: int = 0  # when room was last made
     planned_us: dict[TaskId, int] = field(default_factory=dict)  # when the standing plan was made, since the start
     verify_faults: int = 0

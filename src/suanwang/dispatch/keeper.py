@@ -35,7 +35,9 @@ class Keeper(Applier):
             self.signal(task, Signal.ATTEMPT_LOST, carry.Cause(now_us, FailureReason.LOST))
         for task in list(watch.late_tasks(self.state, now_us)):
             self.signal(task, Signal.DEADLINE_LOST, carry.Cause(now_us, FailureReason.DEADLINE_LOST))
-        for task in list(watch.ready_again(self.state, now_us, self.sites_up, self.room_made)):
+        self.cured_sites_us = now_us if self.sites_up else self.cured_sites_us
+        self.cured_room_us = now_us if self.room_made else self.cured_room_us
+        for task in watch.ready_again(self.state, now_us, self.cured_sites_us, self.cured_room_us):
             self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUEUED))
         for task in list(watch.stranded(self.state)):
             self.redirect(task, now_us)

@@ -24,6 +24,8 @@ EXTEND_GRACE_US = 10_000_000
 # A plan that is sent this much after its start was not just waiting for its turn.
 MISSED_US = 10_000_000
 
+# Tasks that wait for room or for a site, looked at again in one tick at most.
+WAKE_BATCH = 256
 # When room is made, plans that start later than this for want of room are made again, so many at a time,
 PULL_AHEAD_US = 1_000_000
 PULL_BATCH = 8
@@ -69,15 +71,22 @@ def outdated(task: Task, now_us: int) -> bool:
     return now_us + request.resources.wall_time > request.deadline
 
 
-def ready_again(state: State, now_us: int, sites_up: bool, room_made: bool) -> Iterator[Task]:
-    """Blocked tasks whose reason may be cured: a pause over, a site up, room made."""
-    for task in state.blocked.values():
+def ready_again(state: State, now_us: int, sites_us: int, room_us: int) -> list[Task]:
+    """Blocked tasks whose reason may be cured: a pause is over; a site came up (last at `sites_us`) or room was made
+    (last at `room_us`) after the task was looked at. Those that were looked at longest ago come first, so many at a
+    time: however many wait, each has its turn, and the planner has time for others."""
+    paused: list[Task] = []
+    cured: list[Task] = []
+    for task in state.blocked.values():  # in the order of their last look
         if task.wait_reason is WaitReason.RETRY_DELAY:
             # A pause is never longer than the longest: one that seems so was set before the clock was put back.
             if not 0 < task.wait_until_us - now_us <= RETRY_DELAY_US_MAX:
-                yield task
-        elif sites_up or (room_made and task.wait_reason is WaitReason.CAPACITY):
-            yield task
+                paused.append(task)
+        elif len(cured) < WAKE_BATCH and task.waits_since_us <= (
+            max(sites_us, room_us) if task.wait_reason is WaitReason.CAPACITY else sites_us
+        ):
+            cured.append(task)
+    return paused + cured
 
 
 def unaccepted(state: State, now_us: int) -> Iterator[Task]:
@@ -114,27 +123,31 @@ def overrunning(state: State, now_us: int) -> Iterator[tuple[Task, int, bool]]:
 
 
 def crowded_out(state: State, keys: set[str], capacity: Mapping[str, tuple[int, ...]], now_us: int) -> list[Task]:
-    """Tasks that have not begun to run and no longer fit beside what runs, on these resources; the latest go first."""
+    """Tasks that no longer fit, on these resources: the latest of those that have not begun to run.
+
+    Only where all have begun (one outlasted its window while the brain was away) does a running one give way.
+    """
     dropped: dict[str, Task] = {}
     for key in sorted(keys):
         while _over(state, key, capacity[key], now_us, dropped):
-            there = [task for task in _not_running(state, key) if task.task_id not in dropped]
+            there = [task for task in _holders(state, key) if task.task_id not in dropped]
             if not there:
                 break
-            last = max(there, key=lambda task: task.order)
+            last = max([task for task in there if not _runs(task)] or there, key=lambda task: task.order)
             dropped[last.task_id] = last
     return list(dropped.values())
 
 
-def _not_running(state: State, key: str) -> list[Task]:
-    """Who holds a resource without running on it yet: planned, or sent and still waiting for data or its time."""
+def _holders(state: State, key: str) -> list[Task]:
+    """Who holds a resource."""
     leases = state.by_key.get(key, {})
-    found = []
-    for task in state.live.values():
-        waits = task.attempt is None or (not task.attempt.run_us and task.phase in (Phase.DISPATCHED, Phase.STAGING))
-        if task.plan is not None and task.plan.lease_id in leases and waits:
-            found.append(task)
-    return found
+    return [task for task in state.live.values() if task.plan is not None and task.plan.lease_id in leases]
+
+
+def _runs(task: Task) -> bool:
+    """Whether it may have begun: sent, and not known to wait for its data or its time."""
+    waits = task.phase in (Phase.DISPATCHED, Phase.STAGING)
+    return task.attempt is not None and (bool(task.attempt.run_us) or not waits)
 
 
 def _over(state: State, key: str, capacity: tuple[int, ...], now_us: int, dropped: Mapping[str, Task]) -> bool:

@@ -101,6 +101,7 @@ class Task:
     delivery: Delivery | None = None
     wait_reason: WaitReason = WaitReason.QUEUED
     wait_until_us: int = 0
+    waits_since_us: int = 0  # when it was last looked at in vain
     first_quote_micro_yuan: int | None = None
     billed_micro_yuan: int = 0
     cancel_asked: bool = False
@@ -225,7 +226,7 @@ class State:
     def _waits(self, record: TaskWaits) -> None:
         task = self.tasks[record.task_id]
         task.phase = Phase.WAITING
-        task.wait_reason, task.wait_until_us = record.reason, record.until_us
+        task.wait_reason, task.wait_until_us, task.waits_since_us = record.reason, record.until_us, record.at_us
         self.queue.pop(task.task_id, None)
         self.blocked.pop(task.task_id, None)
         (self.queue if record.reason is WaitReason.QUEUED else self.blocked)[task.task_id] = task
@@ -316,10 +317,15 @@ class State:
         holds = self.leases[record.lease_id]
         self._drop_lease(record.lease_id)
         last_us = max(hold.end_us for hold in holds)
-        longer = tuple(
-            hold.model_copy(update={"end_us": record.end_us}) if hold.end_us == last_us else hold for hold in holds
-        )
-        self._add_lease(record.lease_id, longer)
+        longer: list[Hold] = []
+        for hold in holds:
+            if hold.end_us != last_us:
+                longer.append(hold)
+            elif last_us >= record.at_us:
+                longer.append(hold.model_copy(update={"end_us": record.end_us}))
+            else:  # it ran out while the brain was away: what others were promised in between stays promised
+                longer += [hold, hold.model_copy(update={"start_us": record.at_us, "end_us": record.end_us})]
+        self._add_lease(record.lease_id, tuple(longer))
 
     # -- attempts ---------------------------------------------------------------------------------------------
 

@@ -18,6 +18,9 @@ def random_task(draw: random.Random, grid: Grid, now_us: int, number: int) -> Ta
     kind = draw.choice((PoolKind.GENERAL,) * 6 + (PoolKind.AI, PoolKind.AI, PoolKind.HPC, PoolKind.QUANTUM))
     deadline = now_us + wall_us + draw.choice((0, 20, 120, 600)) * US_PER_S if draw.random() < 0.25 else None
     limited = draw.random() < 0.1
+    if limited and deadline is None:
+        # A tight price waits for a cheap hour, which may be a day away: no run waits for that.
+        deadline = now_us + wall_us + 1_200 * US_PER_S
     return TaskRequest(
         name=f"twin {number}",
         run="true",

@@ -9,19 +9,23 @@ PAGE := src/suanwang/api/static/index.html
 
 # An interrupted recipe leaves no stamp that claims it finished.
 .DELETE_ON_ERROR:
-.PHONY: help setup system web demo serve test lint format bench soak docs lock clean
+.PHONY: help setup system web demo demo-fast serve test lint format bench soak docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: system $(VENV)/.installed web ## everything that the other targets need
+setup: system $(VENV)/.installed web $(VENV)/.warm ## everything that the other targets need
 
 system: ## Debian packages: installed as root, else the one line to run is printed
 	@PYTHON="$(PYTHON)" sh tools/system_packages.sh
 
 $(VENV)/.installed: requirements.lock pyproject.toml tools/bootstrap.lock
 	@sh tools/install.sh "$(PYTHON)" $(VENV)
+	@touch $@
+
+$(VENV)/.warm: $(VENV)/.installed $(wildcard src/suanwang/plan/*.py src/suanwang/net/*.py)
+	@$(BIN)/python -m suanwang.runtime.warm
 	@touch $@
 
 web: $(PAGE) ## the page, built into src/suanwang/api/static
@@ -31,6 +35,9 @@ $(PAGE): $(VENV)/.installed $(WEB_SOURCES)
 
 demo: setup ## a mixed day on one machine: plans, real runs, a site lost, the bill; ARGS=--fast for a minute
 	$(BIN)/suanwang demo $(ARGS)
+
+demo-fast: ## the same in about a minute, and then it ends
+	@$(MAKE) demo ARGS=--fast
 
 serve: setup ## the brain with its API and page on this machine
 	$(BIN)/suanwang serve $(ARGS)

@@ -33,7 +33,7 @@ class Grid:
     def http(self, role: str = "user", **rest) -> httpx.Client:
         key = self.keys.get(role)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx.Client(base_url=self.here.url, headers=headers, timeout=20, **rest)
+        return httpx.Client(base_url=self.here.url, headers=headers, timeout=60, **rest)
 
 
 def _settings(home: Path) -> Settings:

@@ -42,7 +42,7 @@ def task(grid):
         body = {"run": "true", "outputs": [{"path": "out.txt"}], "tags": {"fake.duration-us": "1"}}
         task_id = client.post("/v1/tasks", json=body).json()["task_id"]
         client.put(f"/v1/objects/{HASH}", content=OBJECT, headers=OCTETS)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while client.get(f"/v1/tasks/{task_id}").json()["ended_us"] is None:
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from blake3 import blake3
 
-from suanwang.api import objects, page
+from suanwang.api import objects, page, streams
 from suanwang.api.context import as_seen
 from suanwang.api.metrics import METRICS
 from suanwang.model.grid import DataSet, Grid
@@ -64,6 +64,27 @@ def test_a_data_set_of_another_tenant_is_not_in_the_grid(grid):
     whole = grid.here.brain.index.grid.model_copy(update={"data_sets": (own, theirs, public)})
     assert [one.id for one in as_seen(whole, TenantId("astro")).data_sets] == ["mine", "free"]
     assert as_seen(whole, None) is whole
+
+
+def test_a_tenant_has_so_many_streams_and_others_have_theirs(user, grid, running, monkeypatch):
+    monkeypatch.setattr(streams, "STREAMS_MAX", 1)
+    log = f"/v1/tasks/{running['task_id']}/logs"
+    with user.stream("GET", "/v1/panorama/stream") as first:
+        next(first.iter_lines())
+        for path in ("/v1/panorama/stream", f"/v1/tasks/{running['task_id']}/events", f"{log}?follow=1"):
+            refused = user.get(path)
+            assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+            assert refused.headers["retry-after"]
+        assert user.get(log).status_code == 200
+        with grid.http("other") as other, other.stream("GET", "/v1/panorama/stream") as theirs:
+            assert theirs.status_code == 200
+    deadline = time.monotonic() + 20
+    while True:
+        with user.stream("GET", "/v1/panorama/stream") as again:
+            if again.status_code == 200:
+                break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_the_panorama_shows_every_site_and_the_flow_of_a_running_task(user, grid, running):

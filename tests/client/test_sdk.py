@@ -10,7 +10,7 @@ import pytest
 from blake3 import blake3
 
 from suanwang import AsyncClient, Client
-from suanwang.client import outputs
+from suanwang.client import calls, outputs
 from suanwang.client.answers import PAUSES_S, TRIES, error_of, pause_s
 from suanwang.client.connect import find_address, running
 from suanwang.client.events import EventParser
@@ -218,6 +218,12 @@ def test_a_local_input_becomes_an_object_with_its_hash_and_size(folder):
 def test_a_dry_run_sizes_a_local_input_and_uploads_nothing(folder):
     request, _ = local_inputs(asks("data.csv"), folder, upload=False)
     assert (request.inputs[0].source, request.inputs[0].size) == ("data.csv", 4)
+
+
+def test_the_path_of_a_task_file_may_be_a_string(folder):
+    (folder / "named.yaml").write_text("name: named\nrun: 'true'\n")
+    request, beside = calls.read_tasklike(str(folder / "named.yaml"))
+    assert (request.name, beside) == ("named", folder)
 
 
 def test_a_task_file_reaches_only_what_is_beside_it(folder):

@@ -34,7 +34,7 @@ from suanwang.model.view import (
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 # What a client takes for a task: the model, a dict as in a task file, or the path of a task file.
-TaskLike = TaskRequest | Mapping[str, Any] | Path
+TaskLike = TaskRequest | Mapping[str, Any] | Path | str
 BULK_ROWS = 16_384  # tasks of one request; more go in parts
 NDJSON, ARROW = "application/x-ndjson", "application/vnd.apache.arrow.stream"
 
@@ -56,8 +56,9 @@ def read_tasklike(task: TaskLike) -> tuple[TaskRequest, Path]:
     """The request, and the folder that its local inputs are relative to. Raises FaultsError."""
     if isinstance(task, TaskRequest):
         return task, Path()
-    if isinstance(task, Path):
-        return read_task(task.read_bytes(), str(task)), task.parent
+    if isinstance(task, Path | str):
+        path = Path(task)
+        return read_task(path.read_bytes(), str(path)), path.parent
     return read_task(json.dumps(dict(task)), "task"), Path()
 
 

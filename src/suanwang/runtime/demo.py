@@ -81,6 +81,8 @@ def run(settings: Settings, fast: bool, as_json: bool, lang: str) -> int:
     if fast:
         chosen = replace(chosen, port=0)
     narrator = Narrator(lang, quiet=as_json)
+    # A polite end unwinds the blocks below, so that no agent process outlives the demo.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with serving(chosen, with_agent=False) as here, Client(here.url, here.key, lang=lang) as client:
         regions = _regions(here.brain.index.grid)
         try:

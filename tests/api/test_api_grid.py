@@ -70,10 +70,12 @@ def test_a_tenant_has_so_many_streams_and_others_have_theirs(user, grid, running
     monkeypatch.setattr(streams, "STREAMS_MAX", 1)
     log = f"/v1/tasks/{running['task_id']}/logs"
     with user.stream("GET", "/v1/panorama/stream") as first:
-        next(first.iter_lines())
+        lines = first.iter_lines()  # kept: a reader that is dropped closes the stream
+        next(lines)
         for path in ("/v1/panorama/stream", f"/v1/tasks/{running['task_id']}/events", f"{log}?follow=1"):
-            refused = user.get(path)
-            assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+            with user.stream("GET", path) as refused:
+                assert refused.status_code == 429
+                assert json.loads(refused.read())["code"] == "too_many_streams"
             assert refused.headers["retry-after"]
         assert user.get(log).status_code == 200
         with grid.http("other") as other, other.stream("GET", "/v1/panorama/stream") as theirs:

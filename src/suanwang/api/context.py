@@ -12,6 +12,7 @@ from suanwang.api.changes import Changes
 from suanwang.api.metrics import Meters
 from suanwang.api.pictures import Pictures
 from suanwang.api.port import BrainPort
+from suanwang.api.streams import Streams
 from suanwang.model.grid import Grid
 from suanwang.model.ids import TenantId
 
@@ -44,6 +45,7 @@ class Context:
     changes: Changes
     pictures: Pictures
     agent_threads: CapacityLimiter  # agents hold a thread while they wait
+    streams: Streams = field(default_factory=Streams)
     _grids: dict[TenantId | None, tuple[Grid, GridText]] = field(default_factory=dict)
 
     def grid_text(self, tenant: TenantId | None) -> GridText:

@@ -41,7 +41,8 @@ def events(
     """`id` is `<log position>.<place in it>`, `event` the record's kind, `data` the record. `Last-Event-ID` goes on after
     that step. The last message is `end`."""
     find_line(here, caller, task_id)
-    return sse.answer(_steps(here, task_id, _after(last_event_id)), here.meters, "events")
+    frames = here.streams.held(caller.tenant, _steps(here, task_id, _after(last_event_id)))
+    return sse.answer(frames, here.meters, "events")
 
 
 def _after(last_event_id: str | None) -> tuple[int, int]:
@@ -83,6 +84,8 @@ def logs(
     if attempt is not None and attempt not in {one.attempt_id for one in here.brain.store.attempts(task_id)}:
         raise NotFoundError("attempt_unknown", attempt=attempt)
     stream = _log(here, task_id, attempt, offset, bool(follow))
+    if follow:
+        stream = here.streams.held(caller.tenant, stream)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/plain; charset=utf-8", headers=headers)
 

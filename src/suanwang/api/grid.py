@@ -53,7 +53,7 @@ def read_panorama(here: Here, caller: Caller) -> Response:
 @router.get("/v1/panorama/stream", response_class=Response, responses=_SSE, summary="The grid as it changes")
 def panorama_stream(here: Here, caller: Caller) -> StreamingResponse:
     """The first message is whole; later ones list only the sites, links and security pools that changed."""
-    return sse.answer(_pictures(here, tenant_scope(caller)), here.meters, "panorama")
+    return sse.answer(here.streams.held(caller.tenant, _pictures(here, tenant_scope(caller))), here.meters, "panorama")
 
 
 async def _pictures(here: Context, tenant: TenantId | None) -> AsyncIterator[bytes]:

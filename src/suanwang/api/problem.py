@@ -44,7 +44,7 @@ def response(error: SuanwangError, accept_language: str | None) -> Response:
     headers = {"Content-Language": lang, "Cache-Control": "no-store"}
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="suanwang"'
-    if error.status == 503:
+    if error.status in (429, 503):
         headers["Retry-After"] = "2"
     document = problem(error, lang).model_dump_json()
     return Response(document, error.status, headers, media_type=MEDIA_TYPE)

@@ -31,6 +31,7 @@ _BY_STATUS = {
     409: Exit.NOT_FOUND,
     413: Exit.FAULTS,
     422: Exit.FAULTS,
+    429: Exit.UNREACHABLE,
     502: Exit.UNREACHABLE,
     503: Exit.UNREACHABLE,
     504: Exit.UNREACHABLE,

@@ -135,7 +135,7 @@ def options(walls: Walls, python: Sequence[Path], root: Path = Path("/")) -> lis
     if not walls.network:
         out += ["--unshare-net"]
     # First the task's own folders: a Python that is installed below /tmp is then shown on top of the task's /tmp.
-    out += _rights(walls) + ["--bind", str(walls.disk / "tmp"), "/tmp"]  # noqa: S108
+    out += [*_rights(walls), "--bind", str(walls.disk / "tmp"), "/tmp"]  # noqa: S108
     out += _open_folders([Path(RUN_FOLDER), Path("/etc/ssl/certs"), *python, *walls.hidden])
     out += _system(root) + _etc(walls) + _python(walls, python)
     out += ["--proc", "/proc", "--dev", "/dev"]

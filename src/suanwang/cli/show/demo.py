@@ -1,6 +1,7 @@
 """What the demo says while it plays."""
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +15,7 @@ from suanwang.model.view import Bill, Explain, TaskView
 
 QUIET_PHASES = frozenset({Phase.PLANNED, Phase.DISPATCHED, Phase.STAGING, Phase.COLLECTING, Phase.WAITING})
 NAME_WIDTH = 30
+NOTE_INDENT = 4
 
 
 class Narrator:
@@ -26,6 +28,10 @@ class Narrator:
 
     def _say(self, text: str | Text, style: str = "") -> None:
         self._console.print(text, style=style)
+
+    def _note(self, words: str) -> None:
+        """A remark below a line, indented also where it wraps."""
+        self._console.print(Padding(Text(words, style="dim"), (0, 0, 0, NOTE_INDENT)))
 
     def _where(self, grid: Grid) -> Places:
         if self._places is None:
@@ -75,15 +81,14 @@ class Narrator:
 
     def _why(self, found: Explain, places: Places) -> None:
         plan = found.plans[-1].plan
-        indent = " " * (NAME_WIDTH + 3)
         if plan.protection:
             steps = " → ".join(
                 f"{t(f'protection.{one.function.value}')} @ {places.name(one.site)}" for one in plan.protection
             )
-            self._say(f"{indent}{t('cli.demo.protected', steps=steps)}", "dim")
+            self._note(t("cli.demo.protected", steps=steps))
         for move in plan.data:
             if move.path.links:
-                self._say(f"{indent}{t('cli.demo.data', data=move.data_set, replica=places.name(move.replica))}", "dim")
+                self._note(t("cli.demo.data", data=move.data_set, replica=places.name(move.replica)))
         beaten = [one for one in plan.alternatives if one.reason is PoolReason.WORSE]
         if beaten:
             one = beaten[0]
@@ -93,11 +98,11 @@ class Narrator:
                 price=money(one.price_micro_yuan),
                 latency=latency(one.latency_us),
             )
-            self._say(f"{indent}{words}", "dim")
+            self._note(words)
         clauses = found.plans[-1].report.clauses if found.plans[-1].report else ()
         ruled = ", ".join(f"{t(f'pool_reason.{one.reason.value}')} {one.pools}" for one in clauses[:4])
         if ruled:
-            self._say(f"{indent}{t('cli.demo.ruled_out', clauses=ruled)}", "dim")
+            self._note(t("cli.demo.ruled_out", clauses=ruled))
 
     def moved(self, before: TaskView, task: TaskView, grid: Grid) -> None:
         if task.phase in QUIET_PHASES:

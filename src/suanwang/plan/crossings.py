@@ -123,9 +123,12 @@ def _use(uses: Uses, one: int, room: dict[int, int]) -> Uses | None:
 
 
 def _no_worse(one: Label, other: Label) -> bool:
+    if one[0] > other[0] or one[1] > other[1] or one[2] > other[2]:
+        return False
+    if not one[7] or one[7] == other[7]:
+        return True
     counts = dict(other[7])
-    fewer = all(count <= counts.get(key, 0) for key, count in one[7])
-    return fewer and one[0] <= other[0] and one[1] <= other[1] and one[2] <= other[2]
+    return all(count <= counts.get(key, 0) for key, count in one[7])
 
 
 def _pools(net: Network, function: int, node: int) -> list[int]:

@@ -1,0 +1,1 @@
+"""The bulk kernel: joint decisions by the million over arrays of integers."""

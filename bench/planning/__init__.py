@@ -1,0 +1,1 @@
+"""The planning benches: worlds by seed, and what is measured on them."""

@@ -129,12 +129,12 @@ def empty_decisions(rows: int) -> Decisions:
 
 def take(rows: Decisions, which: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Decisions:
     """Some of the rows, in the order asked."""
-    return Decisions(*(column[which] for column in rows))
+    return Decisions(**{name: getattr(rows, name)[which] for name in DTYPES})
 
 
 def join(parts: list[Decisions]) -> Decisions:
     """Rows of several batches, one after the other."""
-    return Decisions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return Decisions(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in DTYPES})
 
 
 def no_floating(classes: int) -> tuple[I32, I32, I64]:

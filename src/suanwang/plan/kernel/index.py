@@ -1,0 +1,205 @@
+"""The node index: keep a node's bits in step with what it has free, and find nodes that fit."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suanwang.net.jit import kernel, lowest_bit
+from suanwang.plan.kernel.layout import CARDED_CPU, OPENED, Layout, mem_row
+from suanwang.plan.kernel.types import CARDS_MAX, I32, I64, WHOLE
+
+ONE = np.uint64(1)
+NONE = np.uint64(0)
+TENTH = 100  # milli
+
+
+class Free(NamedTuple):
+    """What is free now."""
+
+    cpu: I32  # [N]
+    mem: I32  # [N]
+    card: NDArray[np.int16]  # [N, 8] milli; 0 where the node has no such card
+    pool: I64  # [P, 3] cpu, mem, milli
+    shared: I64  # [R]
+
+
+class Index(NamedTuple):
+    """Made from Free; see `layout`."""
+
+    bits: NDArray[np.uint64]
+    row_count: I32  # [P, 32] nodes in each exact row
+    row_mask: I64  # [P] bit r: row r has a node
+    opened_count: I32  # [P, 10]
+    opened_mask: I64  # [P]
+
+
+@kernel
+def whole_cards(free: Free, node: int) -> int:
+    """Cards of the node that nobody uses."""
+    count = 0
+    for card in range(CARDS_MAX):
+        if free.card[node, card] == WHOLE:
+            count += 1
+    return count
+
+
+@kernel
+def opened_card(free: Free, node: int) -> int:
+    """Most milli left on a card that somebody uses."""
+    most = 0
+    for card in range(CARDS_MAX):
+        left = int(free.card[node, card])
+        if left < WHOLE and left > most:
+            most = left
+    return most
+
+
+@kernel
+def _enter(count: I32, mask: I64, pool: int, row: int) -> None:
+    count[pool, row] += 1
+    mask[pool] |= 1 << row
+
+
+@kernel
+def _leave(count: I32, mask: I64, pool: int, row: int) -> None:
+    count[pool, row] -= 1
+    if count[pool, row] == 0:
+        mask[pool] &= ~(1 << row)
+
+
+@kernel
+def _steps(bits: NDArray[np.uint64], at: int, words: int, old: int, new: int, bit: np.uint64) -> None:
+    """Move a node from `at least old` to `at least new`; `at` is its word in the row of step 0."""
+    for step in range(old + 1, new + 1):
+        bits[at + step * words] |= bit
+    for step in range(new + 1, old + 1):
+        bits[at + step * words] &= ~bit
+
+
+@kernel
+def move(
+    layout: Layout, index: Index, pool: int, node: int,
+    cpu_old: int, mem_old: int, whole_old: int, opened_old: int,
+    cpu: int, mem: int, whole: int, opened: int,
+) -> None:  # fmt: skip
+    """Bring the bits of one node from its old free figures to its new ones."""
+    local = node - layout.node_first[pool]
+    words = int(layout.words[pool])
+    base = layout.bit_first[pool] + (local >> 6)
+    bit = ONE << np.uint64(local & 63)
+    bits = index.bits
+    row_old, row_new = cpu_old >> layout.cpu_shift[pool], cpu >> layout.cpu_shift[pool]
+    if layout.cards[pool] > 0:
+        _steps(bits, base + CARDED_CPU * words, words, row_old, row_new, bit)
+        row_old, row_new = whole_old, whole
+        if opened_old != opened:
+            if opened_old > 0:
+                bits[base + (OPENED + opened_old // TENTH) * words] &= ~bit
+                _leave(index.opened_count, index.opened_mask, pool, opened_old // TENTH)
+            if opened > 0:
+                bits[base + (OPENED + opened // TENTH) * words] |= bit
+                _enter(index.opened_count, index.opened_mask, pool, opened // TENTH)
+    if row_old != row_new:
+        bits[base + row_old * words] &= ~bit
+        bits[base + row_new * words] |= bit
+        _leave(index.row_count, index.row_mask, pool, row_old)
+        _enter(index.row_count, index.row_mask, pool, row_new)
+    shift = layout.mem_shift[pool]
+    _steps(bits, base + mem_row(layout, pool) * words, words, mem_old >> shift, mem >> shift, bit)
+
+
+@kernel
+def enter_all(layout: Layout, free: Free, index: Index) -> None:
+    """Fill an empty index from what is free."""
+    for pool in range(layout.words.shape[0]):
+        words = int(layout.words[pool])
+        carded = layout.cards[pool] > 0
+        for node in range(layout.node_first[pool], layout.node_first[pool + 1]):
+            local = node - layout.node_first[pool]
+            at = layout.bit_first[pool] + (local >> 6)
+            bit = ONE << np.uint64(local & 63)
+            steps = int(free.cpu[node]) >> layout.cpu_shift[pool]
+            row = steps
+            if carded:
+                row = whole_cards(free, node)
+                opened = opened_card(free, node)
+                if opened > 0:
+                    index.bits[at + (OPENED + opened // TENTH) * words] |= bit
+                    _enter(index.opened_count, index.opened_mask, pool, opened // TENTH)
+                for step in range(steps + 1):
+                    index.bits[at + (CARDED_CPU + step) * words] |= bit
+            index.bits[at + row * words] |= bit
+            _enter(index.row_count, index.row_mask, pool, row)
+            for step in range((int(free.mem[node]) >> layout.mem_shift[pool]) + 1):
+                index.bits[at + (mem_row(layout, pool) + step) * words] |= bit
+
+
+@kernel
+def _collect(
+    layout: Layout, free: Free, index: Index, pool: int, first_row: int, mask: int, cpu: int, mem: int,
+    milli_least: int, milli_below: int, out: I32, found: int, want: int,
+) -> int:  # fmt: skip
+    """Nodes of the rows in `mask`, row by row and lowest number first, that have cpu and mem free.
+
+    Of opened cards the largest must have `milli_least` left, and less than `milli_below`; 0 asks for neither.
+    """
+    words = int(layout.words[pool])
+    base = layout.bit_first[pool]
+    by_mem = base + (mem_row(layout, pool) + (mem >> layout.mem_shift[pool])) * words
+    by_cpu = by_mem
+    if layout.cards[pool] > 0:
+        by_cpu = base + (CARDED_CPU + (cpu >> layout.cpu_shift[pool])) * words
+    bits = index.bits
+    start = layout.node_first[pool]
+    while mask != 0:
+        row = base + (first_row + lowest_bit(np.uint64(mask))) * words
+        mask &= mask - 1
+        for word in range(words):
+            left = bits[row + word]
+            if left == NONE:
+                continue
+            left &= bits[by_cpu + word] & bits[by_mem + word]
+            while left != NONE:
+                node = start + word * 64 + lowest_bit(left)
+                left &= left - ONE
+                if free.cpu[node] < cpu or free.mem[node] < mem:
+                    continue
+                if milli_least > 0 and opened_card(free, node) < milli_least:
+                    continue
+                if milli_below > 0 and opened_card(free, node) >= milli_below:
+                    continue
+                out[found] = node
+                found += 1
+                if found == want:
+                    return found
+    return found
+
+
+@kernel
+def find_nodes(
+    layout: Layout, free: Free, index: Index, pool: int, cpu: int, mem: int, cards: int, milli: int, want: int, out: I32
+) -> int:  # fmt: skip
+    """Write the first `want` different nodes that fit, in the published order; returns how many there are.
+
+    Order: the tightest row first (fewest whole cards; for a share: an opened card of the lowest tenth that has room,
+    then a node with the fewest whole cards; without cards: fewest steps of processor), then the lowest node.
+    """
+    if layout.words[pool] == 0 or cpu > layout.shape_cpu[pool] or mem > layout.shape_mem[pool]:
+        return 0
+    if layout.cards[pool] == 0:
+        if cards > 0:
+            return 0
+        least = cpu >> layout.cpu_shift[pool]
+        mask = (index.row_mask[pool] >> least) << least
+        return _collect(layout, free, index, pool, 0, mask, cpu, mem, 0, 0, out, 0, want)
+    found = 0
+    if 0 < milli < WHOLE:
+        mask = (index.opened_mask[pool] >> (milli // TENTH)) << (milli // TENTH)
+        found = _collect(layout, free, index, pool, OPENED, mask, cpu, mem, milli, 0, out, 0, want)
+        if found == want:
+            return found
+        mask = (index.row_mask[pool] >> 1) << 1
+        return _collect(layout, free, index, pool, 0, mask, cpu, mem, 0, milli, out, found, want)
+    mask = (index.row_mask[pool] >> cards) << cards
+    return _collect(layout, free, index, pool, 0, mask, cpu, mem, 0, 0, out, 0, want)

@@ -1,0 +1,151 @@
+"""What is free now, with its index and memories; snapshots share their arrays until one side writes."""
+
+import hashlib
+import weakref
+from typing import NamedTuple
+
+import numpy as np
+
+from suanwang.plan.kernel.choose import Memo, Order
+from suanwang.plan.kernel.index import Free, Index, enter_all
+from suanwang.plan.kernel.layout import STEPS, TENTHS, Layout, layout_of
+from suanwang.plan.kernel.order import guided_order, policy_order
+from suanwang.plan.kernel.types import CARDS_MAX, I32, I64, WHOLE, Classes, Fabric, Guidance, Policy
+
+
+class Arrays(NamedTuple):
+    """All that decisions change."""
+
+    free: Free
+    nodes: Index
+    memo: Memo
+    quota_left: I64  # [X], or empty without guidance
+
+
+def all_free(fabric: Fabric) -> Free:
+    """Nothing is held."""
+    count = np.diff(fabric.node_first)
+    cards = np.repeat(fabric.shape_cards, count)
+    return Free(
+        cpu=np.repeat(fabric.shape_cpu, count).astype(np.int32),
+        mem=np.repeat(fabric.shape_mem, count).astype(np.int32),
+        card=np.where(np.arange(CARDS_MAX) < cards[:, None], WHOLE, 0).astype(np.int16),
+        pool=np.stack([fabric.pool_cpu, fabric.pool_mem, fabric.pool_milli], axis=1).astype(np.int64),
+        shared=fabric.capacity.astype(np.int64).copy(),
+    )
+
+
+def indexed(layout: Layout, free: Free) -> Index:
+    """The index of what is free."""
+    pools = len(layout.words)
+    index = Index(
+        bits=np.zeros(layout.total_words, np.uint64),
+        row_count=np.zeros((pools, STEPS), np.int32),
+        row_mask=np.zeros(pools, np.int64),
+        opened_count=np.zeros((pools, TENTHS), np.int32),
+        opened_mask=np.zeros(pools, np.int64),
+    )
+    enter_all(layout, free, index)
+    return index
+
+
+def _needs(classes: Classes) -> tuple[I32, int]:
+    """Number of each class's shape of need, and how many there are."""
+    shape = np.stack([classes.cpu, classes.mem, classes.cards, classes.milli, classes.nodes], axis=1)
+    if not len(shape):
+        return np.empty(0, np.int32), 0
+    _, number = np.unique(shape, axis=0, return_inverse=True)
+    return number.reshape(-1).astype(np.int32), int(number.max()) + 1
+
+
+def blank_memo(fabric: Fabric, classes: Classes) -> Memo:
+    """Nothing is known yet."""
+    pools, (need, needs) = len(fabric.pool_site), _needs(classes)
+    return Memo(
+        need=need,
+        freed=np.zeros(pools, np.int32),
+        full=np.zeros((needs, pools), np.int32),
+        cursor=np.zeros((len(classes.cpu), 2), np.int32),
+        cursor_at=np.full(len(classes.cpu), -1, np.int64),
+        epoch=np.zeros(1, np.int64),
+    )
+
+
+class State:
+    """One writer decides on it. `arrays` may be read freely; write only through `decide`, `release` and `apply`."""
+
+    def __init__(self, fabric: Fabric, classes: Classes, free: Free | None = None) -> None:
+        self.fabric = fabric
+        self.classes = classes
+        self.layout = layout_of(fabric)
+        self.version = 0  # rows that took effect
+        self.guidance: Guidance | None = None
+        free = all_free(fabric) if free is None else Free._make(part.copy() for part in free)
+        memo = blank_memo(fabric, classes)
+        self.arrays = Arrays(free, indexed(self.layout, free), memo, np.empty(0, np.int64))
+        self._orders: dict[Policy | None, Order] = {}
+        self._holders: weakref.WeakSet[State] = weakref.WeakSet([self])
+
+    def snapshot(self) -> "State":
+        """The state as it is now; costs nothing until one of the two is written, which then copies for itself."""
+        other = object.__new__(State)
+        other.__dict__.update(self.__dict__)
+        other._orders = dict(self._orders)
+        self._holders.add(other)
+        return other
+
+    def own(self) -> Arrays:
+        """The arrays, to be written: copied first where a snapshot still shares them."""
+        if len(self._holders) > 1:
+            self._holders.discard(self)
+            old = self.arrays
+            self.arrays = Arrays(
+                Free._make(part.copy() for part in old.free),
+                Index._make(part.copy() for part in old.nodes),
+                Memo._make(part.copy() for part in old.memo),
+                old.quota_left.copy(),
+            )
+            self._holders = weakref.WeakSet([self])
+        return self.arrays
+
+    def guide(self, guidance: Guidance | None) -> None:
+        """Follow this guidance from now on; its quotas start anew."""
+        order = None if guidance is None else guided_order(self.classes, guidance)
+        arrays = self.own()
+        quota = np.empty(0, np.int64) if guidance is None else guidance.quota.astype(np.int64).copy()
+        self.arrays = arrays._replace(quota_left=quota)
+        self.guidance = guidance
+        self._orders.pop(None, None)
+        if order is not None:
+            self._orders[None] = order
+        arrays.memo.epoch[0] += 1
+
+    def order(self, policy: Policy) -> Order:
+        """The candidates as they are tried; guidance counts for CHEAPEST alone."""
+        key = None if policy == Policy.CHEAPEST and self.guidance is not None else policy
+        if key not in self._orders:
+            self._orders[key] = policy_order(self.fabric, self.classes, policy)
+        return self._orders[key]
+
+    def extend(self, classes: Classes) -> None:
+        """Know more classes: those known stay as they are, with their candidates, and new ones follow them."""
+        known, have = len(self.classes.cpu), len(self.classes.cand_pool)
+        if not np.array_equal(classes.cand_first[: known + 1], self.classes.cand_first) or not np.array_equal(
+            classes.cand_pool[:have], self.classes.cand_pool
+        ):
+            raise ValueError("known classes have changed")
+        if self.guidance is not None:
+            raise ValueError("guidance is of the known classes: drop it first")
+        arrays = self.own()
+        self.classes = classes
+        self.arrays = arrays._replace(memo=blank_memo(self.fabric, classes))
+        self._orders = {}
+
+    def digest(self) -> str:
+        """Hash of all that is free and of the quotas left: two states with one digest decide alike."""
+        digest = hashlib.blake2b(digest_size=16)
+        version = -1 if self.guidance is None else self.guidance.version
+        digest.update(str(version).encode())
+        for part in (*self.arrays.free, self.arrays.quota_left):
+            digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()

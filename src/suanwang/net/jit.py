@@ -33,6 +33,20 @@ def kernel(function: F) -> F:
     return cast(F, _NUMBA.njit(cache=True, nogil=True)(function))
 
 
+def lean(function: F) -> F:
+    """A kernel that makes no array: without counting references, which costs more than the work of a tight kernel."""
+    if _NUMBA is None:
+        return function
+    return cast(F, _NUMBA.njit(cache=True, nogil=True, _nrt=False)(function))
+
+
+def inner(function: F) -> F:
+    """A part of lean kernels: put into its callers, so that the arrays that it is handed cost nothing to hand over."""
+    if _NUMBA is None:
+        return function
+    return cast(F, _NUMBA.njit(cache=True, nogil=True, forceinline=True, _nrt=False)(function))
+
+
 def _lowest_bit(word: np.uint64) -> int:
     """Place of the lowest bit that is set; the word is not 0."""
     value = int(word)

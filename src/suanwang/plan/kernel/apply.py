@@ -1,6 +1,6 @@
 """Apply rows that are decided already: replay of a log, and releases. Nothing is chosen here."""
 
-from suanwang.net.jit import kernel
+from suanwang.net.jit import inner, lean
 from suanwang.plan.kernel.hold import shift_floating, shift_node, shift_pool, shift_route
 from suanwang.plan.kernel.index import Free, Index
 from suanwang.plan.kernel.layout import Layout
@@ -12,7 +12,7 @@ RELEASED = int(Reason.RELEASED)
 RELEASED_MEMBER = int(Reason.RELEASED_MEMBER)
 
 
-@kernel
+@inner
 def shift_task(
     layout: Layout, fabric: Fabric, classes: Classes, free: Free, task_class: int, candidate: int, sign: int
 ) -> bool:  # fmt: skip
@@ -34,7 +34,7 @@ def shift_task(
     return True
 
 
-@kernel
+@inner
 def apply_row(
     layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, rows: Decisions, at: int, sign: int
 ) -> bool:  # fmt: skip
@@ -61,7 +61,7 @@ def apply_row(
     return not first or shift_task(layout, fabric, classes, free, task_class, candidate, sign)
 
 
-@kernel
+@lean
 def apply_rows(
     layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, freed: I32, quota_left: I64,
     rows: Decisions,

@@ -7,7 +7,7 @@ are memories of what a search from the start would find, so they change no decis
 
 from typing import NamedTuple
 
-from suanwang.net.jit import kernel
+from suanwang.net.jit import inner, lean
 from suanwang.plan.kernel.apply import shift_task
 from suanwang.plan.kernel.hold import pick_cards, pool_has, route_has, shift_node
 from suanwang.plan.kernel.index import Free, Index, find_nodes
@@ -47,7 +47,7 @@ class Order(NamedTuple):
     quota_order: I32  # candidates with a quota, in the same order
 
 
-@kernel
+@inner
 def _room(
     layout: Layout, classes: Classes, free: Free, index: Index, task_class: int, pool: int, out: I32
 ) -> bool:  # fmt: skip
@@ -63,7 +63,7 @@ def _room(
     return find_nodes(layout, free, index, pool, cpu, mem, cards, milli, many, out) == many
 
 
-@kernel
+@inner
 def _seek(
     layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, memo: Memo,
     order: I32, at: int, end: int, task_class: int, quota_left: I64, by_quota: bool, out: I32,
@@ -83,7 +83,7 @@ def _seek(
     return end
 
 
-@kernel
+@inner
 def _scan(
     layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, memo: Memo,
     policy: int, task_class: int, draw: int, out: I32,
@@ -112,7 +112,7 @@ def _scan(
     return best
 
 
-@kernel
+@inner
 def _why_not(
     layout: Layout, classes: Classes, free: Free, index: Index, memo: Memo, order: Order, task_class: int, out: I32
 ) -> int:  # fmt: skip
@@ -133,7 +133,7 @@ def _why_not(
     return NO_NODE
 
 
-@kernel
+@inner
 def _floating_there(classes: Classes, free: Free, task_class: int) -> bool:
     for at in range(classes.float_first[task_class], classes.float_first[task_class + 1]):
         if free.shared[classes.float_use[at]] < classes.float_amount[at]:
@@ -141,7 +141,7 @@ def _floating_there(classes: Classes, free: Free, task_class: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def _write(
     rows: Decisions, at: int, task: int, task_class: int, candidate: int, node: int, cost: int, nodes: int,
     cards: int, reason: int,
@@ -156,7 +156,7 @@ def _write(
     rows.reason[at] = reason
 
 
-@kernel
+@inner
 def _place(
     layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, task: int, task_class: int,
     candidate: int, nodes: I32, rows: Decisions, at: int,
@@ -182,7 +182,7 @@ def _place(
     return at
 
 
-@kernel
+@inner
 def _draw(seed: int, task: int) -> int:
     """A number that depends on seed and task alone; products stay below 2**62."""
     value = (task % PRIME + seed % PRIME * 16_807) % PRIME
@@ -191,7 +191,7 @@ def _draw(seed: int, task: int) -> int:
     return value
 
 
-@kernel
+@inner
 def _candidate_of(
     layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, memo: Memo, order: Order,
     quota_left: I64, task_class: int, out: I32,
@@ -218,7 +218,7 @@ def _candidate_of(
     return int(order.order[at]) if at < end else -1
 
 
-@kernel
+@lean
 def decide_tasks(
     layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, memo: Memo, order: Order,
     quota_left: I64, policy: int, seed: int, task: I64, task_class: I32, which: I32, scratch: I32, rows: Decisions,

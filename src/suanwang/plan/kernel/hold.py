@@ -1,12 +1,12 @@
 """Take from what is free, and give back: nodes with their cards, a pool's sums, what routes cross, floating things."""
 
-from suanwang.net.jit import kernel
+from suanwang.net.jit import inner
 from suanwang.plan.kernel.index import Free, Index, move, opened_card, whole_cards
 from suanwang.plan.kernel.layout import Layout
 from suanwang.plan.kernel.types import CARDS_MAX, WHOLE, Classes, Fabric
 
 
-@kernel
+@inner
 def pick_cards(free: Free, node: int, cards: int, milli: int) -> int:
     """Mask of the cards to use: the lowest whole ones; for a share the tightest that has room, then the lowest."""
     mask = 0
@@ -24,7 +24,7 @@ def pick_cards(free: Free, node: int, cards: int, milli: int) -> int:
     return mask if cards == 0 else 0
 
 
-@kernel
+@inner
 def shift_node(
     layout: Layout, free: Free, index: Index, pool: int, node: int, cpu: int, mem: int, mask: int, milli: int
 ) -> bool:  # fmt: skip
@@ -59,13 +59,13 @@ def shift_node(
     return True
 
 
-@kernel
+@inner
 def pool_has(free: Free, pool: int, cpu: int, mem: int, milli: int) -> bool:
     """Whether the pool's sums allow it."""
     return bool(free.pool[pool, 0] >= cpu and free.pool[pool, 1] >= mem and free.pool[pool, 2] >= milli)
 
 
-@kernel
+@inner
 def shift_pool(layout: Layout, free: Free, pool: int, cpu: int, mem: int, milli: int) -> bool:
     """Take from the pool's sums, or give back (below 0); False and nothing done where it cannot be."""
     for place, figure in ((0, cpu), (1, mem), (2, milli)):
@@ -78,7 +78,7 @@ def shift_pool(layout: Layout, free: Free, pool: int, cpu: int, mem: int, milli:
     return True
 
 
-@kernel
+@inner
 def route_has(fabric: Fabric, free: Free, route: int, mbps: int) -> bool:
     """Whether every crossing has the bandwidth; a resource crossed twice must have it twice."""
     if route < 0 or mbps == 0:
@@ -97,7 +97,7 @@ def route_has(fabric: Fabric, free: Free, route: int, mbps: int) -> bool:
     return fits
 
 
-@kernel
+@inner
 def shift_route(layout: Layout, fabric: Fabric, free: Free, route: int, mbps: int) -> bool:
     """Take the bandwidth on every crossing, or give it back (below 0); False and nothing done where it cannot be."""
     if route < 0 or mbps == 0:
@@ -114,7 +114,7 @@ def shift_route(layout: Layout, fabric: Fabric, free: Free, route: int, mbps: in
     return True
 
 
-@kernel
+@inner
 def shift_floating(layout: Layout, classes: Classes, free: Free, task_class: int, sign: int) -> bool:
     """Take what floats (sign 1) or give it back (-1); False and nothing done where it cannot be."""
     first, end = classes.float_first[task_class], classes.float_first[task_class + 1]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from suanwang.net.jit import kernel, lowest_bit
+from suanwang.net.jit import inner, lean, lowest_bit
 from suanwang.plan.kernel.layout import CARDED_CPU, OPENED, Layout, mem_row
 from suanwang.plan.kernel.types import CARDS_MAX, I32, I64, WHOLE
 
@@ -34,7 +34,7 @@ class Index(NamedTuple):
     opened_mask: I64  # [P]
 
 
-@kernel
+@inner
 def whole_cards(free: Free, node: int) -> int:
     """Cards of the node that nobody uses."""
     count = 0
@@ -44,7 +44,7 @@ def whole_cards(free: Free, node: int) -> int:
     return count
 
 
-@kernel
+@inner
 def opened_card(free: Free, node: int) -> int:
     """Most milli left on a card that somebody uses."""
     most = 0
@@ -55,20 +55,20 @@ def opened_card(free: Free, node: int) -> int:
     return most
 
 
-@kernel
+@inner
 def _enter(count: I32, mask: I64, pool: int, row: int) -> None:
     count[pool, row] += 1
     mask[pool] |= 1 << row
 
 
-@kernel
+@inner
 def _leave(count: I32, mask: I64, pool: int, row: int) -> None:
     count[pool, row] -= 1
     if count[pool, row] == 0:
         mask[pool] &= ~(1 << row)
 
 
-@kernel
+@inner
 def _steps(bits: NDArray[np.uint64], at: int, words: int, old: int, new: int, bit: np.uint64) -> None:
     """Move a node from `at least old` to `at least new`; `at` is its word in the row of step 0."""
     for step in range(old + 1, new + 1):
@@ -77,7 +77,7 @@ def _steps(bits: NDArray[np.uint64], at: int, words: int, old: int, new: int, bi
         bits[at + step * words] &= ~bit
 
 
-@kernel
+@inner
 def move(
     layout: Layout, index: Index, pool: int, node: int,
     cpu_old: int, mem_old: int, whole_old: int, opened_old: int,
@@ -109,7 +109,7 @@ def move(
     _steps(bits, base + mem_row(layout, pool) * words, words, mem_old >> shift, mem >> shift, bit)
 
 
-@kernel
+@lean
 def enter_all(layout: Layout, free: Free, index: Index) -> None:
     """Fill an empty index from what is free."""
     for pool in range(layout.words.shape[0]):
@@ -135,7 +135,7 @@ def enter_all(layout: Layout, free: Free, index: Index) -> None:
                 index.bits[at + (mem_row(layout, pool) + step) * words] |= bit
 
 
-@kernel
+@inner
 def _collect(
     layout: Layout, free: Free, index: Index, pool: int, first_row: int, mask: int, cpu: int, mem: int,
     milli_least: int, milli_below: int, out: I32, found: int, want: int,
@@ -176,7 +176,7 @@ def _collect(
     return found
 
 
-@kernel
+@inner
 def find_nodes(
     layout: Layout, free: Free, index: Index, pool: int, cpu: int, mem: int, cards: int, milli: int, want: int, out: I32
 ) -> int:  # fmt: skip

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from suanwang.net.jit import kernel
+from suanwang.net.jit import inner
 from suanwang.plan.kernel.types import I32, I64, Fabric
 
 STEPS = 32
@@ -74,7 +74,7 @@ def layout_of(fabric: Fabric) -> Layout:
     )
 
 
-@kernel
+@inner
 def mem_row(layout: Layout, pool: int) -> int:
     """First row of the steps of memory."""
     if layout.cards[pool] > 0:

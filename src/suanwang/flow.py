@@ -11,6 +11,7 @@ half-way leaves the memory ahead of the log, so the process must end and replay:
 
 import heapq
 from collections.abc import Sequence
+from itertools import chain
 
 from suanwang import failpoints
 from suanwang.admission.admit import Applicant, Refused, Standing, admit, with_defaults
@@ -90,7 +91,8 @@ class Road(Keeper):
 
     def plan_round(self, limit: int = PLAN_BATCH) -> int:
         """Plan the first `limit` waiting tasks, by priority and then age; verify and commit each plan."""
-        tasks = heapq.nsmallest(limit, self.state.queue.values(), key=lambda task: (-task.priority, task.order))
+        waiting = chain(self.state.queue.values(), self.waits.woken())
+        tasks = heapq.nsmallest(limit, waiting, key=lambda task: (-task.priority, task.order))
         if not tasks:
             return 0
         asks = [self.ask(task) for task in tasks]
@@ -132,7 +134,8 @@ class Road(Keeper):
         if answer.ever:
             down = any(one.reason is PoolReason.SITE_DOWN for one in answer.clauses)
             reason = WaitReason.SITES_DOWN if down else WaitReason.CAPACITY
-            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=answer.clauses))
+            if self.waits.in_vain(task.task_id, reason, answer.clauses, now_us):
+                self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=answer.clauses))
             return
         self._no_pool(task, answer, now_us)
 

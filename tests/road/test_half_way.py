@@ -3,7 +3,8 @@
 import pytest
 from tests.road.town import SITE, TENANT, S, Town
 
-from suanwang.dispatch import reconcile, watch
+from suanwang import flow
+from suanwang.dispatch import reconcile, waits
 from suanwang.dispatch.carry import Cause
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.error import FaultsError
@@ -16,6 +17,7 @@ from suanwang.model.record import Phase
 from suanwang.model.task import Output, Resources
 from suanwang.observe import agenda as schedule
 from suanwang.observe import state as fold
+from suanwang.plan import plan
 from suanwang.twin.world import compare
 
 PRICED = PriceBook(id="plain", core_hour_micro_yuan=3_600_000)
@@ -316,7 +318,7 @@ class TestAgenda:
 
 class TestManyWaiting:
     def test_each_has_its_turn_a_few_at_a_time(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(watch, "WAKE_BATCH", 2)
+        monkeypatch.setattr(waits, "WAKE_BATCH", 2)
         tasks = [town.submit() for _ in range(5)]
         town.plan()  # no site answers: all of them wait for one
         assert set(town.road.state.blocked) == set(tasks)
@@ -326,15 +328,42 @@ class TestManyWaiting:
         for _ in range(4):
             town.now_us += S
             town.road.tick()
-            looked.append(set(town.road.state.queue))
+            looked.append({one.task_id for one in town.road.waits.woken()})
             town.road.plan_round()
         assert looked == [set(tasks[:2]), set(tasks[2:4]), {tasks[4]}, set()]
 
-    def test_nobody_is_looked_at_again_for_nothing(self, town: Town) -> None:
-        town.submit()
+    def test_nobody_is_looked_at_again_for_nothing(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
         looks = []
+        monkeypatch.setattr(flow, "plan", lambda view, asks, *rest: looks.append(len(asks)) or plan(view, asks, *rest))
+        town.submit()
         for _ in range(5):
             town.plan()
             town.now_us += S
-            looks.append(len(town.records("task_waits")))
-        assert looks[1:] == [looks[1]] * 4
+            town.road.tick()
+        assert looks == [1, 1], "once when it came, once because the brain had just started"
+
+    def test_a_task_that_must_wait_on_writes_nothing(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+        looks = []
+        monkeypatch.setattr(flow, "plan", lambda view, asks, *rest: looks.append(len(asks)) or plan(view, asks, *rest))
+        task_id = town.submit()
+        for _ in range(5):
+            town.plan()
+            town.now_us += S
+            town.road.sites_up = True
+            town.road.tick()
+        assert sum(looks) == 5
+        assert [one["reason"] for one in town.records("task_waits")] == [WaitReason.SITES_DOWN]
+        town.exchange()
+        town.now_us += S
+        town.road.tick()
+        town.plan()
+        assert town.task(task_id).phase is Phase.PLANNED
+        assert list(town.road.waits.woken()) == []
+
+    def test_after_a_start_what_waits_is_looked_at_again(self, town: Town) -> None:
+        task_id = town.submit()
+        town.plan()
+        again = waits.Waits()
+        again.start(town.road.state.blocked.values())
+        again.wake(town.road.state.blocked, sites_us=0, room_us=-1)
+        assert [one.task_id for one in again.woken()] == [task_id]

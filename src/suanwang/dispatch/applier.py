@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from suanwang.dispatch import carry, lifecycle, reconcile, watch
 from suanwang.dispatch.lifecycle import Signal
+from suanwang.dispatch.waits import Waits
 from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError
 from suanwang.model.event import Event, EventKind, Heartbeat, Usage
 from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId
@@ -72,6 +73,10 @@ class Applier:
     room_us: int = 0  # when room was last made
     planned_us: dict[TaskId, int] = field(default_factory=dict)  # when the standing plan was made, since the start
     verify_faults: int = 0
+    waits: Waits = field(default_factory=Waits)
+
+    def __post_init__(self) -> None:
+        self.waits.start(self.state.blocked.values())
 
     def signal(self, task: Task, signal: Signal, cause: carry.Cause) -> bool:
         """Move a task by the table; False where the signal has no effect in its phase."""
@@ -93,6 +98,7 @@ class Applier:
     def emit(self, record: Record) -> None:
         self.state.apply(record)
         self.pending.append(record)
+        self.waits.follow(record)
 
     def commit(self) -> None:
         """One batch, one fsync. Nothing is sent and no call returns before this."""

@@ -37,8 +37,9 @@ class Keeper(Applier):
             self.signal(task, Signal.DEADLINE_LOST, carry.Cause(now_us, FailureReason.DEADLINE_LOST))
         self.cured_sites_us = now_us if self.sites_up else self.cured_sites_us
         self.cured_room_us = now_us if self.room_made else self.cured_room_us
-        for task in watch.ready_again(self.state, now_us, self.cured_sites_us, self.cured_room_us):
+        for task in watch.paused_enough(self.state, now_us):
             self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUEUED))
+        self.waits.wake(self.state.blocked, self.cured_sites_us, self.cured_room_us)
         for task in list(watch.stranded(self.state)):
             self.redirect(task, now_us)
         self.stop_at_budget(now_us)

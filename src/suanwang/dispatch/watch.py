@@ -6,7 +6,6 @@ from suanwang.dispatch.carry import RETRY_DELAY_US_MAX
 from suanwang.dispatch.lifecycle import LIVE
 from suanwang.model.ids import AgentId, LinkId, PoolId, SecurityPoolId, SiteId, TaskId
 from suanwang.model.plan import Hold
-from suanwang.model.reason import WaitReason
 from suanwang.model.record import Phase
 from suanwang.model.task import Preference
 from suanwang.observe.state import State, Task
@@ -24,8 +23,6 @@ EXTEND_GRACE_US = 10_000_000
 # A plan that is sent this much after its start was not just waiting for its turn.
 MISSED_US = 10_000_000
 
-# Tasks that wait for room or for a site, looked at again in one tick at most.
-WAKE_BATCH = 256
 # When room is made, plans that start later than this for want of room are made again, so many at a time,
 PULL_AHEAD_US = 1_000_000
 PULL_BATCH = 8
@@ -55,7 +52,7 @@ def silent_sites(state: State, heard_us: Mapping[AgentId, int], now_us: int, los
 
 def late_tasks(state: State, now_us: int) -> Iterator[Task]:
     """Waiting tasks whose deadline can no longer be met wherever they ran."""
-    for group in (state.queue, state.blocked):
+    for group in (state.queue, state.blocked, state.paused):
         for task in group.values():
             request = task.request
             assert request is not None, "a live task has its request"
@@ -71,22 +68,10 @@ def outdated(task: Task, now_us: int) -> bool:
     return now_us + request.resources.wall_time > request.deadline
 
 
-def ready_again(state: State, now_us: int, sites_us: int, room_us: int) -> list[Task]:
-    """Blocked tasks whose reason may be cured: a pause is over; a site came up (last at `sites_us`) or room was made
-    (last at `room_us`) after the task was looked at. Those that were looked at longest ago come first, so many at a
-    time: however many wait, each has its turn, and the planner has time for others."""
-    paused: list[Task] = []
-    cured: list[Task] = []
-    for task in state.blocked.values():  # in the order of their last look
-        if task.wait_reason is WaitReason.RETRY_DELAY:
-            # A pause is never longer than the longest: one that seems so was set before the clock was put back.
-            if not 0 < task.wait_until_us - now_us <= RETRY_DELAY_US_MAX:
-                paused.append(task)
-        elif len(cured) < WAKE_BATCH and task.waits_since_us <= (
-            max(sites_us, room_us) if task.wait_reason is WaitReason.CAPACITY else sites_us
-        ):
-            cured.append(task)
-    return paused + cured
+def paused_enough(state: State, now_us: int) -> list[Task]:
+    """Paused tasks whose pause is over."""
+    # A pause is never longer than the longest: one that seems so was set before the clock was put back.
+    return [one for one in state.paused.values() if not 0 < one.wait_until_us - now_us <= RETRY_DELAY_US_MAX]
 
 
 def unaccepted(state: State, now_us: int) -> Iterator[Task]:

@@ -101,7 +101,6 @@ class Task:
     delivery: Delivery | None = None
     wait_reason: WaitReason = WaitReason.QUEUED
     wait_until_us: int = 0
-    waits_since_us: int = 0  # when it was last looked at in vain
     first_quote_micro_yuan: int | None = None
     billed_micro_yuan: int = 0
     cancel_asked: bool = False
@@ -148,6 +147,7 @@ class State:
     by_site: dict[SiteId, dict[TaskId, Task]] = field(default_factory=dict)  # with an attempt or a delivery there
     queue: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a plan, ready to be looked at
     blocked: dict[TaskId, Task] = field(default_factory=dict)  # waiting for something to change
+    paused: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a moment
     planned: dict[TaskId, Task] = field(default_factory=dict)  # with a plan that is not dispatched
     leases: dict[LeaseId, tuple[Hold, ...]] = field(default_factory=dict)
     by_key: dict[str, dict[LeaseId, tuple[Hold, ...]]] = field(default_factory=dict)
@@ -226,10 +226,18 @@ class State:
     def _waits(self, record: TaskWaits) -> None:
         task = self.tasks[record.task_id]
         task.phase = Phase.WAITING
-        task.wait_reason, task.wait_until_us, task.waits_since_us = record.reason, record.until_us, record.at_us
-        self.queue.pop(task.task_id, None)
-        self.blocked.pop(task.task_id, None)
-        (self.queue if record.reason is WaitReason.QUEUED else self.blocked)[task.task_id] = task
+        task.wait_reason, task.wait_until_us = record.reason, record.until_us
+        self._wait_no_more(task.task_id)
+        if record.reason is WaitReason.QUEUED:
+            self.queue[task.task_id] = task
+        elif record.reason is WaitReason.RETRY_DELAY:
+            self.paused[task.task_id] = task
+        else:
+            self.blocked[task.task_id] = task
+
+    def _wait_no_more(self, task_id: TaskId) -> None:
+        for place in (self.queue, self.blocked, self.paused):
+            place.pop(task_id, None)
 
     def _cancel(self, record: CancelRequested) -> None:
         self.tasks[record.task_id].cancel_asked = True
@@ -249,7 +257,8 @@ class State:
         load.cores -= task.cores
         load.accelerators -= task.accelerators
         task.phase, task.request, task.plan, task.delivery = phase, None, None, None
-        for place in (self.live, self.queue, self.blocked, self.planned):
+        self._wait_no_more(task.task_id)
+        for place in (self.live, self.planned):
             place.pop(task.task_id, None)
         self.ended[phase] = self.ended.get(phase, 0) + 1
 
@@ -262,8 +271,7 @@ class State:
         if task.first_quote_micro_yuan is None:
             task.first_quote_micro_yuan = plan.quote_micro_yuan
         self.load(task.tenant).quoted_micro_yuan += plan.quote_micro_yuan
-        self.queue.pop(task.task_id, None)
-        self.blocked.pop(task.task_id, None)
+        self._wait_no_more(task.task_id)
         self.planned[task.task_id] = task
         self.agenda.add(task)
         self._add_lease(plan.lease_id, plan.holds)

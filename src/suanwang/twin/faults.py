@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # Seconds between two faults, at least and at most.
 EVERY_S = (2, 25)
 LASTS_S = (1, 60)
+# A restart reads the whole log. In a long history the brain falls only after the log has grown by a quarter since it
+# last did, so that the history takes time in proportion to its length, and restarts from logs of every length occur.
+SHORT_LOG_RECORDS = 20_000
 
 
 class Faults:
@@ -23,6 +26,7 @@ class Faults:
         self._world = world
         self._draw = draw
         self._cut: set[AgentId] = set()
+        self._fell_at_records = 0
 
     def cut(self, agent: AgentId) -> bool:
         """Whether the wire to an agent is cut now."""
@@ -86,13 +90,20 @@ class Faults:
         self._world.at(self._later(), lambda: self._cut.discard(agent))
 
     def _brain(self) -> None:
-        if self._world.brain_up:
+        if self._world.brain_up and self._may_fall():
             self._world.crash_brain()
+
+    def _may_fall(self) -> bool:
+        records = self._world.log.records
+        if records > SHORT_LOG_RECORDS and records < self._fell_at_records * 5 // 4:
+            return False
+        self._fell_at_records = records
+        return True
 
     def _outage(self) -> None:
         """The brain is away for a while and comes back from its log."""
         world = self._world
-        if not world.brain_up:
+        if not world.brain_up or not self._may_fall():
             return
         world.brain_up = False
 
@@ -114,10 +125,11 @@ class Faults:
 
     def _heal_site(self, site: SiteId) -> None:
         world = self._world
-        if not world.brain_up or site not in world.road.state.operator_down:
-            return
-        world.road.heal_site(site)
-        world.road.commit()
+        if not world.brain_up:  # the operator tries again when it is back
+            world.at(self._later(), lambda: self._heal_site(site))
+        elif site in world.road.state.operator_down:
+            world.road.heal_site(site)
+            world.road.commit()
 
     def _link(self) -> None:
         world = self._world
@@ -130,7 +142,9 @@ class Faults:
 
     def _mend(self, link: LinkId) -> None:
         world = self._world
-        if world.brain_up and link in world.road.state.links_down:
+        if not world.brain_up:
+            world.at(self._later(), lambda: self._mend(link))
+        elif link in world.road.state.links_down:
             world.road.set_link(link, True, "twin")
             world.road.commit()
 

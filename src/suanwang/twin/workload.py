@@ -9,6 +9,9 @@ from suanwang.model.units import GIB, MIB, US_PER_MINUTE, US_PER_S
 
 # Larger data sets would take days of virtual time on a thin link, which no run waits for.
 DATA_BYTES_MAX = 4 * GIB
+# The first tasks come faster than any grid here can run them; the rest at about the pace of its sites.
+CROWDING_TASKS = 500
+TASKS_PER_SITE_MINUTE = 3
 OUTCOMES = ("ok",) * 14 + ("exit:1,ok", "exit:1", "oom,ok", "signal:9,ok", "lost,ok", "hang")
 
 
@@ -73,9 +76,11 @@ def _outputs(draw: random.Random) -> tuple[Output, ...]:
     return (Output(path="out.bin", target="file:///twin/out" if roll > 0.9 else None),)
 
 
-def submission_times(draw: random.Random, tasks: int, start_us: int) -> list[int]:
-    """Arrivals in bursts over a span that grows slowly with their number."""
-    span_us = US_PER_MINUTE * max(2, tasks // 25)
+def submission_times(draw: random.Random, tasks: int, sites: int, start_us: int) -> list[int]:
+    """Arrivals in bursts. A short history crowds its grid; a long one brings what the grid can about carry, else it
+    would only watch a queue grow."""
+    crowding, carried = min(tasks, CROWDING_TASKS), max(0, tasks - CROWDING_TASKS)
+    span_us = US_PER_MINUTE * max(2, crowding // 25 + carried // (TASKS_PER_SITE_MINUTE * sites))
     bursts = sorted(draw.randrange(span_us) for _ in range(max(1, tasks // 8)))
     return sorted(start_us + draw.choice(bursts) + draw.randrange(US_PER_S) for _ in range(tasks))
 

@@ -126,7 +126,8 @@ class World:
 
     def _submissions(self, tasks: int) -> None:
         draw, grid = stream(self.seed, "tasks"), self.index.grid
-        for number, at_us in enumerate(submission_times(stream(self.seed, "arrivals"), tasks, self.now_us)):
+        times = submission_times(stream(self.seed, "arrivals"), tasks, len(grid.sites), self.now_us)
+        for number, at_us in enumerate(times):
             request = random_task(draw, grid, at_us, number)
             submission = Submission(request=request, idempotency_key=str(number))
             self.at(at_us, partial(self._submit, submission))
@@ -245,6 +246,7 @@ def compare(before: State, after: State) -> None:
         "loads",
         "queue",
         "blocked",
+        "paused",
         "planned",
         "by_attempt",
     ):

@@ -1,0 +1,29 @@
+"""Guidance: how good decisions can be at best, where each class of tasks should go, and what scarcity is worth."""
+
+from suanwang.guide.advice import advise, bid_costs, quotas
+from suanwang.guide.bound import Bound, certified_bound
+from suanwang.guide.forecast import expected, remaining
+from suanwang.guide.problem import Problem, room_of, whole_fabric
+from suanwang.guide.program import Budget, Program, Solution, solve
+from suanwang.guide.rolling import Optimiser
+from suanwang.guide.scarcity import Scarce, scarce
+
+__all__ = [
+    "Bound",
+    "Budget",
+    "Optimiser",
+    "Problem",
+    "Program",
+    "Scarce",
+    "Solution",
+    "advise",
+    "bid_costs",
+    "certified_bound",
+    "expected",
+    "quotas",
+    "remaining",
+    "room_of",
+    "scarce",
+    "solve",
+    "whole_fabric",
+]

@@ -54,7 +54,11 @@ def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
     everyone = np.arange(len(best.pools))
     starts = starts_us(scene, need, best.pools)
     if need.deadline_us is None:
-        any(best.weigh(scene, need, asked, start_us, everyone) for start_us in starts)
+        for number, start_us in enumerate(starts):
+            if number and not best.may_change(scene, need, asked, start_us):
+                continue
+            if best.weigh(scene, need, asked, start_us, everyone):
+                return
         return
     floors = floors_of(scene, need, asked, best.pools, list(starts))
     in_time = need.preference is Preference.FASTEST

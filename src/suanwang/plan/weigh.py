@@ -131,6 +131,14 @@ class Best:
         self._let_go()
         return bool(feasible)
 
+    def may_change(self, scene: Scene, need: Need, asked: Asked, start_us: int) -> bool:
+        """Whether weighing a later start could tell more than is known: without data a run begins at its start, and
+        where no pool has room then, each would be found to lack capacity, which is no news."""
+        if need.moves or bool((self.code < CAPACITY).any()):
+            return True
+        room = scene.layout.capacity[self.pools] - asked.demand
+        return bool(_any_fits(scene.ledger.pools.steps(), self.pools, room, start_us, start_us + need.wall_us))
+
     def places(self, floors: Floors, row: int, need: Need) -> Ints:
         """The places that a start may still better, among those that are shown: a plan's pool and its alternatives."""
         end_us, price = floors.starts_us[row] + floors.takes_us, floors.price[row]
@@ -198,6 +206,14 @@ class Best:
 
 def _or(value: int | None) -> int:
     return NO_LIMIT if value is None else value
+
+
+@kernel
+def _any_fits(calendars: Steps, pools: Ints, room: Ints, start_us: int, end_us: int) -> bool:
+    for at in range(len(pools)):  # noqa: SIM110  # the compiler knows no generators
+        if fits(calendars, pools[at], start_us, end_us, room[at]):
+            return True
+    return False
 
 
 @kernel

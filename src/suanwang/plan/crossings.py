@@ -1,7 +1,8 @@
 """Paths through a protection chain that pass the same link or security pool more than once.
 
 Each crossing holds the bandwidth again. The search looks at one crossing at a time, so its paths are checked here;
-where one asks for more than is free, the search is done again with the crossings of the scarce resources counted.
+where one asks for more than is free, the search is done again with the crossings of that resource counted, until no
+path asks for too much.
 """
 
 import heapq
@@ -21,15 +22,21 @@ Label = tuple[int, int, int, int, int, int, int, Uses]
 
 def mend(scene: Scene, need: Need, tree: Tree, ok: Flags, begin_us: int) -> Tree:
     """The tree itself where each of its paths has room for all its crossings, else one that counts them."""
+    edges = len(scene.layout.network.to)
     repeats: dict[int, int] | None = tree.made.get("repeats")
     if repeats is None:
-        repeats = tree.made["repeats"] = _repeats(tree, len(scene.layout.network.to))
+        repeats = tree.made["repeats"] = _repeats(tree, edges)
     if not repeats:
         return tree
     room = _crossings_max(scene, need, ok, begin_us, len(need.chain) + 1)
-    if all(count <= room.get(one, count) for one, count in repeats.items()):
-        return tree
-    return _counted(scene, need, ok, room)
+    counted: dict[int, int] = {}
+    while over := {one: room[one] for one, count in repeats.items() if count > room.get(one, count)}:
+        # Paths that keep to some of the limits cost no more than those that keep to all: once the limits that paths
+        # break are counted, and no other is broken, the tree is the one that counting all of them would give.
+        counted |= over
+        tree = _counted(scene, need, ok, counted)
+        repeats = _repeats(tree, edges)
+    return tree
 
 
 def _repeats(tree: Tree, edges: int) -> dict[int, int]:

@@ -6,10 +6,13 @@ holds of plans made in this batch are put on top (`push`) and taken off before t
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from suanwang.model.ids import LeaseId, PoolId, SecurityPoolId
 from suanwang.model.plan import Hold
 from suanwang.model.snapshot import LeaseChange, Snapshot
-from suanwang.plan.calendar import Calendar
+from suanwang.net.network import Ints
+from suanwang.plan.calendar import Calendar, fits
 from suanwang.plan.layout import Layout, amounts
 
 Holds = tuple[Hold, ...]
@@ -74,17 +77,37 @@ class Ledger:
                 known[lease_id] = holds
                 self._apply(holds, add=True)
 
+    def has_room(self, holds: Holds) -> bool:
+        """Whether all of these can be held beside what is held. They are of one plan: what crosses a resource more
+        than once does so over the same span."""
+        sums: dict[tuple[bool, int, int, int], Ints] = {}
+        for hold in holds:
+            where = self._where(hold)
+            if where is not None:
+                key = (where[0] is self.pools, where[1], hold.start_us, hold.end_us)
+                sums[key] = sums.get(key, 0) + np.array(where[2], np.int64)
+        for (of_pools, at, start_us, end_us), wanted in sums.items():
+            calendar = self.pools if of_pools else self.lines
+            all_of_it = self.layout.capacity[at] if of_pools else self.layout.empty_room[at : at + 1]
+            if not fits(calendar.steps(), at, start_us, end_us, all_of_it - wanted):
+                return False
+        return True
+
     def _apply(self, holds: Holds, add: bool) -> None:
         for hold in holds:
-            if hold.resource == "pool":
-                at = self.layout.pool_at.get(PoolId(hold.key))
-                calendar, figures = self.pools, amounts(hold.demand) if hold.demand else (0, 0, 0, 0)
-            elif hold.resource == "link":
-                at, calendar, figures = self.layout.edge_at.get(hold.key), self.lines, (hold.bps,)
-            else:
-                at = self.layout.sec_at.get(SecurityPoolId(hold.key))
-                calendar, figures = self.lines, (hold.bps,)
-                at = None if at is None else at + self.links
-            if at is None:
-                continue  # of a resource that this grid no longer has
-            (calendar.add if add else calendar.remove)(at, hold.start_us, hold.end_us, figures)
+            where = self._where(hold)
+            if where is not None:
+                calendar, at, figures = where
+                (calendar.add if add else calendar.remove)(at, hold.start_us, hold.end_us, figures)
+
+    def _where(self, hold: Hold) -> tuple[Calendar, int, tuple[int, ...]] | None:
+        """The calendar, the resource's place in it and the figures of a hold; None if the grid no longer has it."""
+        if hold.resource == "pool":
+            at = self.layout.pool_at.get(PoolId(hold.key))
+            figures = amounts(hold.demand) if hold.demand else (0, 0, 0, 0)
+            return None if at is None else (self.pools, at, figures)
+        if hold.resource == "link":
+            at = self.layout.edge_at.get(hold.key)
+            return None if at is None else (self.lines, at, (hold.bps,))
+        at = self.layout.sec_at.get(SecurityPoolId(hold.key))
+        return None if at is None else (self.lines, at + self.links, (hold.bps,))

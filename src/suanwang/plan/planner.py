@@ -10,6 +10,7 @@ from threading import RLock
 
 from suanwang.model.plan import ClauseCount, PlanReport
 from suanwang.model.snapshot import GridIndex, Snapshot
+from suanwang.plan.alike import Alike, once_more
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
 from suanwang.plan.build import build_plan
 from suanwang.plan.decide import Decision, decide
@@ -38,10 +39,18 @@ def plan(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, i
         scene = scene_of(memory, snapshot)
         answers: list[PlanAnswer] = []
         before: list[Holds] = []
+        alike = Alike(memory.ledger)
         for ask in tasks:
-            decision = decide(scene, need_of(ask, snapshot.index, now_us))
-            made = build_plan(scene, ask, decision, ids) if decision.order else None
-            decision.best.starts.clear()  # the reasons do not need them, and a batch of answers would keep them all
+            need = need_of(ask, snapshot.index, now_us)
+            found = alike.find(need)
+            if found is None:
+                decision = decide(scene, need)
+                made = build_plan(scene, ask, decision, ids) if decision.order else None
+                decision.best.starts.clear()  # the reasons do not need them, and a batch would keep them all
+                alike.note(need, decision, made)
+            else:
+                decision = found[0]
+                made = None if found[1] is None else once_more(found[1], ask, ids)
             answers.append(PlanAnswer(ask.task_id, made, _Why(snapshot, ask, decision, before, len(before))))
             if made is not None:
                 memory.ledger.push(made.holds)

@@ -1,0 +1,73 @@
+"""Many asks that need the same, in one batch: each gets what it would have got alone."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_plan_basics import task, two_sites
+from test_plan_properties import key_of
+from worlds import HOUR, NOW, Ids, World, requests, worlds
+
+from suanwang.model.ids import TaskId, TenantId
+from suanwang.model.plan import Plan
+from suanwang.model.task import Resources, TaskRequest
+from suanwang.plan import PlanAsk, plan, planner
+from suanwang.plan.decide import decide
+
+
+def alone(world: World, tasks: list[TaskRequest]) -> list[Plan | None]:
+    """One call each, with the plans before it as leases."""
+    ids, snapshot, out = Ids(), world.snapshot, []
+    for number, request in enumerate(tasks):
+        ask = PlanAsk(TaskId(f"task-{number}"), TenantId("t"), request, 1, None, world.excluded)
+        made = plan(snapshot, [ask], NOW, 0, ids)[0].plan
+        out.append(made)
+        if made is not None:
+            snapshot = replace(snapshot, leases=snapshot.leases | {made.lease_id: made.holds}, history=None)
+    return out
+
+
+def together(world: World, tasks: list[TaskRequest]) -> list[Plan | None]:
+    asks = [
+        PlanAsk(TaskId(f"task-{number}"), TenantId("t"), request, 1, None, world.excluded)
+        for number, request in enumerate(tasks)
+    ]
+    return [one.plan for one in plan(world.snapshot, asks, NOW, 0, Ids())]
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_a_batch_is_as_good_as_one_call_each(data: st.DataObject) -> None:
+    world = data.draw(worlds())
+    needs = [world.request, data.draw(requests(world.snapshot.index.grid))]
+    turns = data.draw(st.lists(st.sampled_from(needs), min_size=2, max_size=6))
+    for one, both, request in zip(alone(world, turns), together(world, turns), turns, strict=True):
+        assert (one and key_of(one, request.preference)) == (both and key_of(both, request.preference))
+        assert (one and one.holds) == (both and both.holds)
+
+
+def test_a_need_is_decided_again_only_where_its_place_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    decided = []
+    monkeypatch.setattr(planner, "decide", lambda scene, need: decided.append(need) or decide(scene, need))
+    world = World(two_sites(), task())
+    plans = together(world, [task()] * 9)
+    assert [one.pool for one in plans] == ["b/general"] * 4 + ["a/general"] * 4 + ["b/general"]
+    assert len(decided) == 3, "once for each place, and once for the later start"
+    assert len({one.plan_id for one in plans} | {one.lease_id for one in plans}) == 18
+
+
+def test_where_nothing_ever_fits_it_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decided = []
+    monkeypatch.setattr(planner, "decide", lambda scene, need: decided.append(need) or decide(scene, need))
+    large = task(resources=Resources(cpu=5, memory=1, wall_time=HOUR))
+    assert together(World(two_sites(), large), [large] * 4) == [None] * 4
+    assert len(decided) == 1
+
+
+@pytest.mark.parametrize("given", [{"price_limit": 10**9}, {"deadline": NOW + 9 * HOUR}])
+def test_what_weighs_time_against_price_is_decided_each_time(given: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    decided = []
+    monkeypatch.setattr(planner, "decide", lambda scene, need: decided.append(need) or decide(scene, need))
+    together(World(two_sites(), task()), [task(**given)] * 3)
+    assert len(decided) == 3

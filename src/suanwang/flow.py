@@ -10,7 +10,7 @@ half-way leaves the memory ahead of the log, so the process must end and replay:
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from suanwang import failpoints
@@ -19,6 +19,7 @@ from suanwang.dispatch import carry, reconcile, repeats, watch
 from suanwang.dispatch.keeper import Keeper
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.event import Heartbeat, Orders
+from suanwang.model.grid import Tenant
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.principal import Submission, Submitted
 from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
@@ -32,6 +33,7 @@ from suanwang.model.record import (
     TaskWaits,
 )
 from suanwang.model.task import TaskRequest
+from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
 from suanwang.observe.state import Task
 from suanwang.plan import PlanAnswer, PlanAsk, plan
 from suanwang.verify import verify
@@ -82,10 +84,18 @@ class Road(Keeper):
         return Submitted(task_id=task_id, phase=Phase.WAITING)
 
     def applicant(self, tenant: TenantId, request: TaskRequest, secrets: frozenset[str]) -> Applicant:
-        load = self.state.load(tenant)
-        spent = load.billed_micro_yuan + load.quoted_micro_yuan
-        standing = Standing(load.live_tasks, load.cores, load.accelerators, spent)
-        return Applicant(request, self.state.tenants[tenant], standing, self.state.index, self.clock(), secrets)
+        (own, standing), *above = self._standings(tenant)
+        return Applicant(request, own, standing, self.state.index, self.clock(), secrets, tuple(above))
+
+    def _standings(self, tenant: TenantId) -> list[tuple[Tenant, Standing]]:
+        """What the tenant and each one above it have live and have spent."""
+        tally, out = self.state.tally, []
+        cards = tally.claims(tenant, LIVE_ACCELERATORS)
+        for (one, cores), (_, accelerators) in zip(tally.claims(tenant, LIVE_CORES), cards, strict=True):
+            whole = tally.together(one.id)
+            spent = whole.billed_micro_yuan + whole.quoted_micro_yuan
+            out.append((one, Standing(whole.live_tasks, cores, accelerators, spent)))
+        return out
 
     # -- Admitted -> Plan --------------------------------------------------------------------------------------
 
@@ -108,13 +118,17 @@ class Road(Keeper):
         """What the planner is asked for a task: within what its tenant and its price limit still leave."""
         assert task.request is not None, "a live task has its request"
         request = with_defaults(task.request, self.state.index)
-        budget = self.state.tenants[task.tenant].budget_micro_yuan
-        load = self.state.load(task.tenant)
-        rooms = [] if budget is None else [budget - load.billed_micro_yuan - load.quoted_micro_yuan]
+        rooms = list(self._budgets_left(task.tenant))
         rooms += [] if request.price_limit is None else [request.price_limit - task.billed_micro_yuan]
         if rooms:
             request = request.model_copy(update={"price_limit": max(0, min(rooms))})
         return PlanAsk(task.task_id, task.tenant, request, task.generation + 1, task.parent)
+
+    def _budgets_left(self, tenant: TenantId) -> Iterator[int]:
+        for one in self.state.tally.path(tenant):
+            budget, load = self.state.tenants[one].budget_micro_yuan, self.state.tally.together(one)
+            if budget is not None:
+                yield budget - load.billed_micro_yuan - load.quoted_micro_yuan
 
     def _decide(self, task: Task, answer: PlanAnswer) -> None:
         now_us = self.clock()

@@ -16,7 +16,7 @@ DATA_SET_SCHEME = "dataset:"
 
 @dataclass(frozen=True)
 class Standing:
-    """What a tenant has live and has spent, at this moment."""
+    """What a tenant, with all below it, has live and has spent, at this moment."""
 
     live_tasks: int
     cores: int
@@ -34,6 +34,13 @@ class Applicant:
     index: GridIndex
     now_us: int
     secret_names: frozenset[str] = frozenset()
+    above: tuple[tuple[Tenant, Standing], ...] = ()  # its parent, the parent's parent and so on
+
+    def way_up(self) -> Iterator[tuple[Tenant, Standing, str]]:
+        """Everyone whose limits count, with what a refusal adds to a limit that is not the tenant's own."""
+        yield self.tenant, self.standing, ""
+        for tenant, standing in self.above:
+            yield tenant, standing, f" (`{tenant.id}`)"
 
 
 @dataclass(frozen=True)
@@ -62,38 +69,36 @@ def with_defaults(request: TaskRequest, index: GridIndex) -> TaskRequest:
 
 
 def _live_tasks(a: Applicant) -> Iterator[Refusal]:
-    if a.standing.live_tasks + 1 > a.tenant.live_tasks_max:
-        yield Refusal(
-            reason=RefusalReason.LIVE_TASKS,
-            field="",
-            got=str(a.standing.live_tasks + 1),
-            limit=str(a.tenant.live_tasks_max),
-        )
+    for tenant, standing, whose in a.way_up():
+        live, limit = standing.live_tasks + 1, tenant.live_tasks_max
+        if live > limit:
+            yield Refusal(reason=RefusalReason.LIVE_TASKS, field="", got=str(live), limit=f"{limit}{whose}")
 
 
 def _quota(a: Applicant) -> Iterator[Refusal]:
+    """What may be borrowed counts here as if it were lent; whether it is, is seen when the task is planned."""
     need = a.request.resources
     count = need.nodes * a.request.array
-    for reason, name, asked, held, limit in (
-        (RefusalReason.CORES_QUOTA, "resources.cpu", need.cpu * count, a.standing.cores, a.tenant.cores_max),
-        (
-            RefusalReason.ACCELERATORS_QUOTA,
-            "resources.accelerators",
-            need.accelerators * count,
-            a.standing.accelerators,
-            a.tenant.accelerators_max,
-        ),
-    ):
-        if asked and held + asked > limit:
-            yield Refusal(reason=reason, field=name, got=f"{held} + {asked}", limit=str(limit))
+    cores, cards = need.cpu * count, need.accelerators * count
+    for tenant, standing, whose in a.way_up():
+        limit, held = tenant.cores_max + tenant.cores_borrowed_max, standing.cores
+        if cores and held + cores > limit:
+            yield _over(RefusalReason.CORES_QUOTA, "resources.cpu", held, cores, f"{limit}{whose}")
+        limit, held = tenant.accelerators_max + tenant.accelerators_borrowed_max, standing.accelerators
+        if cards and held + cards > limit:
+            yield _over(RefusalReason.ACCELERATORS_QUOTA, "resources.accelerators", held, cards, f"{limit}{whose}")
+
+
+def _over(reason: RefusalReason, name: str, held: int, asked: int, limit: str) -> Refusal:
+    return Refusal(reason=reason, field=name, got=f"{held} + {asked}", limit=limit)
 
 
 def _budget(a: Applicant) -> Iterator[Refusal]:
-    budget = a.tenant.budget_micro_yuan
-    if budget is not None and a.standing.spent_micro_yuan >= budget:
-        yield Refusal(
-            reason=RefusalReason.BUDGET, field="", got=show_yuan(a.standing.spent_micro_yuan), limit=show_yuan(budget)
-        )
+    for tenant, standing, whose in a.way_up():
+        budget, spent = tenant.budget_micro_yuan, standing.spent_micro_yuan
+        if budget is not None and spent >= budget:
+            limit = show_yuan(budget) + whose
+            yield Refusal(reason=RefusalReason.BUDGET, field="", got=show_yuan(spent), limit=limit)
 
 
 def _priority(a: Applicant) -> Iterator[Refusal]:

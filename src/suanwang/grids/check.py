@@ -12,6 +12,7 @@ from suanwang.intent.mapping import Found, path_text
 from suanwang.model.error import Fault
 from suanwang.model.grid import Grid, PriceBook
 from suanwang.model.ids import SiteId
+from suanwang.model.tenants import path_fault
 
 POOL_ID = re.compile(r"[a-z0-9._-]{1,64}/[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 LineOf = Callable[[Loc], int | None]
@@ -162,6 +163,15 @@ def _pool_ids(grid: Grid) -> Iterator[Found]:
     yield from _twice(every)
 
 
+def _tenants(grid: Grid) -> Iterator[Found]:
+    """Every tenant has its parent, and nobody is below itself."""
+    known = {one.id: one for one in grid.tenants}
+    for at, one in enumerate(grid.tenants):
+        fault = path_fault(one, known)
+        if fault is not None:
+            yield Found(fault.code, ("tenants", at, "parent"), fault.got, fault.params)
+
+
 CHECKS: tuple[Callable[[Grid], Iterator[Found]], ...] = (
     _ids,
     _pool_ids,
@@ -172,6 +182,7 @@ CHECKS: tuple[Callable[[Grid], Iterator[Found]], ...] = (
     _links,
     _reach,
     _data_sets,
+    _tenants,
 )
 
 

@@ -187,7 +187,8 @@ class PriceBook(Value):
 
 
 class Tenant(Value):
-    """Who pays. Limits are on what is live at once, the budget on what has been billed and quoted in all."""
+    """Who pays. Limits are on what is live at once, the budget on what has been billed and quoted in all; each holds
+    for the tenant with all below it. See `tenants.py` for the tree, `docs/guide/tenants.md` for what it means."""
 
     id: Annotated[TenantId, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
     name: Name
@@ -197,6 +198,12 @@ class Tenant(Value):
     accelerators_max: Count = 10**9
     priority_max: Annotated[int, Field(ge=0, le=100)] = 50
     security_level_max: SecurityLevel = 5
+    parent: TenantId | None = None  # None: at the top of the tree
+    weight: Annotated[int, Field(ge=1, le=1_000)] = 1  # of its share, beside the other children of its parent
+    cores_borrowed_max: Count = 0  # above `cores_max`, while the other children of its parent leave theirs unused
+    accelerators_borrowed_max: Count = 0
+    cores_lent_max: Count = 10**9  # of what it leaves unused; the rest is kept for it
+    accelerators_lent_max: Count = 10**9
 
 
 class GridNotes(Value):

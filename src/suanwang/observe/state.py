@@ -40,9 +40,11 @@ from suanwang.model.record import (
     TaskWaits,
     TenantSet,
 )
+from suanwang.model.share import amounts_of
 from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.agenda import Agenda
+from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
 
 _PHASE_OF_EVENT = {
     EventKind.STAGING: Phase.STAGING,
@@ -106,17 +108,7 @@ class Task:
     cancel_asked: bool = False
     cores: int = 0
     accelerators: int = 0
-
-
-@dataclass(slots=True)
-class TenantLoad:
-    """What a tenant has live, has been billed, and has been quoted for what is live."""
-
-    live_tasks: int = 0
-    cores: int = 0
-    accelerators: int = 0
-    billed_micro_yuan: int = 0
-    quoted_micro_yuan: int = 0
+    borrowed: bool = False  # the standing plan is above its tenant's own quota
 
 
 @dataclass(slots=True)
@@ -158,14 +150,16 @@ class State:
     links_down: frozenset[LinkId] = frozenset()
     cursors: dict[AgentId, int] = field(default_factory=dict)
     tenants: dict[TenantId, Tenant] = field(default_factory=dict)
-    loads: dict[TenantId, TenantLoad] = field(default_factory=dict)
+    loads: dict[TenantId, TenantLoad] = field(default_factory=dict)  # each tenant alone
     keys: dict[str, Key] = field(default_factory=dict)
     idempotency: dict[tuple[TenantId, str], Repeat] = field(default_factory=dict)
     ended: dict[Phase, int] = field(default_factory=dict)
     agenda: Agenda = field(init=False)  # of `planned`
+    tally: Loads = field(init=False)  # `loads`, and the same up the tree of tenants
 
     def __post_init__(self) -> None:
         self.agenda = Agenda(self.planned)
+        self.tally = Loads(self.tenants, self.loads)
 
     def snapshot(self) -> Snapshot:
         """The planner's view; valid until the next `apply`."""
@@ -181,7 +175,7 @@ class State:
         )
 
     def load(self, tenant: TenantId) -> TenantLoad:
-        return self.loads.setdefault(tenant, TenantLoad())
+        return self.tally.alone(tenant)
 
     @staticmethod
     def digest(request: TaskRequest) -> str:
@@ -208,10 +202,7 @@ class State:
             record.request.resources.accelerators * record.request.resources.nodes * record.request.array
         )
         self.tasks[record.task_id] = self.live[record.task_id] = task
-        load = self.load(record.tenant)
-        load.live_tasks += 1
-        load.cores += task.cores
-        load.accelerators += task.accelerators
+        self.tally.live(task.tenant, 1, task.cores, task.accelerators)
         if record.idempotency_key is not None:
             digest = self.digest(record.request)
             self.idempotency[(record.tenant, record.idempotency_key)] = Repeat(record.task_id, digest)
@@ -252,10 +243,7 @@ class State:
             self._forget_quote(task)
         if task.delivery is not None:
             self._forget_attempt(task.delivery.attempt_id, task.delivery.site, task.task_id)
-        load = self.load(task.tenant)
-        load.live_tasks -= 1
-        load.cores -= task.cores
-        load.accelerators -= task.accelerators
+        self.tally.live(task.tenant, -1, -task.cores, -task.accelerators)
         task.phase, task.request, task.plan, task.delivery = phase, None, None, None
         self._wait_no_more(task.task_id)
         for place in (self.live, self.planned):
@@ -270,7 +258,10 @@ class State:
         task.phase, task.plan, task.generation = Phase.PLANNED, plan, plan.generation
         if task.first_quote_micro_yuan is None:
             task.first_quote_micro_yuan = plan.quote_micro_yuan
-        self.load(task.tenant).quoted_micro_yuan += plan.quote_micro_yuan
+        assert task.request is not None, "a live task has its request"
+        quote, held = plan.quote_micro_yuan, amounts_of(task.request)
+        self.tally.take(task.tenant, quote, task.cores, task.accelerators, held)
+        task.borrowed = self._above_quota(task)
         self._wait_no_more(task.task_id)
         self.planned[task.task_id] = task
         self.agenda.add(task)
@@ -290,8 +281,16 @@ class State:
         task.parent, task.plan = task.plan.plan_id, None
 
     def _forget_quote(self, task: Task) -> None:
-        assert task.plan is not None, "a plan stands"
-        self.load(task.tenant).quoted_micro_yuan -= task.plan.quote_micro_yuan
+        assert task.plan is not None and task.request is not None, "a plan of a live task stands"
+        quote, held = task.plan.quote_micro_yuan, amounts_of(task.request)
+        self.tally.let_go(task.tenant, quote, task.cores, task.accelerators, held)
+        task.borrowed = False
+
+    def _above_quota(self, task: Task) -> bool:
+        """Whether this plan takes what its tenant, or one above that, has borrowed."""
+        cores = task.cores and any(use > one.cores_max for one, use in self.tally.claims(task.tenant, HELD_CORES))
+        cards = self.tally.claims(task.tenant, HELD_ACCELERATORS)
+        return bool(cores) or (bool(task.accelerators) and any(use > one.accelerators_max for one, use in cards))
 
     def _note(self, change: LeaseChange) -> None:
         """Add to the history; one that is mostly of leases long gone is begun again with what stands.
@@ -406,7 +405,7 @@ class State:
     def _charged(self, record: ChargePosted) -> None:
         task = self.tasks[record.task_id]
         task.billed_micro_yuan += record.line.amount_micro_yuan
-        self.load(record.tenant).billed_micro_yuan += record.line.amount_micro_yuan
+        self.tally.bill(record.tenant, record.line.amount_micro_yuan)
 
     # -- the grid ---------------------------------------------------------------------------------------------
 
@@ -431,6 +430,7 @@ class State:
 
     def _tenant(self, record: TenantSet) -> None:
         self.tenants[record.tenant.id] = record.tenant
+        self.tally.tree_changed()
 
     def _key(self, record: KeyIssued) -> None:
         self.keys[record.key_id] = Key(record)

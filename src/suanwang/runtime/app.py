@@ -70,8 +70,8 @@ def _adopt(brain: Brain, grid: Grid, adopted: GridAdopted | None) -> None:
     """Take the configured grid on. While tasks are live the grid they were planned on has to stay."""
     text = grid.model_dump_json()
     digest = blake3(text.encode()).hexdigest()
-    if adopted is not None and adopted.digest == digest:
-        return
+    if adopted is not None and (adopted.digest == digest or Grid.model_validate_json(adopted.text) == grid):
+        return  # the same grid, if written down by an earlier version with fewer fields
     if adopted is not None and brain.road.state.live:
         raise StoreError("grid_in_use", grid=adopted.grid_id, asked=grid.id, live=len(brain.road.state.live))
     brain.road.emit(GridAdopted(at_us=brain.clock(), grid_id=grid.id, digest=digest, text=text))

@@ -36,6 +36,7 @@ class Memo(NamedTuple):
     cursor: I32  # [C, 2] positions in the quota list and in the order
     cursor_at: I64  # [C] the epoch of the cursors
     epoch: I64  # [1] counts releases of any kind
+    passed: I64  # [3] candidates passed: known to be full, found to be full, without bandwidth
 
 
 class Order(NamedTuple):
@@ -71,16 +72,23 @@ def _seek(
     """First position from `at` whose candidate takes the task, or `end`."""
     need = memo.need[task_class]
     mbps = classes.mbps[task_class]
+    known = 0
     while at < end:
         candidate = order[at]
         pool = classes.cand_pool[candidate]
-        if memo.full[need, pool] != memo.freed[pool] + 1 and not (by_quota and quota_left[candidate] <= 0):
+        if memo.full[need, pool] == memo.freed[pool] + 1:
+            known += 1
+        elif not (by_quota and quota_left[candidate] <= 0):
             if not _room(layout, classes, free, index, task_class, pool, out):
                 memo.full[need, pool] = memo.freed[pool] + 1
+                memo.passed[1] += 1
             elif route_has(fabric, free, classes.cand_route[candidate], mbps):
-                return at
+                break
+            else:
+                memo.passed[2] += 1
         at += 1
-    return end
+    memo.passed[0] += known
+    return at
 
 
 @inner

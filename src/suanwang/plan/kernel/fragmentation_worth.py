@@ -11,7 +11,10 @@ from suanwang.plan.kernel.types import CARDS_MAX, I64, WHOLE
 
 NONE = -(2**62)  # score of a node that cannot take the task
 PARTS = 1000  # tightness is counted in thousandths of the largest node
-TIGHTNESS = 15  # milli that emptiness of one whole largest node counts, processors and cards each
+# Milli that the emptiness of one whole largest node counts, processors and cards each. A share has its card to tell
+# nodes apart; a task without cards has nothing else.
+TIGHT_PLAIN = 30
+TIGHT_WHOLE = 15
 GRADIENT = int(NodePolicy.GRADIENT)
 
 
@@ -99,13 +102,16 @@ def _grade(policy: int, nodes: Nodes, needs: Needs, expected: Expected, kind: in
     """From the gain (the loss, negative) in 1 / (total x parts) milli to the score."""
     if policy == GRADIENT:
         return level(expected.steps, gain)
+    if shared(needs, kind):
+        return PARTS * gain
     free = 0
     for place in range(CARDS_MAX):
         free += nodes.card[node, place]
     left_cpu = (nodes.cpu[node] - needs.cpu[kind]) * PARTS // nodes.largest[0]
     left_card = (free - needs.cards[kind] * needs.milli[kind]) * PARTS // nodes.largest[1]
     scale = expected.total[0] * (expected.parts[0] + expected.parts[1])
-    return int(PARTS * gain - TIGHTNESS * scale * (left_cpu + left_card))
+    tight = TIGHT_WHOLE if needs.cards[kind] else TIGHT_PLAIN
+    return int(PARTS * gain - tight * scale * (left_cpu + left_card))
 
 
 @inner

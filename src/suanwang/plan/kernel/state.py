@@ -68,6 +68,7 @@ def blank_memo(fabric: Fabric, classes: Classes) -> Memo:
         cursor=np.zeros((len(classes.cpu), 2), np.int32),
         cursor_at=np.full(len(classes.cpu), -1, np.int64),
         epoch=np.zeros(1, np.int64),
+        passed=np.zeros(3, np.int64),
     )
 
 

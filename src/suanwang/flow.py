@@ -132,7 +132,10 @@ class Road(Keeper):
 
     def _decide(self, task: Task, answer: PlanAnswer) -> None:
         now_us = self.clock()
-        if answer.plan is not None:
+        if answer.fault is not None:
+            self.plan_faults, self.plan_fault = self.plan_faults + 1, (task.task_id, answer.fault)
+            self.put_off(task, carry.RETRY_DELAY_US_MAX, now_us)
+        elif answer.plan is not None:
             faults = verify(answer.plan, self.ask(task).request, self.state.snapshot())
             failpoints.hit("brain.plan.verified")
             if not faults:
@@ -142,16 +145,14 @@ class Road(Keeper):
             # The plan was made on a view that has moved on (a task before it in this batch may have taken what its
             # tenant's budget still left), or the planner is wrong: it is asked again.
             self.verify_faults += 1
-            until_us = now_us + carry.RETRY_DELAY_US
-            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.RETRY_DELAY, until_us=until_us))
-            return
-        if answer.ever:
+            self.put_off(task, carry.RETRY_DELAY_US, now_us)
+        elif answer.ever:
             down = any(one.reason is PoolReason.SITE_DOWN for one in answer.clauses)
             reason = WaitReason.SITES_DOWN if down else WaitReason.CAPACITY
             if self.waits.in_vain(task.task_id, reason, answer.clauses, now_us):
                 self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=answer.clauses))
-            return
-        self._no_pool(task, answer, now_us)
+        else:
+            self._no_pool(task, answer, now_us)
 
     def _no_pool(self, task: Task, answer: PlanAnswer, now_us: int) -> None:
         """Nothing could ever take it: a refusal with what would help at the first look, an end after that."""

@@ -17,7 +17,9 @@ from suanwang.model.record import Phase
 from suanwang.model.task import Output, Resources
 from suanwang.observe import agenda as schedule
 from suanwang.observe import state as fold
-from suanwang.plan import plan
+from suanwang.plan import plan, planner
+from suanwang.plan.decide import Decision, decide
+from suanwang.plan.need import Need
 from suanwang.twin.world import compare
 
 PRICED = PriceBook(id="plain", core_hour_micro_yuan=3_600_000)
@@ -367,3 +369,25 @@ class TestManyWaiting:
         again.start(town.road.state.blocked.values())
         again.wake(town.road.state.blocked, sites_us=0, room_us=-1)
         assert [one.task_id for one in again.woken()] == [task_id]
+
+
+class TestThePlannerBreaks:
+    def test_on_one_task_and_the_others_go_on(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(scene: object, need: Need) -> Decision:
+            if need.security_level == 2:
+                raise ArithmeticError("seven")
+            return decide(scene, need)
+
+        town.exchange()
+        first, poison, last = town.submit(), town.submit(security_level=2), town.submit()
+        with monkeypatch.context() as patch:
+            patch.setattr(planner, "decide", broken)
+            town.plan()
+        assert [town.task(one).phase for one in (first, poison, last)] == [Phase.PLANNED, Phase.WAITING, Phase.PLANNED]
+        assert (town.road.plan_faults, town.road.plan_fault[0]) == (1, poison)
+        assert town.task(poison).wait_reason is WaitReason.RETRY_DELAY
+        town.now_us = town.task(poison).wait_until_us
+        town.exchange()
+        town.road.tick()
+        town.plan()
+        assert town.task(poison).wait_reason is not WaitReason.RETRY_DELAY, "it is asked again, and answered"

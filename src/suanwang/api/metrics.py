@@ -26,6 +26,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("suanwang_sites", "gauge", ("state",), "Sites by state: live or down"),
     Metric("suanwang_links_down", "gauge", (), "Links that an operator or a fault took out"),
     Metric("suanwang_leases", "gauge", (), "Leases held now or planned"),
+    Metric(
+        "suanwang_plan_faults",
+        "gauge",
+        ("kind",),
+        "Plans since the start that the checker refused, or the planner broke on",
+    ),
     Metric("suanwang_held_cores", "gauge", (), "CPU cores held by leases"),
     Metric("suanwang_held_accelerators", "gauge", (), "Accelerators held by leases"),
 )

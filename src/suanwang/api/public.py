@@ -43,6 +43,7 @@ def _measure(here: Context) -> None:
     meters.set_all("suanwang_sites", "state", {"live": live, "down": len(snapshot.index.sites) - live})
     meters.set("suanwang_links_down", len(snapshot.links_down))
     meters.set("suanwang_leases", len(snapshot.leases))
+    meters.set_all("suanwang_plan_faults", "kind", brain.plan_faults())
     meters.set("suanwang_held_cores", sum(one.cores for one in pools))
     meters.set("suanwang_held_accelerators", sum(one.accelerators for one in pools))
 

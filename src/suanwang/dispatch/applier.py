@@ -10,8 +10,8 @@ from suanwang.dispatch.waits import Waits
 from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError
 from suanwang.model.event import Event, EventKind, Heartbeat, Usage
 from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId
-from suanwang.model.reason import FailureReason
-from suanwang.model.record import EventApplied, Phase, Record, SiteChanged
+from suanwang.model.reason import FailureReason, WaitReason
+from suanwang.model.record import EventApplied, Phase, Record, SiteChanged, TaskWaits
 from suanwang.observe.state import State, Task
 
 SiteCause = Literal["joined", "heartbeat_lost", "operator_failed", "operator_healed", "brain_started"]
@@ -72,7 +72,9 @@ class Applier:
     cured_room_us: int = -1  # the last tick that found room made
     room_us: int = 0  # when room was last made
     planned_us: dict[TaskId, int] = field(default_factory=dict)  # when the standing plan was made, since the start
-    verify_faults: int = 0
+    verify_faults: int = 0  # plans that did not pass the checker
+    plan_faults: int = 0  # tasks on which the planner broke, and the latest of them
+    plan_fault: tuple[TaskId, Exception] | None = None
     waits: Waits = field(default_factory=Waits)
 
     def __post_init__(self) -> None:
@@ -94,6 +96,11 @@ class Applier:
                 self.room_us = cause.now_us
             if record.t == "task_ended":
                 self.planned_us.pop(task.task_id, None)
+
+    def put_off(self, task: Task, pause_us: int, now_us: int) -> None:
+        """Let a waiting task be planned again after a pause."""
+        until_us = now_us + pause_us
+        self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.RETRY_DELAY, until_us=until_us))
 
     def emit(self, record: Record) -> None:
         self.state.apply(record)

@@ -46,6 +46,7 @@ class PlanAnswer:
     task_id: TaskId
     plan: Plan | None
     why: Why = field(repr=False)
+    fault: Exception | None = None  # the planner broke on this task: there is neither a plan nor a reason
     _reports: dict[bool, PlanReport] = field(default_factory=dict, repr=False)
 
     def report(self, relax: bool = True) -> PlanReport:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import RLock
 
-from suanwang.model.plan import ClauseCount, PlanReport
+from suanwang.model.plan import ClauseCount, Plan, PlanReport
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.plan.alike import Alike, once_more
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
@@ -16,7 +16,7 @@ from suanwang.plan.build import build_plan
 from suanwang.plan.decide import Decision, decide
 from suanwang.plan.layout import build_layout
 from suanwang.plan.ledger import Holds, Ledger
-from suanwang.plan.need import need_of
+from suanwang.plan.need import Need, need_of
 from suanwang.plan.relax import relaxations
 from suanwang.plan.report import build_report, clause_counts
 from suanwang.plan.scene import Memory, Scene, empty_scene, scene_of
@@ -41,22 +41,28 @@ def plan(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, i
         before: list[Holds] = []
         alike = Alike(memory.ledger)
         for ask in tasks:
-            need = need_of(ask, snapshot.index, now_us)
-            found = alike.find(need)
-            if found is None:
-                decision = decide(scene, need)
-                made = build_plan(scene, ask, decision, ids) if decision.order else None
-                decision.best.starts.clear()  # the reasons do not need them, and a batch would keep them all
-                alike.note(need, decision, made)
-            else:
-                decision = found[0]
-                made = None if found[1] is None else once_more(found[1], ask, ids)
+            try:
+                decision, made = _decided(scene, ask, need_of(ask, snapshot.index, now_us), alike, ids)
+            except Exception as error:  # a fault of the planner's own on one task shall not stop the others
+                answers.append(PlanAnswer(ask.task_id, None, _Broken(error), fault=error))
+                continue
             answers.append(PlanAnswer(ask.task_id, made, _Why(snapshot, ask, decision, before, len(before))))
             if made is not None:
                 memory.ledger.push(made.holds)
                 before.append(made.holds)
         memory.ledger.pop_all()
     return answers
+
+
+def _decided(scene: Scene, ask: PlanAsk, need: Need, alike: Alike, ids: PlanIds) -> tuple[Decision, Plan | None]:
+    found = alike.find(need)
+    if found is not None:
+        return found[0], None if found[1] is None else once_more(found[1], ask, ids)
+    decision = decide(scene, need)
+    made = build_plan(scene, ask, decision, ids) if decision.order else None
+    decision.best.starts.clear()  # the reasons do not need them, and a batch would keep them all
+    alike.note(need, decision, made)
+    return decision, made
 
 
 def _memory(index: GridIndex) -> Memory:
@@ -68,6 +74,22 @@ def _memory(index: GridIndex) -> Memory:
         del _memories[next(iter(_memories))]
     _memories[id(index)] = found
     return found
+
+
+@dataclass(frozen=True)
+class _Broken:
+    """The planner broke: whoever asks why gets what it broke on."""
+
+    error: Exception
+
+    def report(self, relax: bool) -> PlanReport:
+        raise self.error
+
+    def clauses(self) -> tuple[ClauseCount, ...]:
+        raise self.error
+
+    def ever(self) -> bool:
+        raise self.error
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,7 @@ class Brain:
             try:
                 with self._verb() as road:
                     moved = road.plan_round(PLAN_STEP) + road.dispatch_round()
+                    self._say_plan_fault(road)
                     if real_clock.monotonic_s() >= next_tick_s:
                         road.tick()
                         next_tick_s = real_clock.monotonic_s() + TICK_S
@@ -130,6 +131,12 @@ class Brain:
                 return  # the process that owns the brain ends it
             if not moved:
                 self._rest(next_tick_s)
+
+    @staticmethod
+    def _say_plan_fault(road: Road) -> None:
+        if road.plan_fault is not None:
+            (task_id, error), road.plan_fault = road.plan_fault, None
+            _log.error("plan_broke", task_id=task_id, exc_info=error)
 
     def _rest(self, next_tick_s: float) -> None:
         """Wait for news, for the next tick, or for the next planned start, whichever is first."""
@@ -253,6 +260,10 @@ class Brain:
         if task is None or (principal.role is not Role.OPERATOR and task.tenant != principal.tenant):
             raise NotFoundError("task_unknown", task=task_id)
         return task
+
+    def plan_faults(self) -> dict[str, int]:
+        """Since the start: plans that the checker refused, and tasks on which the planner broke."""
+        return {"checker": self.road.verify_faults, "planner": self.road.plan_faults}
 
     # -- sites and links ---------------------------------------------------------------------------------------
 

@@ -193,6 +193,8 @@ class World:
     def _brain_step(self) -> None:
         if self.brain_up:
             self.road.plan_round()
+            if self.road.plan_fault is not None:
+                raise self.road.plan_fault[1]
             self.road.dispatch_round()
             self.road.tick()
         self.at(self.now_us + BRAIN_STEP_US, self._brain_step)

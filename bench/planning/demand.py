@@ -81,12 +81,11 @@ def draw_needs(net: Backbone, count: int, kind_weight: NDArray[np.float64], draw
 
 def _one(draw: np.random.Generator, kind_weight: NDArray[np.float64]) -> tuple[tuple[int, ...], int, int, int, int]:
     """Kinds accepted, home kind, milli-cores, MiB, milli of cards of one class."""
-    with_cards = bool(draw.random() < 0.3)
+    with_cards = bool(draw.random() < 0.3) and bool(kind_weight[3:].any())
     masks = CARD_MASKS if with_cards else CPU_MASKS
-    allowed = [mask for mask in masks if all(kind_weight[kind] > 0 for kind in mask)] or list(masks)
+    allowed = [mask for mask in masks if all(kind_weight[kind] > 0 for kind in mask)]
     wanted = kind_weight[3:] if with_cards else kind_weight[:3]
-    chance = wanted / wanted.sum() if wanted.sum() else np.full(3, 1 / 3)
-    home = int(draw.choice(3, p=chance)) + (3 if with_cards else 0)
+    home = int(draw.choice(3, p=wanted / wanted.sum())) + (3 if with_cards else 0)
     fitting = [mask for mask in allowed if home in mask] or [(home,)]
     mask = fitting[int(draw.integers(len(fitting)))]
     if not with_cards:

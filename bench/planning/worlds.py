@@ -21,7 +21,7 @@ from .backbone import PATHS, Backbone
 from .demand import GIB, Prices
 
 LINK_ROOM = 2.5  # of a link, over its flow at load 1.0 if each class spread evenly over its candidates
-LINK_ROOM_SCARCE = 0.25
+LINK_ROOM_SCARCE = 0.05
 GUARD_ROOM = 1.5  # of a security pool, likewise
 
 
@@ -42,8 +42,8 @@ KINDS = (
     Kind(0.52, 64, 256, 0, -1, 90_000, 9_000, 0),
     Kind(0.18, 96, 512, 0, -1, 105_000, 9_000, 0),
     Kind(0.10, 96, 1536, 0, -1, 110_000, 8_000, 0),
-    Kind(0.07, 128, 1024, 8, 0, 60_000, 6_000, 11_000_000),
-    Kind(0.05, 64, 512, 4, 1, 60_000, 6_000, 3_500_000),
+    Kind(0.07, 128, 1024, 8, 0, 60_000, 6_000, 9_000_000),
+    Kind(0.05, 64, 512, 4, 1, 60_000, 6_000, 5_500_000),
     Kind(0.08, 128, 1024, 8, 2, 60_000, 6_000, 7_000_000),
 )
 PRESENT = (1.0, 0.75, 0.6, 0.6, 0.6, 0.6)  # chance that a site has the kind at all

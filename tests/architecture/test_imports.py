@@ -17,6 +17,7 @@ ALLOWED: dict[str, set[str]] = {
     "admission": {"model"},
     "net": {"model"},
     "plan": {"model", "net"},
+    "guide": {"model", "plan"},  # advice is data; the planner never asks for it
     "verify": {"model"},  # never the planner that it checks
     "observe": {"model"},
     "settle": {"model"},
@@ -24,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "agent": {"model"},
     "bus": {"model"},
     "store": {"model"},
-    "flow": {"model", "admission", "plan", "verify", "dispatch", "observe", "settle", "store"},
+    "flow": {"model", "admission", "plan", "guide", "verify", "dispatch", "observe", "settle", "store"},
     "api": {"model", "intent", "observe", "store"},  # the store to read its projections; only the brain writes
     "client": {"model", "intent"},
     "cli": {"model", "intent", "grids", "client", "runtime", "twin"},  # `suanwang twin` ships with the product
@@ -107,7 +108,7 @@ def test_only_the_composition_root_chooses_adapters() -> None:
 
 def test_pure_stages_import_no_input_or_output() -> None:
     banned = {"asyncio", "socket", "subprocess", "sqlite3", "sqlalchemy", "httpx", "threading", "requests", "fsspec"}
-    pure = {"model", "intent", "admission", "plan", "net", "verify", "observe", "settle", "dispatch"}
+    pure = {"model", "intent", "admission", "plan", "guide", "net", "verify", "observe", "settle", "dispatch"}
     found = [
         f"{module.name}:{line} imports {name}"
         for module in modules()

@@ -3,7 +3,7 @@
 For any prices y >= 0 of the resources, each task pays at least the least of its refusal and of its candidates with the
 use of resources priced in; what the room is worth at y is the most that this can count twice. So
 
-    sum over classes of count * min(reject, min over candidates (cost + y * use))  -  y * room
+    sum over classes of tasks * min(reject, min over candidates (cost + y * use))  -  y * room
 
 is at most the cost of every decision that holds to the room (weak duality). It is computed in integers over all
 candidates and exact classes; the solver's tolerances cannot make it too high, only worse prices make it lower.
@@ -63,10 +63,11 @@ def certified_bound(problem: Problem, price: I64, owners: I64 | None = None) -> 
     """The bound at these prices (integers in 2**-16 micro-yuan), in micro-yuan, rounded up as every cost is whole."""
     assert (price >= 0).all(), "a negative price proves nothing"
     _, least = least_bids(problem, price, owner(problem.classes) if owners is None else owners)
-    return _bound_of(problem, price, least)
+    return bound_of(problem, price, least)
 
 
-def _bound_of(problem: Problem, price: I64, least: I64) -> int:
-    pays = sum(count * one for count, one in zip(problem.count.tolist(), least.tolist(), strict=True))
-    held = sum(room * one for room, one in zip(problem.room.tolist(), price.tolist(), strict=True) if one)
+def bound_of(problem: Problem, price: I64, least: I64) -> int:
+    """The bound where `least_bids` are known."""
+    pays: int = sum(count * one for count, one in zip(problem.tasks.tolist(), least.tolist(), strict=True))
+    held: int = sum(room * one for room, one in zip(problem.room.tolist(), price.tolist(), strict=True) if one)
     return -((held - pays) >> PRICE_BITS)

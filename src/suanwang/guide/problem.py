@@ -8,11 +8,12 @@ pool counts as one big node, which makes the program a relaxation and its value 
 Letters of shapes as in `plan.kernel.types`; M = 3 * P + R rows of resources.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from suanwang.plan.kernel.types import I64, Classes, Fabric
+from suanwang.plan.kernel.types import I32, I64, Classes, Fabric
 
 
 class Problem(NamedTuple):
@@ -20,7 +21,7 @@ class Problem(NamedTuple):
 
     fabric: Fabric
     classes: Classes
-    count: I64  # [C] tasks to be placed
+    tasks: I64  # [C] how many of each class are to be placed
     room: I64  # [M]
 
 
@@ -37,10 +38,10 @@ def room_of(pool: I64, shared: I64) -> I64:
     return np.concatenate((pool.T.reshape(-1), shared)).astype(np.int64)
 
 
-def whole_fabric(fabric: Fabric, classes: Classes, count: I64) -> Problem:
+def whole_fabric(fabric: Fabric, classes: Classes, tasks: I64) -> Problem:
     """The problem of an empty fabric."""
     pool = np.stack([fabric.pool_cpu, fabric.pool_mem, fabric.pool_milli], axis=1)
-    return Problem(fabric, classes, count.astype(np.int64), room_of(pool, fabric.capacity))
+    return Problem(fabric, classes, tasks.astype(np.int64), room_of(pool, fabric.capacity))
 
 
 def owner(classes: Classes) -> I64:
@@ -58,7 +59,7 @@ def uses(fabric: Fabric, classes: Classes, columns: I64, owners: I64) -> Uses:
     pools, shared = len(fabric.pool_site), 3 * len(fabric.pool_site)
     at = np.arange(len(columns))
     pool = classes.cand_pool[columns].astype(np.int64)
-    parts = []
+    parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
     for part, need in enumerate(needs(classes)):
         some = np.flatnonzero(need[owners] > 0)
         parts.append((at[some], part * pools + pool[some], need[owners[some]]))
@@ -77,7 +78,7 @@ def uses(fabric: Fabric, classes: Classes, columns: I64, owners: I64) -> Uses:
     return Uses(np.searchsorted(column, np.arange(len(columns) + 1)), row, total)
 
 
-def _spread(first: I64, rows: I64) -> tuple[I64, I64]:
+def _spread(first: I32, rows: I64) -> tuple[I64, I64]:
     """For lists stored end to end: (which of `rows`, index of the entry) for every entry of their lists."""
     start, size = first[rows].astype(np.int64), (first[rows + 1] - first[rows]).astype(np.int64)
     which = np.repeat(np.arange(len(rows)), size)

@@ -13,7 +13,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from suanwang.guide.bound import PRICE_BITS, certified_bound, integer_prices, least_bids
+from suanwang.guide.bound import PRICE_BITS, bound_of, certified_bound, integer_prices, least_bids
 from suanwang.guide.problem import Problem, owner, uses
 from suanwang.plan.kernel.types import I64, Classes, Fabric
 
@@ -22,6 +22,7 @@ YUAN = 1e6  # micro-yuan; the solver sees yuan, cores, GiB, cards and Gbit/s, so
 COLUMNS_FIRST = 12  # of each class, cheapest first
 COLUMNS_MORE = 8  # of each class and round
 PAYS = 1e-7  # yuan below which a column does not pay
+SOME = 1e-6  # tasks below which a column is not used
 SIMPLEX_DUAL, SIMPLEX_PRIMAL = 1, 4  # HiGHS's names of its strategies
 
 
@@ -31,6 +32,9 @@ class Budget(NamedTuple):
     gap: float = 1e-4  # between the program's value and the bound, as a part of the bound
     rounds: int = 40
     seconds: float = 600.0  # of solving, by the solver's clock
+
+
+DEFAULT = Budget()
 
 
 class Solution(NamedTuple):
@@ -70,39 +74,37 @@ class Program:
         rank = np.arange(len(self._owner)) - classes.cand_first[self._owner]
         self._add(np.flatnonzero((rank < COLUMNS_FIRST) & (self._gain < 0)))
 
-    def solve(self, count: I64, room: I64, budget: Budget = Budget()) -> Solution:
-        """Solve for these counts i64[C] and this room i64[M], from where the last one ended."""
-        problem = Problem(self._fabric, self._classes, count, np.maximum(room, 0))
-        limits = np.concatenate((count.astype(np.float64), problem.room / self._unit))
+    def solve(self, tasks: I64, room: I64, budget: Budget = DEFAULT) -> Solution:
+        """Solve for so many tasks i64[C] and this room i64[M], from where the last one ended."""
+        problem = Problem(self._fabric, self._classes, tasks, np.maximum(room, 0))
+        limits = np.concatenate((tasks.astype(np.float64), problem.room / self._unit))
         size = len(limits)
         self._model.changeRowsBounds(size, np.arange(size, dtype=np.int32), np.full(size, -highspy.kHighsInf), limits)
-        refused = sum(a * b for a, b in zip(count.tolist(), self._classes.reject_cost.tolist(), strict=True))
-        spent, started, best = 0.0, self._model.getRunTime(), -1
+        refused = sum(a * b for a, b in zip(tasks.tolist(), self._classes.reject_cost.tolist(), strict=True))
         price = np.zeros(len(room), np.int64)
+        best = certified_bound(problem, price, self._owner)
         strategy = SIMPLEX_DUAL if self._model.getBasis().valid else SIMPLEX_PRIMAL
-        for turn in range(1, budget.rounds + 1):
-            worth = self._run(strategy, budget.seconds - spent)
-            if worth is None:
-                break
-            spent = self._model.getRunTime() - started
+        started, spent, rounds = self._model.getRunTime(), 0.0, 0
+        while rounds < budget.rounds and (worth := self._run(strategy, budget.seconds - spent)) is not None:
+            rounds, spent = rounds + 1, self._model.getRunTime() - started
             now = integer_prices(problem, np.maximum(worth[self._rows :], 0) * YUAN / self._unit)
             bids, least = least_bids(problem, now, self._owner)
-            bound = certified_bound(problem, now, self._owner)
+            bound = bound_of(problem, now, least)
             if bound > best:
                 best, price = bound, now
             value = refused + round(self._model.getInfo().objective_function_value * YUAN)
             if value - best <= budget.gap * max(best, 1) or spent >= budget.seconds:
                 break
-            more = self._paying(bids / 2.0**PRICE_BITS / YUAN, np.maximum(worth[: self._rows], 0), count)
+            more = self._paying(bids / 2.0**PRICE_BITS / YUAN, np.maximum(worth[: self._rows], 0), tasks)
             if not len(more):
                 break
             self._add(more)
             strategy = SIMPLEX_PRIMAL
         amount = np.array(self._model.getSolution().col_value)
-        some = np.flatnonzero(amount > 1e-6)
-        best = max(best, certified_bound(problem, price, self._owner))
+        amount = amount if len(amount) == len(self._columns) else np.zeros(len(self._columns))
+        some = np.flatnonzero(amount > SOME)
         value = refused + round(float(amount @ self._gain[self._columns]) * YUAN)
-        return Solution(self._columns[some], amount[some], price, value, best, turn, len(self._columns), spent)
+        return Solution(self._columns[some], amount[some], price, value, best, rounds, len(self._columns), spent)
 
     def _run(self, strategy: int, seconds: float) -> F64 | None:
         """Worth of a unit of each row, yuan; None where the time ran out first."""
@@ -113,10 +115,10 @@ class Program:
             return None
         return -np.array(self._model.getSolution().row_dual)
 
-    def _paying(self, bids: F64, worth: F64, count: I64) -> I64:
+    def _paying(self, bids: F64, worth: F64, tasks: I64) -> I64:
         """Candidates that would lower the cost, the best few of each class."""
         saving = self._classes.reject_cost[self._owner] / YUAN - bids - worth[self._owner]
-        found = np.flatnonzero((saving > PAYS) & ~self._made & (count[self._owner] > 0))
+        found = np.flatnonzero((saving > PAYS) & ~self._made & (tasks[self._owner] > 0))
         found = found[np.lexsort((-saving[found], self._owner[found]))]
         owners = self._owner[found]
         return found[np.arange(len(found)) - np.searchsorted(owners, owners) < COLUMNS_MORE]
@@ -140,6 +142,6 @@ class Program:
         self._made[columns] = True
 
 
-def solve(problem: Problem, budget: Budget = Budget()) -> Solution:
+def solve(problem: Problem, budget: Budget = DEFAULT) -> Solution:
     """Solve one problem from nothing."""
-    return Program(problem.fabric, problem.classes).solve(problem.count, problem.room, budget)
+    return Program(problem.fabric, problem.classes).solve(problem.tasks, problem.room, budget)

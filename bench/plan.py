@@ -1,0 +1,115 @@
+"""The planning core, measured: rate, ten million on the clock, distance from the bound, the GPU-sharing yardstick.
+
+    python bench/plan.py [--json] [--quick] [--only ten growth gap openb start]
+
+`--quick` runs smaller worlds and ends within a minute; its figures are for a look, not to quote. Without it the run of
+ten million is the whole one: 924,000 nodes, 300 sites, 2,000 classes. What each key means: docs/reference of the bench
+in `docs/decisions/0060-bulk-kernel.md`. Keys of parts that did not run are null.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package `bench`, from wherever this is started
+
+from bench.planning import growth
+from bench.planning.ten_million import Run, ten_million
+
+PARTS = ("ten", "growth", "gap", "openb", "start")
+KEYS = (
+    "joint_decisions_per_s",
+    "ten_million_wall_s",
+    "gap_load_090",
+    "gap_load_105",
+    "gap_scarce_links",
+    "openb",
+    "accelerator_fill",
+    "oversubscribed",
+)
+
+
+def ten(quick: bool) -> dict[str, Any]:
+    """Ten million, or a million on a tenth of the nodes."""
+    said = ten_million(Run(decisions=1_000_000, servers=92_400, replay=True) if quick else Run(replay=True))
+    first = {key: said[key] for key in KEYS if key in said}
+    return first | {"ten_million": {key: value for key, value in said.items() if key not in first}}
+
+
+def grown(quick: bool) -> dict[str, Any]:
+    """Rates by size."""
+    if quick:
+        return {
+            "by_batch": growth.by_batch([4_096, 65_536], 30_000, 100_000),
+            "by_world": growth.by_world([(30, 30_000), (300, 92_400)], 200_000),
+            "by_policy": growth.by_policy(5_000, 20_000),
+        }
+    sizes = [(300, 30_000), (300, 100_000), (300, 300_000), (30, 924_000), (300, 924_000), (3_000, 924_000)]
+    return {
+        "by_batch": growth.by_batch([256, 1_024, 4_096, 16_384, 65_536, 262_144], 92_400, 1_000_000),
+        "by_world": growth.by_world(sizes, 1_000_000),
+        "by_policy": growth.by_policy(30_000, 200_000),
+        "by_threads": growth.by_threads(92_400, 1_000_000),
+        "snapshot": growth.snapshot_cost(924_000),
+    }
+
+
+def gaps(quick: bool) -> dict[str, Any]:
+    """Distance from the certified bound; the solver's own time for the same batch stands in `bound_s`."""
+    from bench.planning.gap import measure
+
+    said = measure(quick)
+    return {name: said[name] for name in KEYS if name in said} | {"gap": said}
+
+
+def yardstick(quick: bool, data: Path | None) -> dict[str, Any]:
+    """The openb table; null without the trace's files."""
+    from bench.planning import openb
+
+    folder = data or openb.DATA
+    names = sorted(path.stem.removeprefix(openb.PREFIX) for path in folder.glob(f"{openb.PREFIX}*.csv"))
+    if not names:
+        return {"openb": None}
+    return openb.measure(folder, folder, list(openb.QUICK) if quick else names, 1 if quick else 10)
+
+
+def starts(quick: bool) -> dict[str, Any]:
+    """Seconds from nothing to the first decision of a process."""
+    return {"warm_start_s": growth.start_seconds(False), "cold_start_s": None if quick else growth.start_seconds(True)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--quick", action="store_true", help="small worlds, within a minute")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--openb", type=Path, help="folder of the openb trace")
+    args = parser.parse_args()
+    said: dict[str, Any] = dict.fromkeys(KEYS)
+    said |= {
+        "quick": args.quick,
+        "cpus": os.cpu_count(),
+        "load_1m": os.getloadavg()[0],
+        "python": platform.python_version(),
+    }
+    runs = {
+        "ten": ten,
+        "growth": grown,
+        "gap": gaps,
+        "openb": lambda quick: yardstick(quick, args.openb),
+        "start": starts,
+    }
+    for part in PARTS:
+        if part in args.only:
+            said |= runs[part](args.quick)
+            if not args.json:
+                print(f"{part}: done", file=sys.stderr)
+    print(json.dumps(said) if args.json else json.dumps(said, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""How the rate of decisions changes with batch size, sites, nodes, policy and threads; and what starting costs.
+
+Every world is first filled until what runs asks for 1.05 of all cards; then arrivals and ends keep it there. Rates are
+of decide and release, tables of tasks included; without check and log. Seconds are CPU seconds of the deciding thread
+where the name says core, else wall seconds.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suanwang.plan.kernel import Decisions, Policy, Reason, State, Tasks, decide, release
+from suanwang.plan.kernel.live import Live
+from suanwang.plan.kernel.types import I64
+
+from .ten_million import Run, accelerator_fill, prefill_count
+from .worlds import Stream, World, churn_stream, make_world
+
+START = """
+import numpy as np
+from suanwang.plan.kernel import Classes, Fabric, State, Tasks, decide, release
+from suanwang.plan.kernel.live import Live
+from suanwang.plan.kernel.types import no_floating, pool_sums
+i32, i64 = (lambda *of: np.array(of, np.int32)), (lambda *of: np.array(of, np.int64))
+shape = i32(0, 4), i32(8), i32(8), i32(2)
+fabric = Fabric(i32(0), i32(0), i64(1), *pool_sums(*shape), *shape, i64(9), i32(0, 1), i32(0), i64(5))
+classes = Classes(
+    i32(1), i32(1), i32(1), i32(500), i64(1), i32(1), i64(9), i64(9),
+    i32(0, 1), i32(0), i32(0), i64(1), *no_floating(1),
+)
+state, live = State(fabric, classes), Live()
+rows = decide(state, Tasks(i64(0, 1), i32(0, 0), np.zeros(2, np.uint8)))
+live.remember(rows)
+release(state, live.recall(i64(0, 1)))
+assert rows.reason.tolist() == [0, 0]
+"""
+
+
+class Steady:
+    """A world that is full, with the rest of its stream."""
+
+    def __init__(self, world: World, decisions: int, batch: int, policy: Policy = Policy.CHEAPEST) -> None:
+        run = Run(batch=batch)
+        self.world, self.batch, self.policy = world, batch, policy
+        self.first = prefill_count(world, run)
+        self.stream: Stream = churn_stream(world, run.seed, self.first + decisions, run.fill, run.card_share)
+        self.when = self.stream.release_before[self.stream.release_order]
+        self.state, self.live = State(world.fabric, world.classes), Live(1 << 20)
+        self._turns(0, self.first, 65_536)
+
+    def _turns(self, first: int, end: int, batch: int) -> tuple[int, int]:
+        """(placed, released) of arrivals `first` up to `end`."""
+        placed = released = 0
+        for at in range(first, end, batch):
+            till = min(at + batch, end)
+            gone: I64 = self.stream.release_order[slice(*np.searchsorted(self.when, [at, till]))]
+            back = release(self.state, self.live.recall(gone))
+            classes = self.stream.task_class[at:till]
+            tasks = Tasks(np.arange(at, till), classes, np.zeros(till - at, np.uint8))
+            rows: Decisions = decide(self.state, tasks, self.policy)
+            self.live.remember(rows)
+            placed += int((rows.reason == Reason.PLACED).sum())
+            released += int((back.reason == Reason.RELEASED).sum())
+        return placed, released
+
+    def measure(self) -> dict[str, Any]:
+        """Decide the rest."""
+        self.state.own().memo.passed[:] = 0
+        count = len(self.stream.task_class) - self.first
+        wall, core = time.perf_counter(), time.thread_time()
+        placed, released = self._turns(self.first, len(self.stream.task_class), self.batch)
+        wall, core = time.perf_counter() - wall, time.thread_time() - core
+        return {
+            "decisions_per_core_s": round(count / core),
+            "decisions_per_s": round(count / wall),
+            "batch": self.batch,
+            "nodes": int(self.world.fabric.node_first[-1]),
+            "sites": len(self.world.site_province),
+            "pools": len(self.world.fabric.pool_site),
+            "placed": placed / count,
+            "releases_per_decision": released / count,
+            "accelerator_fill": accelerator_fill(self.state),
+            "passed_per_decision": float(self.state.arrays.memo.passed.sum()) / count,
+        }
+
+
+def by_batch(sizes: list[int], servers: int, decisions: int) -> list[dict[str, Any]]:
+    """One world, one stream, cut into batches of these sizes."""
+    world = make_world(1, servers=servers)
+    return [Steady(world, decisions, size).measure() for size in sizes]
+
+
+def by_world(worlds: list[tuple[int, int]], decisions: int) -> list[dict[str, Any]]:
+    """(sites, servers) each."""
+    return [
+        Steady(make_world(1, sites=sites, servers=servers), decisions, 65_536).measure() for sites, servers in worlds
+    ]
+
+
+def by_policy(servers: int, decisions: int) -> dict[str, dict[str, Any]]:
+    """The same stream under every policy."""
+    world = make_world(1, servers=servers)
+    return {one.name.lower(): Steady(world, decisions, 65_536, one).measure() for one in Policy}
+
+
+def by_threads(servers: int, decisions: int) -> dict[str, Any]:
+    """One world on one thread; then two worlds of its size, each with its own writer, at once."""
+    world = make_world(1, servers=servers)
+    alone = Steady(world, decisions, 65_536).measure()
+    both = [Steady(world, decisions, 65_536) for _ in range(2)]
+    out: list[dict[str, Any]] = []
+    threads = [threading.Thread(target=lambda one=one: out.append(one.measure())) for one in both]
+    wall = time.perf_counter()
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return {
+        "one": alone["decisions_per_s"],
+        "two_shards": round(2 * decisions / (time.perf_counter() - wall)),
+        "two_shards_per_core_s": [one["decisions_per_core_s"] for one in out],
+    }
+
+
+def snapshot_cost(servers: int) -> dict[str, float]:
+    """Milliseconds to take a snapshot, and for the first write after it; MiB of the state."""
+    world = make_world(1, servers=servers)
+    state = State(world.fabric, world.classes)
+    begun = time.perf_counter()
+    kept = state.snapshot()
+    taken = time.perf_counter()
+    state.own()
+    owned = time.perf_counter()
+    arrays = state.arrays
+    size = sum(part.nbytes for parts in (arrays.free, arrays.nodes, arrays.memo) for part in parts)
+    assert kept.arrays.free.cpu is not arrays.free.cpu
+    return {
+        "snapshot_ms": 1e3 * (taken - begun),
+        "snapshot_first_write_ms": 1e3 * (owned - taken),
+        "state_mib": size / 2**20,
+        "rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def start_seconds(cold: bool) -> float:
+    """Wall seconds of a process from nothing to its first decision; cold: everything is compiled first."""
+    with tempfile.TemporaryDirectory() as folder:
+        there = dict(os.environ)
+        if cold:
+            there["NUMBA_CACHE_DIR"] = str(Path(folder))
+        else:
+            subprocess.run([sys.executable, "-c", START], env=there, check=True)
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-c", START], env=there, check=True)
+        return time.perf_counter() - begun

@@ -65,7 +65,18 @@ def test_where_nothing_ever_fits_it_is_found_once(monkeypatch: pytest.MonkeyPatc
     assert len(decided) == 1
 
 
-@pytest.mark.parametrize("given", [{"price_limit": 10**9}, {"deadline": NOW + 9 * HOUR}])
+@pytest.mark.parametrize(("limit", "times"), [(10**9, 1), (2_000, 3)])
+def test_a_price_limit_that_keeps_nothing_out_is_as_good_as_none(
+    limit: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided = []
+    monkeypatch.setattr(planner, "decide", lambda scene, need: decided.append(need) or decide(scene, need))
+    tasks = [task(price_limit=limit - number) for number in range(3)]  # a budget that is being used up
+    assert [one.pool for one in together(World(two_sites(), task()), tasks)] == ["b/general"] * 3
+    assert len(decided) == times
+
+
+@pytest.mark.parametrize("given", [{"deadline": NOW + 9 * HOUR}])
 def test_what_weighs_time_against_price_is_decided_each_time(given: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     decided = []
     monkeypatch.setattr(planner, "decide", lambda scene, need: decided.append(need) or decide(scene, need))

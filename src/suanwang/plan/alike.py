@@ -6,15 +6,23 @@ nothing was feasible, nothing is.
 
 This takes needs whose candidates do not depend on which moments are tried. A hold that is added brings a new moment at
 which one ends, and a run from then on may catch a cheaper hour or a faster way for the data than any moment before it:
-needs with a price to weigh against time, and needs with data to move, are decided one by one.
+needs with a price or an owner to weigh against time, and needs with data to move, are decided one by one. A price limit is such a
+price only where it keeps some candidate out; one that the plan is within, and that kept nothing out, is as good as
+none, so the tasks of a tenant with a budget share their decisions too.
 """
 
+from dataclasses import replace
+
 from suanwang.model.plan import Plan
+from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
 from suanwang.plan.ask import PlanAsk, PlanIds
+from suanwang.plan.clauses import CODE
 from suanwang.plan.decide import Decision
 from suanwang.plan.ledger import Ledger
 from suanwang.plan.need import Need
+
+PRICE_LIMIT = CODE[PoolReason.PRICE_LIMIT]
 
 
 class Alike:
@@ -26,14 +34,15 @@ class Alike:
 
     def find(self, need: Need) -> tuple[Decision, Plan | None] | None:
         """What an earlier ask of the same need was answered, if that can be said again."""
-        found = self._made.get(need) if _is_timeless(need) else None
+        found = self._made.get(_key(need)) if _is_timeless(need) else None
         if found is None or found[1] is None:
             return found
-        return found if self._ledger.has_room(found[1].holds) else None
+        within = need.price_limit is None or found[1].quote_micro_yuan <= need.price_limit
+        return found if within and self._ledger.has_room(found[1].holds) else None
 
     def note(self, need: Need, decision: Decision, made: Plan | None) -> None:
-        if _is_timeless(need):
-            self._made[need] = (decision, made)
+        if _is_timeless(need) and not (decision.verdicts() == PRICE_LIMIT).any():
+            self._made[_key(need)] = (decision, made)
 
 
 def once_more(made: Plan, ask: PlanAsk, ids: PlanIds) -> Plan:
@@ -48,7 +57,11 @@ def once_more(made: Plan, ask: PlanAsk, ids: PlanIds) -> Plan:
     return made.model_copy(update=fresh)
 
 
+def _key(need: Need) -> Need:
+    return need if need.price_limit is None else replace(need, price_limit=None)
+
+
 def _is_timeless(need: Need) -> bool:
-    if need.moves or need.price_limit is not None:
+    if need.moves:
         return False
-    return need.deadline_us is None or need.preference is Preference.FASTEST
+    return need.deadline_us is None or (need.preference is Preference.FASTEST and len(need.owners) < 2)

@@ -15,6 +15,9 @@ from suanwang.plan.kernel.types import CARDS_MAX, I32, I64, U8, WHOLE
 
 ANY_MODEL = -1  # mask of a need that takes every model
 RATE_BITS = 16  # of the fixed point of milli per core and per MiB
+PARTS = (4, 1)  # of the two measures of worth under LEAST_LOSS: cards that fit, copies that fit
+CARD_PARTS = 840  # divisible by 1 to 8 cards
+SEEN_MAX = 1_000_000  # a longer past is scaled down to it, so that scores stay inside 64 bits
 CHANGES = 4096  # nodes changed that are remembered in order; whoever is further behind looks at every node
 
 
@@ -132,7 +135,8 @@ def make_expected(
 ) -> Expected:
     """The table from kinds seen in the past and how often; the rarest, less than 5 in a hundred together, are left out.
 
-    `LEAST_LOSS` looks at memory too; the published measure knows cards and processors alone.
+    The published measure knows cards and processors alone, and counts tasks. `LEAST_LOSS` looks at memory too, and a
+    task of c cards counts 1 / c: a card taken from it harms it by c cards, although the others stay good for other tasks.
     """
     published = policy != NodePolicy.LEAST_LOSS
     often: dict[_Seen, int] = {}
@@ -142,9 +146,13 @@ def make_expected(
         seen = _Seen(int(cards), int(milli), int(cpu), 0 if published else int(mem), int(mask))
         often[seen] = often.get(seen, 0) + int(count)
     kept = [list(often)[place] for place in most_frequent(list(often.values()), in_hundred)]
+    seen_sum = sum(often[one] for one in kept)
+    if seen_sum > SEEN_MAX:
+        often = {one: often[one] * SEEN_MAX // seen_sum for one in kept}
+    if not published:
+        often = {one: often[one] * CARD_PARTS // max(1, one.cards) for one in kept}
     total = max(1, sum(often[one] for one in kept))
-    parts = (1, 0) if published else (3, 1)
-    return _table(sorted(one for one in kept if one.cards), often, models, total, parts)
+    return _table(sorted(one for one in kept if one.cards), often, models, total, (1, 0) if published else PARTS)
 
 
 def _table(kept: list[_Seen], often: dict[_Seen, int], models: int, total: int, parts: tuple[int, int]) -> Expected:

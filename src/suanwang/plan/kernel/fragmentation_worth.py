@@ -1,6 +1,6 @@
 """What a node is worth to the tasks expected to come, and the score of placing a task on it.
 
-The worth of a node to one expected task that fits: three parts the free milli of all cards that are large enough
+The worth of a node to one expected task that fits: four parts the free milli of all cards that are large enough
 (FGD's measure), one part the milli that copies of the task would really take, within cards, processors and memory.
 A task that does not fit finds nothing. The loss of a placement = worth before - worth after - what it takes itself.
 """

@@ -50,6 +50,7 @@ ROWS = [
     (ask(deadline=NOW + US_PER_HOUR),                                  EASY,                 []),
     (ask(deadline=NOW + US_PER_HOUR, earliest_start=NOW + US_PER_HOUR), EASY,                ["deadline_too_short"]),
     (ask(origin="nowhere"),                                            EASY,                 ["origin_unknown"]),
+    (ask(owners=("own", "third-party", "nobody")),                     EASY,                 ["owner_unknown"]),
     (ask(sites=(SITE, "nowhere")),                                     EASY,                 ["site_unknown"]),
     (ask(inputs=(Input(source="dataset:none", path="x"),)),            EASY,                 ["data_set_unknown"]),
     (ask(secrets=("TOKEN",)),                                          EASY,                 ["secret_missing"]),

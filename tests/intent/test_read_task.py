@@ -110,6 +110,8 @@ FIELD_FAULTS = [
     ("environment: {A: 1}", "not_text", "environment.A"),
     ("environment: {'a b': x}", "env_name_form", "environment.a b"),
     ("tags: {Project: x}", "slug_form", "tags.Project"),
+    ("owners: [Own]", "slug_form", "owners[0]"),
+    ("owners: own", "not_a_list", "owners"),
     ("image: Python", "image_form", "image"),
     ("residency: [china]", "region_form", "residency[0]"),
     ("preference: best", "not_one_of", "preference"),

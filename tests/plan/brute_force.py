@@ -80,6 +80,7 @@ class Brute:
         return (
             pool.kind is self.kind
             and (not request.sites or site.id in request.sites)
+            and liked(request.owners, site.owner) is not None
             and site.id not in self.excluded
             and state is not None
             and state.live
@@ -296,7 +297,8 @@ class Brute:
             Preference.FASTEST: (end, price, latency, pool.id),
             Preference.GREENEST: (carbon, price, end, pool.id),
         }
-        return Candidate(keys[self.request.preference], pool.id, price, end, latency)
+        key = (liked(self.request.owners, site.owner), *keys[self.request.preference])
+        return Candidate(key, pool.id, price, end, latency)
 
     def best(self) -> Candidate | None:
         """The best candidate by the published key, or None where there is none."""
@@ -307,6 +309,14 @@ class Brute:
             if found and self.request.deadline is None:
                 break
         return min(found, key=lambda one: one.key, default=None)
+
+
+def liked(owners: tuple, owner: str) -> int | None:
+    """How far down the task's list an owner stands; by its name, else among the third parties."""
+    if not owners:
+        return 0
+    names = [owner, *(["third-party"] if owner != "own" else [])]
+    return next((owners.index(name) for name in names if name in owners), None)
 
 
 def within(region: str, allowed: tuple) -> bool:

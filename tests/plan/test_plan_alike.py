@@ -43,7 +43,8 @@ def test_a_batch_is_as_good_as_one_call_each(data: st.DataObject) -> None:
     needs = [world.request, data.draw(requests(world.snapshot.index.grid))]
     turns = data.draw(st.lists(st.sampled_from(needs), min_size=2, max_size=6))
     for one, both, request in zip(alone(world, turns), together(world, turns), turns, strict=True):
-        assert (one and key_of(one, request.preference)) == (both and key_of(both, request.preference))
+        index = world.snapshot.index
+        assert (one and key_of(one, request, index)) == (both and key_of(both, request, index))
         assert (one and one.holds) == (both and both.holds)
 
 

@@ -1,5 +1,9 @@
 """Plans on grids small enough to work out by hand."""
 
+import base64
+import zlib
+
+import numpy as np
 import pytest
 from worlds import HOUR, MIB, NOW, Ids, S, general, grid_of, link_of, site_of, snapshot_of
 
@@ -14,10 +18,12 @@ from suanwang.model.grid import (
 )
 from suanwang.model.ids import SiteId, TaskId, TenantId
 from suanwang.model.plan import Demand, Hold
-from suanwang.model.reason import PoolReason
+from suanwang.model.reason import WRITTEN_POOL_REASONS, PoolReason
 from suanwang.model.snapshot import LeaseChange, Snapshot
 from suanwang.model.task import Input, Preference, Resources, TaskRequest
 from suanwang.plan import PlanAnswer, PlanAsk, explain_verdicts, plan
+from suanwang.plan.build import pack, unpack
+from suanwang.plan.clauses import CHOSEN, ORDER
 from suanwang.verify import verify
 
 FREE = PriceBook(id="free")
@@ -42,6 +48,18 @@ def two_sites(**link) -> Snapshot:
     """Near and dear at a, far and cheap at b."""
     sites = (site_of("a", [general("a")], book="dear"), site_of("b", [general("b")], book="cheap", carbon=100))
     return snapshot_of(grid_of(sites, [link_of("ab", "a", "b", **link)], books=BOOKS))
+
+
+def test_what_stands_in_old_logs_for_a_reason_never_changes() -> None:
+    """A plan of an old log: each of the first reasons, and the chosen one, as they were written then."""
+    old = base64.b64encode(zlib.compress(bytes([*range(18), 255]))).decode()
+    names = "kind site_list site_down security_level residency data_residency node_shape accelerator pool_size"
+    names += " price_missing latency protection bandwidth data_path capacity deadline price_limit worse"
+    assert [ORDER[code].value for code in unpack(old)[:18]] == names.split()
+    assert unpack(old)[18] == CHOSEN
+    assert set(WRITTEN_POOL_REASONS) == set(PoolReason)
+    codes = np.array([*range(len(ORDER)), CHOSEN])
+    assert list(unpack(pack(codes))) == codes.tolist()
 
 
 def pool_hold(pool: str, start: int, end: int, cores: int = 4) -> tuple[Hold, ...]:

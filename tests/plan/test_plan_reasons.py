@@ -56,6 +56,7 @@ TWO_DAYS = Pool(id="s/general", kind=PoolKind.GENERAL, nodes=2, cores_per_node=4
 CASES = [
     (PoolReason.KIND, world(), task(kind=PoolKind.HPC, nodes=1), False, ("resources.kind", "general")),
     (PoolReason.SITE_LIST, world(), task(sites=("o",)), False, ("sites", "+ s")),
+    (PoolReason.OWNER, world(), task(owners=("third-party",)), False, ("owners", "+ own")),
     (PoolReason.SITE_DOWN, world(down=("s",)), task(), True, ("site", "s")),
     (PoolReason.SECURITY_LEVEL, world(), task(security_level=5), False, ("security_level", "3")),
     (PoolReason.RESIDENCY, world(), task(residency=("SG",)), False, ("residency", "+ CN-B")),

@@ -47,6 +47,7 @@ def _reason(report: PlanReport, pool: str = AWAY) -> PoolReason | None:
 ROWS: list[tuple[PoolReason, dict[str, object]]] = [
     (R.KIND, {"resources": Resources(nodes=2)}),
     (R.SITE_LIST, {"sites": ("home",)}),
+    (R.OWNER, {"owners": ("third-party",)}),
     (R.SECURITY_LEVEL, {"security_level": 5}),
     (R.RESIDENCY, {"residency": ("CN-A",)}),
     (R.DATA_RESIDENCY, {"inputs": (Input(source="dataset:bound", path="b"),)}),

@@ -59,7 +59,7 @@ class World:
         return PlanAsk(TaskId("task-1"), TenantId("t"), self.request, 1, None, self.excluded)
 
 
-def site_of(name: str, pools=(), security=(), region="CN-A", level=3, book="plain", carbon=500) -> Site:
+def site_of(name: str, pools=(), security=(), region="CN-A", level=3, book="plain", carbon=500, owner="own") -> Site:
     return Site(
         id=name,
         names=Names(en=name, zh_hant=name, zh_hans=name),
@@ -68,6 +68,7 @@ def site_of(name: str, pools=(), security=(), region="CN-A", level=3, book="plai
         latitude=30,
         longitude=110,
         tier=Tier.EDGE,
+        owner=owner,
         security_level=level,
         energy=EnergyMix(carbon_g_per_kwh=carbon, renewable_permille=0, pue_permille=1_200),
         price_book=book,
@@ -232,6 +233,7 @@ def grids(draw):
             draw(few((1, 3, 5))),
             draw(few(("plain", "bands", "bands", "free"))),
             draw(few((0, 123, 800))),
+            draw(few(("own", "own", "p1", "p2"))),
         )
         for name in names
     ]
@@ -296,6 +298,7 @@ def requests(draw, grid: Grid):
         residency=draw(few(((), (), (), ("CN",), ("CN-A", "SG")))),
         protection=tuple(draw(few(((), (), (), (FIREWALL,), (FIREWALL, IDS), (IDS, FIREWALL), (IDS, IDS))))),
         sites=tuple(draw(few(((), (), (), (), (names[0], names[-1]))))),
+        owners=draw(few(((), (), (), ("own",), ("own", "third-party"), ("p2", "own"), ("third-party", "p1", "own")))),
         earliest_start=draw(few((None, None, NOW - 5, NOW + 3, NOW + HOUR))),
         deadline=deadline,
         price_limit=draw(few((None,) * 6 + (0, 200_000, 3_000_000))),

@@ -129,6 +129,7 @@ def test_a_spoilt_plan_is_named(fault: PlanFault, why: str, spoil: Callable[[Pla
 # What is wrong with a plan as soon as the request or the world is another one.
 ASKED: list[tuple[PlanFault, dict[str, object]]] = [
     (F.WRONG_SITE, {"sites": ("far",)}),
+    (F.OWNER, {"owners": ("third-party", "p1")}),
     (F.SECURITY_LEVEL, {"security_level": 4}),
     (F.RESIDENCY, {"residency": ("SG",)}),
     (F.NODE_SHAPE, {"resources": Resources(cpu=64, memory=2**20, wall_time=60 * S)}),

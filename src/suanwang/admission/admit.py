@@ -8,7 +8,7 @@ from suanwang.model.ids import DataSetId
 from suanwang.model.reason import RefusalReason
 from suanwang.model.record import Refusal
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import OWN, THIRD_PARTY, TaskRequest
 from suanwang.model.units import show_at, show_span, show_yuan
 
 DATA_SET_SCHEME = "dataset:"
@@ -147,6 +147,10 @@ def _names(a: Applicant) -> Iterator[Refusal]:
     for position, site in enumerate(a.request.sites):
         if site not in a.index.sites:
             yield Refusal(reason=RefusalReason.SITE_UNKNOWN, field=f"sites[{position}]", got=site)
+    known = {OWN, THIRD_PARTY, *(site.owner for site in a.index.grid.sites)} if a.request.owners else set()
+    for position, owner in enumerate(a.request.owners):
+        if owner not in known:
+            yield Refusal(reason=RefusalReason.OWNER_UNKNOWN, field=f"owners[{position}]", got=owner)
 
 
 def _data(a: Applicant) -> Iterator[Refusal]:

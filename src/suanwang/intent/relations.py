@@ -134,6 +134,7 @@ def _lists(request: TaskRequest) -> Iterator[Found]:
         "protection": tuple(request.protection),
         "residency": tuple(request.residency),
         "sites": tuple(request.sites),
+        "owners": tuple(request.owners),
     }
     for name, values in lists.items():
         for at, value in enumerate(values):

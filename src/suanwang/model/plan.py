@@ -129,7 +129,7 @@ class Plan(Value):
     quote_micro_yuan: int  # the sum of the lines: the bill cannot pass it
     carbon_mg: int
     alternatives: tuple[Alternative, ...] = ()  # the best five
-    verdicts: str = ""  # base64 of zlib of one byte a pool of the grid: index in PoolReason, 255 = chosen
+    verdicts: str = ""  # base64 of zlib of one byte a pool: place in WRITTEN_POOL_REASONS, 255 = chosen
 
 
 class ClauseCount(Value):

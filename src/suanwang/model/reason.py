@@ -11,6 +11,7 @@ class PoolReason(StrEnum):
 
     KIND = "kind"  # the pool is of another kind
     SITE_LIST = "site_list"  # the task names its sites, and this is none of them
+    OWNER = "owner"  # its site belongs to none of the owners that the task takes
     SITE_DOWN = "site_down"  # the site has no live agent
     SECURITY_LEVEL = "security_level"
     RESIDENCY = "residency"  # the task must stay in other regions
@@ -29,6 +30,31 @@ class PoolReason(StrEnum):
     WORSE = "worse"  # feasible, but the chosen one is better by the task's preference
 
 
+# What stands for each in the verdicts of a logged plan: its place here. New reasons are added at the end, whatever
+# their place among the clauses, so that old logs keep their meaning.
+WRITTEN_POOL_REASONS = (
+    PoolReason.KIND,
+    PoolReason.SITE_LIST,
+    PoolReason.SITE_DOWN,
+    PoolReason.SECURITY_LEVEL,
+    PoolReason.RESIDENCY,
+    PoolReason.DATA_RESIDENCY,
+    PoolReason.NODE_SHAPE,
+    PoolReason.ACCELERATOR,
+    PoolReason.POOL_SIZE,
+    PoolReason.PRICE_MISSING,
+    PoolReason.LATENCY,
+    PoolReason.PROTECTION,
+    PoolReason.BANDWIDTH,
+    PoolReason.DATA_PATH,
+    PoolReason.CAPACITY,
+    PoolReason.DEADLINE,
+    PoolReason.PRICE_LIMIT,
+    PoolReason.WORSE,
+    PoolReason.OWNER,
+)
+
+
 class RefusalReason(StrEnum):
     """Why admission does not take a task."""
 
@@ -43,6 +69,7 @@ class RefusalReason(StrEnum):
     DEADLINE_TOO_SHORT = "deadline_too_short"
     ORIGIN_UNKNOWN = "origin_unknown"
     SITE_UNKNOWN = "site_unknown"
+    OWNER_UNKNOWN = "owner_unknown"
     DATA_SET_UNKNOWN = "data_set_unknown"
     OBJECT_UNKNOWN = "object_unknown"
     SECRET_MISSING = "secret_missing"
@@ -113,6 +140,7 @@ class PlanFault(StrEnum):
     WRONG_KIND = "wrong_kind"
     WRONG_SITE = "wrong_site"
     SECURITY_LEVEL = "security_level"
+    OWNER = "owner"
     RESIDENCY = "residency"
     NODE_SHAPE = "node_shape"
     ACCELERATOR = "accelerator"

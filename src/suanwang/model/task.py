@@ -39,6 +39,10 @@ class Circle(StrEnum):
     NATIONAL = "national"
 
 
+# In `owners`: every owner that is not "own" and not named beside it.
+THIRD_PARTY = "third-party"
+OWN = "own"
+
 CIRCLE_LATENCY_US = {Circle.METRO: 1_000, Circle.PROVINCIAL: 5_000, Circle.NATIONAL: 20_000}
 
 
@@ -115,6 +119,7 @@ class TaskRequest(Value):
     residency: tuple[Region, ...] = ()  # regions the task and its data may be in; empty: anywhere
     protection: Annotated[tuple[ProtectionFunction, ...], Field(max_length=4)] = ()  # in this order, origin to site
     sites: tuple[SiteId, ...] = ()  # only these; empty: any
+    owners: tuple[Slug, ...] = ()  # only sites of these, the first preferred; third-party: all but own; empty: any
     earliest_start: AtUs | None = None
     deadline: AtUs | None = None
     price_limit: MicroYuan | None = None

@@ -17,17 +17,22 @@ from suanwang.model.plan import (
     Plan,
     ProtectionStep,
 )
+from suanwang.model.reason import WRITTEN_POOL_REASONS
 from suanwang.model.tariff import bandwidth_line, compute_lines, total_micro_yuan, transfer_line
 from suanwang.net import Walk
 from suanwang.net.network import Ints
 from suanwang.plan.ask import PlanAsk, PlanIds
-from suanwang.plan.clauses import CHOSEN, ORDER
+from suanwang.plan.clauses import CHOSEN, CODE, ORDER
 from suanwang.plan.decide import Decision
 from suanwang.plan.layout import Layout
 from suanwang.plan.money import PRICE_MAX
 from suanwang.plan.need import MoveNeed, Need
 from suanwang.plan.scene import Scene
 from suanwang.plan.weigh import SHOWN, WORSE, Start
+
+# Codes go by the order of the clauses; what is written goes by the age of the reasons.
+AS_WRITTEN = bytes([*(WRITTEN_POOL_REASONS.index(one) for one in ORDER), *range(len(ORDER), 256)])
+AS_READ = bytes([*(CODE[one] for one in WRITTEN_POOL_REASONS), *range(len(ORDER), 256)])
 
 
 def build_plan(scene: Scene, ask: PlanAsk, decision: Decision, ids: PlanIds) -> Plan:
@@ -82,12 +87,12 @@ def build_plan(scene: Scene, ask: PlanAsk, decision: Decision, ids: PlanIds) -> 
 
 def pack(codes: Ints) -> str:
     """Verdicts as text: one byte a pool, compressed."""
-    return base64.b64encode(zlib.compress(bytes(codes.tolist()), 1)).decode()
+    return base64.b64encode(zlib.compress(bytes(codes.tolist()).translate(AS_WRITTEN), 1)).decode()
 
 
 def unpack(text: str) -> bytes:
     """What `pack` packed."""
-    return zlib.decompress(base64.b64decode(text))
+    return zlib.decompress(base64.b64decode(text)).translate(AS_READ)
 
 
 def user_walk(start: Start, node: int, run_start_us: int) -> Walk:

@@ -10,7 +10,7 @@ import numpy as np
 from suanwang.model.reason import PoolReason
 from suanwang.net.network import Flags, Ints
 from suanwang.plan.layout import KINDS, Layout, amounts
-from suanwang.plan.need import Need, in_regions
+from suanwang.plan.need import Need, in_regions, owner_place
 
 ORDER = tuple(PoolReason)
 CODE = {reason: at for at, reason in enumerate(ORDER)}
@@ -29,6 +29,20 @@ def site_list(layout: Layout, need: Need) -> Flags:
         (bool(need.sites) and site.id not in need.sites) or site.id in need.excluded for site in layout.index.grid.sites
     ]
     return np.array(fails, np.bool_)[layout.node]
+
+
+def owner(layout: Layout, need: Need) -> Flags:
+    fails: Flags = owner_places(layout, need) < 0
+    return fails
+
+
+def owner_places(layout: Layout, need: Need) -> Ints:
+    """For each pool the place of its owner in the order that the task gives; -1 where it does not take that owner."""
+    if not need.owners:
+        return np.zeros(len(layout.pools), np.int64)
+    known, at = np.unique(layout.owners, return_inverse=True)
+    places = [owner_place(one, need.owners) for one in known.tolist()]
+    return np.array([-1 if one is None else one for one in places], np.int64)[at]
 
 
 def security_level(layout: Layout, need: Need) -> Flags:
@@ -74,6 +88,7 @@ def price_missing(layout: Layout, need: Need) -> Flags:
 STATIC: tuple[tuple[PoolReason, Callable[[Layout, Need], Flags]], ...] = (
     (PoolReason.KIND, kind),
     (PoolReason.SITE_LIST, site_list),
+    (PoolReason.OWNER, owner),
     (PoolReason.SECURITY_LEVEL, security_level),
     (PoolReason.RESIDENCY, residency),
     (PoolReason.DATA_RESIDENCY, data_residency),

@@ -7,7 +7,7 @@ import numpy as np
 from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
 from suanwang.net.network import Ints
-from suanwang.plan.clauses import CHOSEN, CODE, PASSED
+from suanwang.plan.clauses import CHOSEN, CODE, PASSED, owner_places
 from suanwang.plan.floors import floors_of
 from suanwang.plan.money import Asked, asked_of, carbons
 from suanwang.plan.need import Need
@@ -44,7 +44,8 @@ def decide(scene: Scene, need: Need) -> Decision:
     pools = np.flatnonzero(codes == PASSED)
     asked = asked_of(need.demand, need.shots)
     carbon_mg = carbons(scene.layout, pools, need.demand, asked, need.wall_us)
-    best = Best(pools, scene.layout.rank[pools], carbon_mg, need.preference)
+    owner_place = owner_places(scene.layout, need)[pools]
+    best = Best(pools, scene.layout.rank[pools], owner_place, carbon_mg, need.preference)
     if len(pools):
         _weigh_starts(scene, need, asked, best)
     return Decision(need, codes, best, best.order())

@@ -178,13 +178,18 @@ def _least(starts: Ints, ends: Ints, pools: Ints, by_factor: Ints, tariffs: Tari
     return out
 
 
-def hopeful(best: tuple[Ints, Ints], floor: tuple[Ints, Ints], bar: tuple[int, int] | None) -> Flags:
-    """Where a candidate with these two least figures may still be better than the pool's own best, and than the bar.
+def hopeful(best: tuple[Ints, Ints], floor: tuple[Ints, Ints]) -> Flags:
+    """Where a candidate with these two least figures may still be better than the pool's own best.
 
-    Equal to the pool's own best may still win by the third figure.
+    Equal to it may still win by the third figure.
     """
-    first, second = floor
-    out: Flags = (first < best[0]) | ((first == best[0]) & (second <= best[1]))
-    if bar is not None:
-        out &= (first < bar[0]) | ((first == bar[0]) & (second <= bar[1]))
+    out: Flags = (floor[0] < best[0]) | ((floor[0] == best[0]) & (floor[1] <= best[1]))
+    return out
+
+
+def reaches(columns: list[Ints], bar: list[int]) -> Flags:
+    """Where these least figures, compared in their order, do not pass the bar."""
+    out: Flags = np.ones(len(columns[0]), np.bool_)
+    for column, limit in zip(reversed(columns), reversed(bar), strict=True):
+        out = (column < limit) | ((column == limit) & out)
     return out

@@ -58,6 +58,7 @@ class Layout:
     security_level: Ints
     regions: npt.NDArray[np.str_]
     models: npt.NDArray[np.str_]
+    owners: npt.NDArray[np.str_]
     priced: Flags
     tariffs: Tariffs
     edges_us: Ints  # moments of the day (UTC+8) at which some book's factor changes
@@ -103,6 +104,7 @@ def build_layout(index: GridIndex) -> Layout:
         security_level=_ints([site.security_level for _, site in pools]),
         regions=np.array([site.region for _, site in pools], dtype=np.str_),
         models=np.array([pool.accelerator_model or "" for pool, _ in pools], dtype=np.str_),
+        owners=np.array([site.owner for _, site in pools], dtype=np.str_),
         priced=np.array([is_priced(book, pool) for (pool, _), book in zip(pools, books, strict=True)], np.bool_),
         tariffs=_tariffs(pools, books),
         edges_us=_day_edges_us(list(index.price_books.values())),

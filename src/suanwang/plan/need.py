@@ -7,7 +7,7 @@ from suanwang.model.grid import PoolKind, ProtectionFunction
 from suanwang.model.ids import DataSetId, SiteId
 from suanwang.model.plan import Demand
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.task import Preference, TaskRequest, latency_us_max, pool_kind
+from suanwang.model.task import OWN, THIRD_PARTY, Preference, TaskRequest, latency_us_max, pool_kind
 from suanwang.plan.ask import PlanAsk
 
 # What protection needs at the least: a chain that holds no bandwidth would protect nothing.
@@ -47,6 +47,7 @@ class Need:
     security_level: int
     residency: tuple[str, ...]
     sites: frozenset[SiteId]
+    owners: tuple[str, ...]  # the first preferred
     excluded: frozenset[SiteId]
     earliest_us: int
     deadline_us: int | None
@@ -76,6 +77,7 @@ def need_of(ask: PlanAsk, index: GridIndex, now_us: int) -> Need:
         security_level=request.security_level,
         residency=request.residency,
         sites=frozenset(request.sites),
+        owners=request.owners,
         excluded=ask.excluded_sites,
         earliest_us=max(now_us, request.earliest_start or 0),
         deadline_us=request.deadline,
@@ -117,6 +119,15 @@ def _moves(request: TaskRequest, index: GridIndex) -> Iterable[MoveNeed]:
     if other_bytes:
         origin = request.origin or index.grid.default_origin
         yield MoveNeed(ORIGIN_INPUTS, 1, other_bytes, (origin,))
+
+
+def owner_place(owner: str, owners: tuple[str, ...]) -> int | None:
+    """How many owners a task would rather have than this one; None where it does not take it. None given: any is."""
+    if owner in owners:
+        return owners.index(owner)
+    if THIRD_PARTY in owners and owner != OWN:
+        return owners.index(THIRD_PARTY)
+    return None if owners else 0
 
 
 def in_regions(region: str, allowed: tuple[str, ...]) -> bool:

@@ -40,6 +40,7 @@ def relaxations(scene: Scene, need: Need) -> tuple[Relaxation, ...]:
 def _all(scene: Scene, need: Need) -> Iterator[Found]:
     yield _kind(scene, need)
     yield _sites(scene, need)
+    yield _owners(scene, need)
     yield _down(scene, need)
     yield _security_level(scene, need)
     yield _residency(scene, need)
@@ -123,6 +124,14 @@ def _sites(scene: Scene, need: Need) -> Found:
     found = _try(scene, replace(need, sites=frozenset()))
     site = None if found is None else (f"+ {_site(scene, found[1])}", found[1])
     return _say(PoolReason.SITE_LIST, "sites", ", ".join(sorted(need.sites)), site)
+
+
+def _owners(scene: Scene, need: Need) -> Found:
+    if not need.owners:
+        return None
+    found = _try(scene, replace(need, owners=()))
+    owner = None if found is None else (f"+ {scene.layout.index.pools[found[1]][1].owner}", found[1])
+    return _say(PoolReason.OWNER, "owners", ", ".join(need.owners), owner)
 
 
 def _site(scene: Scene, pool: PoolId) -> str:

@@ -34,7 +34,7 @@ def build_report(
         alternatives=alternatives(layout, decision),
         relaxations=found,
         waits=waits,
-        objective=_objective(decision),
+        objective=_objective(layout, decision),
     )
 
 
@@ -63,12 +63,16 @@ def _verdicts(index: GridIndex, codes: list[int] | bytes) -> tuple[PoolVerdict, 
     )
 
 
-def _objective(decision: Decision) -> str:
-    """The preference with the winning figures, first figure first: `cheapest: price 120, finish 17..., latency 90`."""
+def _objective(layout: Layout, decision: Decision) -> str:
+    """The preference with the winning figures, first figure first: `cheapest: price 120, finish 17..., latency 90`.
+
+    A task that names its owners has the owner before them.
+    """
     at, preference = decision.chosen, decision.need.preference
     if at is None:
         return preference.value
     best = decision.best
     figures = {"price": best.price, "finish": best.end_us, "latency": best.latency_us, "carbon": best.carbon_mg}
-    words = [f"{key} {int(figures[key][at])}" for key in KEYS[preference] if key in figures]
+    owner = [f"owner {layout.owners[best.pools[at]]}"] if decision.need.owners else []
+    words = owner + [f"{key} {int(figures[key][at])}" for key in KEYS[preference] if key in figures]
     return f"{preference.value}: {', '.join(words)}"

@@ -86,6 +86,7 @@ class Scene:
             need.residency,
             tuple(move.residency for move in need.moves),
             need.sites,
+            need.owners,
             need.excluded,
         )
         found = self.memory.codes.get(key)

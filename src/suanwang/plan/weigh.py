@@ -17,7 +17,7 @@ from suanwang.net.tree import FAR
 from suanwang.plan.calendar import Steps, fits
 from suanwang.plan.clauses import CODE
 from suanwang.plan.data import Moves, moves_of
-from suanwang.plan.floors import Floors, hopeful
+from suanwang.plan.floors import Floors, hopeful, reaches
 from suanwang.plan.layout import Tariffs
 from suanwang.plan.money import Asked, compute_price, exact_price
 from suanwang.plan.need import Need
@@ -27,6 +27,8 @@ from suanwang.plan.scene import Scene
 NO_LIMIT = 2**62
 # The chosen one and the five alternatives that a plan shows.
 SHOWN = 6
+# Figures of a key that are known of a start before it is weighed: all but the last one.
+BAR = 3
 BANDWIDTH, DATA_PATH, CAPACITY, DEADLINE, PRICE_LIMIT, WORSE = (
     CODE[one]
     for one in (
@@ -75,6 +77,7 @@ class Best:
 
     pools: Ints
     rank: Ints
+    owner_place: Ints
     carbon_mg: Ints
     preference: Preference
     code: Ints = field(init=False)
@@ -150,19 +153,18 @@ class Best:
         own_price, own_end_us = (np.where(self.code == WORSE, one, FAR) for one in (self.price, self.end_us))
         bar = self._bar(feasible)
         if self.preference is Preference.FASTEST:
-            return hopeful((own_end_us, own_price), (end_us, price), bar)
-        if self.preference is Preference.CHEAPEST:
-            return hopeful((own_price, own_end_us), (price, end_us), bar)
-        own = hopeful((own_price, own_end_us), (price, end_us), None)
-        return own if bar is None else own & hopeful((self.carbon_mg, price), (self.carbon_mg, price), bar)
+            own = hopeful((own_end_us, own_price), (end_us, price))
+        else:
+            own = hopeful((own_price, own_end_us), (price, end_us))
+        return own if bar is None else own & reaches(self.columns(price, end_us)[:BAR], bar)
 
-    def _bar(self, feasible: Ints) -> tuple[int, int] | None:
-        """The first two figures of the last candidate that would be shown; None where more can be shown."""
+    def _bar(self, feasible: Ints) -> list[int] | None:
+        """The first figures of the last candidate that would be shown; None where more can be shown."""
         if len(feasible) < SHOWN:
             return None
-        first, second, _ = (column[feasible] for column in self.columns())
-        last = np.lexsort((second, first))[SHOWN - 1]
-        return int(first[last]), int(second[last])
+        columns = [column[feasible] for column in self.columns(self.price, self.end_us)[:BAR]]
+        last = np.lexsort(columns[::-1])[SHOWN - 1]
+        return [int(column[last]) for column in columns]
 
     def _let_go(self) -> None:
         """Forget the starts that are the best of no pool."""
@@ -192,16 +194,16 @@ class Best:
     def order(self) -> list[int]:
         """Places in `pools` of the feasible ones, best first by the published key; the last ties go by pool id."""
         found = np.flatnonzero(self.code == WORSE)
-        columns = [*self.columns(), self.rank]
+        columns = [*self.columns(self.price, self.end_us), self.rank]
         return [int(one) for one in found[np.lexsort([column[found] for column in reversed(columns)])]]
 
-    def columns(self) -> list[Ints]:
-        """The key of the preference, first figure first, without the id."""
+    def columns(self, price: Ints, end_us: Ints) -> list[Ints]:
+        """The key of candidates at these prices and ends, first figure first, without the id."""
         if self.preference is Preference.FASTEST:
-            return [self.end_us, self.price, self.latency_us]
+            return [self.owner_place, end_us, price, self.latency_us]
         if self.preference is Preference.GREENEST:
-            return [self.carbon_mg, self.price, self.end_us]
-        return [self.price, self.end_us, self.latency_us]
+            return [self.owner_place, self.carbon_mg, price, end_us]
+        return [self.owner_place, price, end_us, self.latency_us]
 
 
 def _or(value: int | None) -> int:

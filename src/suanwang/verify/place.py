@@ -21,6 +21,8 @@ def place_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterat
         yield PlanFault.WRONG_SITE, f"{plan.pool} is a pool of {site.id}"
     if request.sites and plan.site not in request.sites:
         yield PlanFault.WRONG_SITE, f"{plan.site} is not one of the sites asked for"
+    if request.owners and not _takes(request.owners, site.owner):
+        yield PlanFault.OWNER, f"{plan.site} belongs to {site.owner}"
     if state is None or not state.live:
         yield PlanFault.SITE_DOWN, plan.site
     elif state.emulated != plan.emulated:
@@ -73,3 +75,7 @@ def window_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Itera
 
 def _inside(region: str, allowed: tuple[str, ...]) -> bool:
     return not allowed or any(region == one or region.startswith(one + "-") for one in allowed)
+
+
+def _takes(owners: tuple[str, ...], owner: str) -> bool:
+    return owner in owners or (owner != "own" and "third-party" in owners)

@@ -24,24 +24,7 @@ from suanwang.plan.kernel.types import I64
 from .ten_million import Run, accelerator_fill, prefill_count
 from .worlds import Stream, World, churn_stream, make_world
 
-START = """
-import numpy as np
-from suanwang.plan.kernel import Classes, Fabric, State, Tasks, decide, release
-from suanwang.plan.kernel.live import Live
-from suanwang.plan.kernel.types import no_floating, pool_sums
-i32, i64 = (lambda *of: np.array(of, np.int32)), (lambda *of: np.array(of, np.int64))
-shape = i32(0, 4), i32(8), i32(8), i32(2)
-fabric = Fabric(i32(0), i32(0), i64(1), *pool_sums(*shape), *shape, i64(9), i32(0, 1), i32(0), i64(5))
-classes = Classes(
-    i32(1), i32(1), i32(1), i32(500), i64(1), i32(1), i64(9), i64(9),
-    i32(0, 1), i32(0), i32(0), i64(1), *no_floating(1),
-)
-state, live = State(fabric, classes), Live()
-rows = decide(state, Tasks(i64(0, 1), i32(0, 0), np.zeros(2, np.uint8)))
-live.remember(rows)
-release(state, live.recall(i64(0, 1)))
-assert rows.reason.tolist() == [0, 0]
-"""
+START = "from suanwang.plan.kernel.warm import warm; warm()"
 
 
 class Steady:

@@ -197,6 +197,7 @@ def _measured(state: State, live: Live, books: Books, folder: Path) -> dict[str,
     said["decide_cpu_s"] = time.thread_time() - own
     behind.end()
     said["wall_s"] = time.perf_counter() - wall
+    said["check_and_log_cpu_s"] = behind.cpu_s
     said["cpu_s"] = time.process_time() - cpu
     known, found, no_path = (int(one) for one in state.arrays.memo.passed)
     said |= {"passed_known_full": known, "passed_found_full": found, "passed_without_bandwidth": no_path}

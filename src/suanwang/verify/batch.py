@@ -44,6 +44,7 @@ class RowFault(NamedTuple):
 
 
 SLOTS = 1 << 10
+NODE = np.dtype([("cpu", np.int32), ("mem", np.int32), ("card", np.int16, 8), ("stamp", np.int64)])
 
 
 class BatchChecker:
@@ -97,11 +98,14 @@ def _empty_table(slots: int) -> NDArray[np.int64]:
 
 def _blank(facts: Facts, slots: int) -> Books:
     nodes, pools = int(facts.node_first[-1]), len(facts.shape_cpu)
+    room = np.zeros(nodes * NODE.itemsize + 64, np.uint8)
+    first = -room.ctypes.data % 64  # no node lies on two lines of the cache
+    used = room[first : first + nodes * NODE.itemsize].view(NODE)
     return Books(
-        cpu=np.zeros(nodes, np.int32),
-        mem=np.zeros(nodes, np.int32),
-        card=np.zeros((nodes, 8), np.int16),
-        stamp=np.zeros(nodes, np.int64),
+        cpu=used["cpu"],
+        mem=used["mem"],
+        card=used["card"],
+        stamp=used["stamp"],
         pool=np.zeros((pools, 3), np.int64),
         shared=np.zeros(len(facts.capacity), np.int64),
         table=_empty_table(slots),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from suanwang.plan.kernel.choose import Memo, Order
-from suanwang.plan.kernel.index import Free, Index, enter_all
+from suanwang.plan.kernel.index import Free, Index, enter_all, packed
 from suanwang.plan.kernel.layout import STEPS, TENTHS, Layout, layout_of
 from suanwang.plan.kernel.order import guided_order, policy_order
 from suanwang.plan.kernel.types import CARDS_MAX, I32, I64, WHOLE, Classes, Fabric, Guidance, Policy
@@ -26,12 +26,12 @@ def all_free(fabric: Fabric) -> Free:
     """Nothing is held."""
     count = np.diff(fabric.node_first)
     cards = np.repeat(fabric.shape_cards, count)
-    return Free(
+    return packed(
         cpu=np.repeat(fabric.shape_cpu, count).astype(np.int32),
         mem=np.repeat(fabric.shape_mem, count).astype(np.int32),
         card=np.where(np.arange(CARDS_MAX) < cards[:, None], WHOLE, 0).astype(np.int16),
         pool=np.stack([fabric.pool_cpu, fabric.pool_mem, fabric.pool_milli], axis=1).astype(np.int64),
-        shared=fabric.capacity.astype(np.int64).copy(),
+        shared=fabric.capacity,
     )
 
 
@@ -81,7 +81,7 @@ class State:
         self.layout = layout_of(fabric)
         self.version = 0  # rows that took effect
         self.guidance: Guidance | None = None
-        free = all_free(fabric) if free is None else Free._make(part.copy() for part in free)
+        free = all_free(fabric) if free is None else packed(*free)
         memo = blank_memo(fabric, classes)
         self.arrays = Arrays(free, indexed(self.layout, free), memo, np.empty(0, np.int64))
         self._orders: dict[Policy | None, Order] = {}
@@ -101,7 +101,7 @@ class State:
             self._holders.discard(self)
             old = self.arrays
             self.arrays = Arrays(
-                Free._make(part.copy() for part in old.free),
+                packed(*old.free),
                 Index._make(part.copy() for part in old.nodes),
                 Memo._make(part.copy() for part in old.memo),
                 old.quota_left.copy(),

@@ -1,0 +1,33 @@
+"""The bench of ten million in small: every part runs, the log leads to the same bits, and a fault stops it."""
+
+from typing import Any
+
+import pytest
+from bench.planning import ten_million as bench
+
+from suanwang.verify.batch import BatchChecker, BatchFault, RowFault
+
+SMALL = bench.Run(decisions=12_000, servers=600, sites=40, classes=100, batch=2_048, replay=True)
+
+
+def test_a_small_run_is_sound_and_replays() -> None:
+    said = bench.ten_million(SMALL)
+    assert said["decided"] == 12_000
+    assert said["oversubscribed"] == 0
+    assert said["replay_identical"] is True
+    assert said["accelerator_fill"] > 0.9
+    assert said["releases"] >= said["placed"] > 6_000
+    assert said["log_bytes"] > 32 * said["rows"]
+
+
+def test_a_fault_found_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = BatchChecker.check
+    seen = []
+
+    def check(self: BatchChecker, rows: Any) -> RowFault | None:
+        seen.append(len(rows.task))
+        return RowFault(3, BatchFault.CPU_OVER) if sum(seen) > 20_000 else real(self, rows)
+
+    monkeypatch.setattr(BatchChecker, "check", check)
+    with pytest.raises(AssertionError, match="CPU_OVER"):
+        bench.ten_million(SMALL)

@@ -72,7 +72,8 @@ def place(pool: Pool, policy: NodePolicy, kind: I32, draws: I64 | None = None) -
     if policy == NodePolicy.RANDOM and (draws is None or draws.shape != (len(kind), 2)):
         raise ValueError("RANDOM needs draws, two of them a task")
     node, mask = np.full(len(kind), -1, np.int32), np.zeros(len(kind), np.uint8)
-    _place(pool, int(policy), kind, np.zeros((len(kind), 2), np.int64) if draws is None else draws, node, mask)
+    drawn = np.zeros((len(kind), 2), np.int64) if draws is None else draws
+    _place(pool, int(policy), kind, drawn, np.zeros(CARDS_MAX, np.int64), node, mask)
     return node, mask
 
 
@@ -197,8 +198,7 @@ def _shift(pool: Pool, kind: int, node: int, mask: int, sign: int) -> None:
 
 
 @kernel
-def _place(pool: Pool, policy: int, kind: I32, draws: I64, out_node: I32, out_mask: U8) -> None:
-    row = np.zeros(CARDS_MAX, np.int64)
+def _place(pool: Pool, policy: int, kind: I32, draws: I64, row: I64, out_node: I32, out_mask: U8) -> None:
     for task in range(kind.size):
         mine = kind[task]
         _refresh(pool, policy, row, mine)

@@ -73,7 +73,7 @@ class Expected(NamedTuple):
 
 
 class Memo(NamedTuple):
-    """Scores that still hold: a score is that of one version of the node. Memory: 20 bytes a (kind, node)."""
+    """Scores that still hold: a score is that of one version of the node. Memory: 13 bytes a (kind, node)."""
 
     score: I64  # [K, N]
     card: NDArray[np.int8]  # [K, N] card chosen for a share

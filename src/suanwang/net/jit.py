@@ -1,14 +1,19 @@
-"""numba's compiler with a type, so that the strict checker sees through it. Compiled code is cached beside the source.
+"""numba's compiler with a type, so that the strict checker sees through it. Compiled code is cached in the package's
+`__pycache__`, or in `NUMBA_CACHE_DIR`.
 
 Without numba, or with SUANWANG_KERNELS=numpy, the same functions run as plain Python: slow, and bit for bit the same.
 """
 
 import os
+import shutil
 from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
+OTHERS_MAX = 3
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -19,7 +24,30 @@ def _compiler() -> Any:
         import numba
     except ImportError:
         return None
+    _keep_apart(numba.config)
     return numba
+
+
+def _keep_apart(config: Any) -> None:
+    """Let compiled code lie in a folder of the sources that it came from.
+
+    numba compiles a function again when its own file has changed, but not when a function that was put into it from
+    another file has. Here any change of any kernel's source is another folder.
+    """
+    package = Path(__file__).parents[1]
+    sources = sorted([*package.glob("net/**/*.py"), *package.glob("plan/**/*.py")])
+    kernels = [text for text in (one.read_bytes() for one in sources) if b"net.jit import" in text]
+    digest = blake2b(b"".join(kernels), digest_size=8).hexdigest()
+    root = Path(config.CACHE_DIR) if config.CACHE_DIR else package / "__pycache__"
+    config.CACHE_DIR = str(root / f"kernels-{digest}")
+    _forget_others(root, f"kernels-{digest}")
+
+
+def _forget_others(root: Path, name: str) -> None:
+    """Folders of sources that are gone, but for the latest few: two versions may run side by side."""
+    others = sorted((one for one in root.glob("kernels-*") if one.name != name), key=lambda one: one.stat().st_mtime)
+    for one in others[:-OTHERS_MAX]:
+        shutil.rmtree(one, ignore_errors=True)
 
 
 _NUMBA = _compiler()

@@ -220,8 +220,8 @@ from kernel_worlds import small_classes, small_fabric, small_guidance, small_tas
 from suanwang.net.jit import COMPILED
 from suanwang.plan.kernel import Policy, State, decide, release
 from suanwang.plan.kernel.types import take
-for seed in range(12):
-    for policy in Policy:
+for seed in range(90):
+    for policy in list(Policy)[seed % 6 :][:1]:
         draw = np.random.default_rng(seed)
         fabric = small_fabric(draw)
         state = State(fabric, small_classes(draw, fabric))
@@ -245,4 +245,4 @@ def test_plain_python_gives_the_same_bits() -> None:
     compiled, plain = (one.stdout.splitlines() for one in said)
     assert (compiled[-1], plain[-1]) == ("True", "False")
     assert compiled[:-1] == plain[:-1]
-    assert len(plain) == 73
+    assert len(plain) == 91

@@ -11,6 +11,7 @@ from suanwang.plan.kernel.types import CARDS_MAX, I32, I64, WHOLE
 
 ONE = np.uint64(1)
 NONE = np.uint64(0)
+ROW = np.int64(1)  # a mask of rows needs 32 bits and a sign, whatever the type of the row's number
 TENTH = 100  # milli
 
 
@@ -80,14 +81,14 @@ def opened_card(free: Free, node: int) -> int:
 @inner
 def _enter(count: I32, mask: I64, pool: int, row: int) -> None:
     count[pool, row] += 1
-    mask[pool] |= 1 << row
+    mask[pool] |= ROW << row
 
 
 @inner
 def _leave(count: I32, mask: I64, pool: int, row: int) -> None:
     count[pool, row] -= 1
     if count[pool, row] == 0:
-        mask[pool] &= ~(1 << row)
+        mask[pool] &= ~(ROW << row)
 
 
 @inner

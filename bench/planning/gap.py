@@ -79,7 +79,7 @@ def guided(world: World, day: Day, solves: int, optimiser: Optimiser, batch: int
     state = State(world.fabric, world.classes)
     rows: list[Decisions] = []
     edges = np.searchsorted(day.at, np.arange(solves + 1) / solves)
-    optimise_s, decide_s = [], 0.0
+    optimise_s, guide_s, decide_s = [], 0.0, 0.0
     for turn, (first, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
         seen = np.bincount(day.task_class[:first], minlength=len(world.classes.cpu)).astype(np.int64)
         begun = time.perf_counter()
@@ -88,10 +88,13 @@ def guided(world: World, day: Day, solves: int, optimiser: Optimiser, batch: int
         optimise_s.append(time.perf_counter() - begun)
         begun = time.perf_counter()
         state.guide(guidance)
+        guide_s += time.perf_counter() - begun
+        begun = time.perf_counter()
         rows += _decide(state, day.task_class[first:end], first, Policy.CHEAPEST, batch)
         decide_s += time.perf_counter() - begun
     return _sum(world, rows) | {
         "decide_s": decide_s,
+        "take_guidance_s": guide_s,
         "optimise_s": sum(optimise_s),
         "optimise_first_s": optimise_s[0],
         "optimise_again_s": float(np.median(optimise_s[1:])) if solves > 1 else 0.0,

@@ -136,7 +136,7 @@ class Road(Keeper):
             self.plan_faults, self.plan_fault = self.plan_faults + 1, (task.task_id, answer.fault)
             self.put_off(task, carry.RETRY_DELAY_US_MAX, now_us)
         elif answer.plan is not None:
-            faults = verify(answer.plan, self.ask(task).request, self.state.snapshot())
+            faults = verify(answer.plan, self.ask(task).request, self.state.snapshot(), task.tenant)
             failpoints.hit("brain.plan.verified")
             if not faults:
                 self.emit(PlanCommitted(at_us=now_us, plan=answer.plan))

@@ -37,9 +37,9 @@ class Candidate:
 
 
 class Brute:
-    def __init__(self, snapshot: Snapshot, request: TaskRequest, now_us: int, excluded=frozenset()) -> None:
+    def __init__(self, snapshot: Snapshot, request: TaskRequest, now_us: int, excluded=frozenset(), others=()) -> None:
         self.snapshot, self.request, self.index = snapshot, request, snapshot.index
-        self.grid, self.excluded = snapshot.index.grid, excluded
+        self.grid, self.excluded, self.others = snapshot.index.grid, excluded, others
         self.earliest = max(now_us, request.earliest_start or 0)
         self.kind = pool_kind(request.resources)
         self.wall = request.resources.wall_time
@@ -82,6 +82,7 @@ class Brute:
             and (not request.sites or site.id in request.sites)
             and liked(request.owners, site.owner) is not None
             and site.id not in self.excluded
+            and self.good_company(site.id)
             and state is not None
             and state.live
             and site.security_level >= request.security_level
@@ -92,6 +93,19 @@ class Brute:
             and all(one <= two for one, two in zip(figures(self.demand), capacity(pool), strict=True))
             and is_priced(self.index.price_books[site.price_book], pool)
         )
+
+    def good_company(self, site: str) -> bool:
+        """By the tenant's other live tasks, as (site, request)."""
+        mine = self.request
+        for there, other in self.others:
+            avoided = mine.apart_from and mine.apart_from.items() <= other.tags.items()
+            avoids = other.apart_from and other.apart_from.items() <= mine.tags.items()
+            if there == site and (avoided or avoids):
+                return False
+        if not mine.together_with:
+            return True
+        friends = [there for there, other in self.others if mine.together_with.items() <= other.tags.items()]
+        return site in friends or (not friends and mine.together_with.items() <= mine.tags.items())
 
     # -- walks -------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_plan_basics import task, two_sites
 from test_plan_properties import key_of
-from worlds import HOUR, NOW, Ids, World, requests, worlds
+from worlds import HOUR, NOW, Ids, World, beside, requests, worlds
 
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.plan import Plan
@@ -18,13 +18,15 @@ from suanwang.plan.decide import decide
 
 def alone(world: World, tasks: list[TaskRequest]) -> list[Plan | None]:
     """One call each, with the plans before it as leases."""
-    ids, snapshot, out = Ids(), world.snapshot, []
+    ids, snapshot, placed, out = Ids(), world.snapshot, world.others, []
     for number, request in enumerate(tasks):
         ask = PlanAsk(TaskId(f"task-{number}"), TenantId("t"), request, 1, None, world.excluded)
         made = plan(snapshot, [ask], NOW, 0, ids)[0].plan
         out.append(made)
         if made is not None:
             snapshot = replace(snapshot, leases=snapshot.leases | {made.lease_id: made.holds}, history=None)
+            placed += ((made.site, request),)
+            snapshot = replace(snapshot, placements=beside(snapshot, placed).placements)
     return out
 
 

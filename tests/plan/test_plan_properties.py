@@ -4,12 +4,14 @@ from brute_force import Brute, liked
 from hypothesis import HealthCheck, given, settings
 from worlds import NOW, Ids, World, worlds
 
+from suanwang.model.ids import TenantId
 from suanwang.model.plan import Plan
 from suanwang.model.snapshot import GridIndex
 from suanwang.model.task import Preference, TaskRequest
 from suanwang.plan import plan
 from suanwang.verify import verify
 
+TENANT = TenantId("t")
 many = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -32,7 +34,7 @@ def plan_one(world: World) -> Plan | None:
 def test_safety_a_plan_passes_the_independent_checker(world: World) -> None:
     made = plan_one(world)
     if made is not None:
-        assert verify(made, world.request, world.snapshot) == []
+        assert verify(made, world.request, world.snapshot, TENANT) == []
 
 
 @many
@@ -40,5 +42,5 @@ def test_safety_a_plan_passes_the_independent_checker(world: World) -> None:
 def test_progress_as_good_as_brute_force(world: World) -> None:
     """No plan only where no candidate is feasible; else the very best by the published key."""
     made = plan_one(world)
-    best = Brute(world.snapshot, world.request, NOW, world.excluded).best()
+    best = Brute(world.snapshot, world.request, NOW, world.excluded, world.others).best()
     assert (made and key_of(made, world.request, world.snapshot.index)) == (best and best.key)

@@ -1,7 +1,7 @@
 """One pool, one task, one clause: each reason that a pool can have, what would mend it, and whether to wait."""
 
 import pytest
-from worlds import HOUR, MIB, NOW, Ids, S, general, grid_of, link_of, site_of, snapshot_of
+from worlds import HOUR, MIB, NOW, Ids, S, beside, general, grid_of, link_of, site_of, snapshot_of
 
 from suanwang.model.grid import DataSet, Pool, PoolKind, PriceBook, ProtectionFunction
 from suanwang.model.ids import TaskId, TenantId
@@ -45,11 +45,13 @@ def ai(model="card-a") -> Pool:
 
 
 def ask(snapshot: Snapshot, request: TaskRequest) -> PlanAnswer:
-    return plan(snapshot, [PlanAsk(TaskId("t"), TenantId("x"), request)], NOW, 0, Ids())[0]
+    return plan(snapshot, [PlanAsk(TaskId("t"), TenantId("t"), request)], NOW, 0, Ids())[0]
 
 
 FULL = {"l": (Hold(resource="pool", key="s/general", demand=Demand(cores=4), start_us=NOW, end_us=NOW + 9 * HOUR),)}
 LINK_FULL = {"l": (Hold(resource="link", key="os:ab", bps=10**9, start_us=NOW, end_us=NOW + 9 * HOUR),)}
+DB = TaskRequest(run="true", tags={"app": "db"})
+WARY = TaskRequest(run="true", apart_from={"app": "db"})
 TWO_DAYS = Pool(id="s/general", kind=PoolKind.GENERAL, nodes=2, cores_per_node=4, memory_bytes_per_node=8 * MIB)
 
 # reason, world, task, whether it would ever fit, (field, needed) of the relaxation of that clause
@@ -93,6 +95,9 @@ CASES = [
         False,
         ("protection", "none"),
     ),
+    (PoolReason.TOGETHER, world(), task(together_with={"app": "db"}), True, ("together_with", "+ s")),
+    (PoolReason.APART, beside(world(), [("s", DB)]), task(apart_from={"app": "db"}), True, ("apart_from", "- s")),
+    (PoolReason.APART, beside(world(), [("s", WARY)]), task(tags={"app": "db"}), True, ("apart_from", "- s")),
     (PoolReason.BANDWIDTH, world(), task(bandwidth=2 * 10**9), False, ("bandwidth", "1 Gbps")),
     (
         PoolReason.BANDWIDTH,

@@ -1,7 +1,7 @@
 """Why not there: one row a reason, with the smallest change that makes it the binding one."""
 
 import pytest
-from tests.plan.worlds import FIREWALL, NOW, Ids, World, general, grid_of, link_of, site_of, snapshot_of
+from tests.plan.worlds import FIREWALL, NOW, Ids, World, beside, general, grid_of, link_of, site_of, snapshot_of
 
 from suanwang.model.grid import DataSet, Grid, Pool, PoolKind, PriceBook, SecurityPool
 from suanwang.model.plan import Demand, Hold, PlanReport
@@ -54,6 +54,7 @@ ROWS: list[tuple[PoolReason, dict[str, object]]] = [
     (R.NODE_SHAPE, {"resources": Resources(cpu=5)}),
     (R.POOL_SIZE, {"array": 9}),
     (R.LATENCY, {"latency": 999}),
+    (R.TOGETHER, {"together_with": {"app": "db"}}),
     (R.BANDWIDTH, {"bandwidth": GBPS + 1}),
     (R.DATA_PATH, {"inputs": (Input(source="dataset:lost", path="l"),)}),
     (R.DEADLINE, {"deadline": NOW + 59 * S}),
@@ -89,6 +90,11 @@ def test_no_way_through_the_protection() -> None:
     assert _reason(report, "home/general") is R.PROTECTION
 
 
+def test_one_that_it_keeps_apart_from_stands_there() -> None:
+    snapshot = beside(snapshot_of(_grid()), [("away", TaskRequest(run="true", tags={"app": "db"}))])
+    assert _reason(_report(snapshot, apart_from={"app": "db"})) is R.APART
+
+
 def test_no_room_in_any_window() -> None:
     hold = Hold(resource="pool", key=AWAY, demand=Demand(cores=8), start_us=0, end_us=NOW + 10**15)
     assert _reason(_report(snapshot_of(_grid(), {"lease-1": (hold,)}))) is R.CAPACITY
@@ -102,5 +108,5 @@ def test_the_chosen_pool_has_no_reason_and_every_pool_a_verdict() -> None:
 
 
 def test_every_reason_has_a_row() -> None:
-    elsewhere = {R.SITE_DOWN, R.ACCELERATOR, R.PRICE_MISSING, R.PROTECTION, R.CAPACITY}
+    elsewhere = {R.APART, R.SITE_DOWN, R.ACCELERATOR, R.PRICE_MISSING, R.PROTECTION, R.CAPACITY}
     assert {row[0] for row in ROWS} | elsewhere == set(PoolReason)

@@ -1,6 +1,6 @@
 """Small random grids, leases and tasks for the property tests: few values, so that ties and tight fits are common."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
@@ -21,6 +21,7 @@ from suanwang.model.grid import (
     TimeOfUse,
 )
 from suanwang.model.ids import TaskId, TenantId
+from suanwang.model.placements import Placements
 from suanwang.model.plan import Demand, Hold
 from suanwang.model.snapshot import SiteState, Snapshot, index_grid
 from suanwang.model.task import Input, Preference, Resources, TaskRequest
@@ -53,6 +54,7 @@ class World:
     snapshot: Snapshot
     request: TaskRequest
     excluded: frozenset = field(default_factory=frozenset)
+    others: tuple = ()  # (site, request) of the tenant's live tasks
 
     @property
     def ask(self) -> PlanAsk:
@@ -144,6 +146,17 @@ def grid_of(sites, links, data=(), origin=None, books=BOOKS) -> Grid:
 def snapshot_of(grid: Grid, leases=None, down=(), links_down=()) -> Snapshot:
     states = {site.id: SiteState(live=site.id not in down, emulated=site.id.endswith("1")) for site in grid.sites}
     return Snapshot(7, index_grid(grid), states, leases or {}, frozenset(links_down))
+
+
+def beside(snapshot: Snapshot, others) -> Snapshot:
+    """The same with these live tasks of tenant t, as (site, request), and two of another tenant that matter to none."""
+    placements = Placements()
+    for number, (site, request) in enumerate(others):
+        placements.place(TaskId(f"other-{number}"), TenantId("t"), site, request)
+    for number, site in enumerate(snapshot.index.sites):
+        foreign = TaskRequest(run="true", tags={"app": "db"}, apart_from={"app": "web"})
+        placements.place(TaskId(f"foreign-{number}"), TenantId("u"), site, foreign)
+    return replace(snapshot, placements=placements)
 
 
 # -- strategies ------------------------------------------------------------------------------------------------------
@@ -304,7 +317,29 @@ def requests(draw, grid: Grid):
         price_limit=draw(few((None,) * 6 + (0, 200_000, 3_000_000))),
         preference=draw(few(tuple(Preference))),
         array=draw(few((1, 1, 2))),
+        **draw(company()),
     )
+
+
+TAGS = ({}, {"app": "db"}, {"app": "web"}, {"app": "db", "tier": "1"}, {"app": "web", "tier": "1"}, {"tier": "2"})
+
+
+@st.composite
+def company(draw):
+    """Tags, and whom a task must run with or keep apart from; often nothing."""
+    return {
+        "tags": draw(few(TAGS)),
+        "together_with": draw(few(({}, {}, {}, *TAGS[1:4]))),
+        "apart_from": draw(few(({}, {}, *TAGS[1:]))),
+    }
+
+
+@st.composite
+def others(draw, grid: Grid):
+    """The tenant's live tasks. They may stand as they never would have been planned: the planner must bear it."""
+    names = [site.id for site in grid.sites]
+    found = draw(st.lists(st.tuples(few(names), company()), max_size=3))
+    return tuple((site, TaskRequest(run="true", **given)) for site, given in found)
 
 
 @st.composite
@@ -315,4 +350,5 @@ def worlds(draw):
     dead = draw(st.lists(few([link.id for link in grid.links]), max_size=1))
     excluded = frozenset(draw(few(((), (), (), (names[-1],)))))
     snapshot = snapshot_of(grid, draw(leases(grid)), down, dead)
-    return World(snapshot, draw(requests(grid)), excluded)
+    there = draw(others(grid))
+    return World(beside(snapshot, there), draw(requests(grid)), excluded, there)

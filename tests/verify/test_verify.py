@@ -23,7 +23,7 @@ from suanwang.model.grid import (
     Tier,
     TimeOfUse,
 )
-from suanwang.model.ids import TaskId, TenantId
+from suanwang.model.ids import SiteId, TaskId, TenantId
 from suanwang.model.plan import Demand, DirectedLink, Hold, Plan
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import SiteState, Snapshot, index_grid
@@ -209,6 +209,8 @@ def test_a_changed_plan_has_the_fault(fault: PlanFault, change: Callable[[Plan],
 
 REQUESTS = [
     (PlanFault.WRONG_SITE, {"sites": ("a",)}),
+    (PlanFault.OWNER, {"owners": ("third-party",)}),
+    (PlanFault.TOGETHER, {"together_with": {"app": "db"}}),
     (PlanFault.SECURITY_LEVEL, {"security_level": 4}),
     (PlanFault.RESIDENCY, {"residency": ("SG",)}),
     (PlanFault.NODE_SHAPE, {"resources": Resources(cpu=5, memory=GIB // 4, wall_time=2 * HOUR)}),
@@ -281,8 +283,16 @@ def test_a_site_without_an_agent_and_a_link_that_is_down() -> None:
     assert PlanFault.PATH_BROKEN in faults(sound(), view=snapshot(links_down=("mb",)))
 
 
+def test_one_that_it_keeps_apart_from_stands_there() -> None:
+    made, view = sound(), snapshot()
+    view.placements.place(TaskId("other"), TenantId("x"), SiteId("b"), TaskRequest(run="true", tags={"app": "db"}))
+    apart = REQUEST.model_copy(update={"apart_from": {"app": "db"}})
+    assert [fault for fault, _ in verify(made, apart, view, TenantId("x"))] == [PlanFault.APART]
+    assert verify(made, apart, view, TenantId("y")) == [], "another tenant's"
+
+
 def test_each_fault_has_a_case() -> None:
-    told = {fault for fault, _ in [*EDITS, *REQUESTS, *LEASES]} | {PlanFault.SITE_DOWN}
+    told = {fault for fault, _ in [*EDITS, *REQUESTS, *LEASES]} | {PlanFault.SITE_DOWN, PlanFault.APART}
     assert told == set(PlanFault)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from tests.plan.worlds import FIREWALL, IDS, NOW, Ids, World, general, grid_of, link_of, site_of, snapshot_of
+from tests.plan.worlds import FIREWALL, IDS, NOW, Ids, World, beside, general, grid_of, link_of, site_of, snapshot_of
 
 from suanwang.model.grid import DataSet, Grid, Pool, PoolKind, SecurityPool
+from suanwang.model.ids import TenantId
 from suanwang.model.plan import Demand, DirectedLink, Hold, Path, Plan
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import Snapshot
@@ -129,6 +130,7 @@ def test_a_spoilt_plan_is_named(fault: PlanFault, why: str, spoil: Callable[[Pla
 # What is wrong with a plan as soon as the request or the world is another one.
 ASKED: list[tuple[PlanFault, dict[str, object]]] = [
     (F.WRONG_SITE, {"sites": ("far",)}),
+    (F.TOGETHER, {"together_with": {"app": "db"}}),
     (F.OWNER, {"owners": ("third-party", "p1")}),
     (F.SECURITY_LEVEL, {"security_level": 4}),
     (F.RESIDENCY, {"residency": ("SG",)}),
@@ -202,6 +204,13 @@ def test_a_site_or_link_that_went_down_is_named() -> None:
     assert F.PATH_BROKEN in {one for one, _ in verify(made, BASE, snapshot_of(_grid(), links_down=("w-w",)))}
 
 
+def test_company_that_came_meanwhile_is_named() -> None:
+    made, snapshot = _planned()
+    tagged = BASE.model_copy(update={"tags": {"app": "web"}})
+    view = beside(snapshot, [("work", TaskRequest(run="true", apart_from={"app": "web"}))])
+    assert {one for one, _ in verify(made, tagged, view, TenantId("t"))} == {F.APART}
+
+
 def test_every_fault_has_a_row() -> None:
-    full = {F.POOL_OVERSUBSCRIBED, F.LINK_OVERSUBSCRIBED, F.PROTECTION_OVERSUBSCRIBED, F.SITE_DOWN}
+    full = {F.APART, F.POOL_OVERSUBSCRIBED, F.LINK_OVERSUBSCRIBED, F.PROTECTION_OVERSUBSCRIBED, F.SITE_DOWN}
     assert {row[0] for row in ROWS} | {row[0] for row in ASKED} | full == set(PlanFault)

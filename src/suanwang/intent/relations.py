@@ -142,9 +142,19 @@ def _lists(request: TaskRequest) -> Iterator[Found]:
                 yield _one("listed_twice", (name, at), str(value))
 
 
+def _company(request: TaskRequest) -> Iterator[Found]:
+    """Whoever it must run with bears all that it keeps apart from: no site could ever do."""
+    apart, together = request.apart_from, request.together_with
+    if apart and apart.items() <= together.items():
+        shown = ", ".join(f"{name}: {value}" for name, value in apart.items())
+        yield _one("apart_and_together", ("apart_from",), f"{{{shown}}}", "together_with")
+
+
 def _labels(request: TaskRequest) -> Iterator[Found]:
     """What lists and terminals show must not act on them."""
-    labels = [(request.name, ("name",)), *((value, ("tags", name)) for name, value in request.tags.items())]
+    labels: list[tuple[str, Loc]] = [(request.name, ("name",))]
+    for field in ("tags", "together_with", "apart_from"):
+        labels += [(value, (field, name)) for name, value in getattr(request, field).items()]
     for value, loc in labels:
         if any(unicodedata.category(ch) == "Cc" for ch in value):
             yield _one("control_in_text", loc, repr(value)[:80])
@@ -169,6 +179,7 @@ RELATIONS: tuple[Callable[[TaskRequest], Iterator[Found]], ...] = (
     _outputs,
     _secrets,
     _lists,
+    _company,
     _labels,
     _sizes,
 )

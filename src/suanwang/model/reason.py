@@ -22,6 +22,8 @@ class PoolReason(StrEnum):
     PRICE_MISSING = "price_missing"  # the site's price book does not price this
     LATENCY = "latency"  # no path within the latency bound
     PROTECTION = "protection"  # no path within the bound through the functions in order
+    TOGETHER = "together"  # no task that this one must run with stands at the site
+    APART = "apart"  # one that it keeps apart from, or that keeps apart from it, stands at the site
     BANDWIDTH = "bandwidth"  # such paths exist, but none has the bandwidth, of link or of security pool, in any window
     DATA_PATH = "data_path"  # an input data set cannot be brought there
     CAPACITY = "capacity"  # no room in any window considered
@@ -52,6 +54,8 @@ WRITTEN_POOL_REASONS = (
     PoolReason.PRICE_LIMIT,
     PoolReason.WORSE,
     PoolReason.OWNER,
+    PoolReason.TOGETHER,
+    PoolReason.APART,
 )
 
 
@@ -82,6 +86,8 @@ class WaitReason(StrEnum):
     QUEUED = "queued"  # not looked at yet
     SITES_DOWN = "sites_down"  # would fit if the sites that do not answer did
     CAPACITY = "capacity"  # no room in compute, link or protection in any window considered
+    QUOTA = "quota"  # above its tenant's quota, and nobody lends enough
+    COMPANY = "company"  # no site is left by the tasks that it must run with or keep apart from
     RETRY_DELAY = "retry_delay"  # waits before its next attempt
 
 
@@ -139,9 +145,11 @@ class PlanFault(StrEnum):
     SITE_DOWN = "site_down"
     WRONG_KIND = "wrong_kind"
     WRONG_SITE = "wrong_site"
-    SECURITY_LEVEL = "security_level"
     OWNER = "owner"
+    SECURITY_LEVEL = "security_level"
     RESIDENCY = "residency"
+    TOGETHER = "together"
+    APART = "apart"
     NODE_SHAPE = "node_shape"
     ACCELERATOR = "accelerator"
     DEMAND_WRONG = "demand_wrong"

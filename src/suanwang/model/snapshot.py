@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from suanwang.model.grid import DataSet, Grid, Link, Pool, PriceBook, SecurityPool, Site
 from suanwang.model.ids import DataSetId, LeaseId, LinkId, PoolId, PriceBookId, SecurityPoolId, SiteId
+from suanwang.model.placements import Placements
 from suanwang.model.plan import Hold
 
 
@@ -72,4 +73,5 @@ class Snapshot:
     links_down: frozenset[LinkId] = field(default_factory=frozenset)
     history: Sequence[LeaseChange] | None = None
     history_end: int = 0
+    placements: Placements = field(default_factory=Placements)  # of the tasks whose plans stand
     by_key: Mapping[str, Mapping[LeaseId, tuple[Hold, ...]]] | None = None

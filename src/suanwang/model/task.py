@@ -12,6 +12,8 @@ from suanwang.model.ids import SiteId, Slug
 from suanwang.model.units import GIB, MIB, US_PER_MINUTE, AtUs, Bps, Bytes, MicroYuan, SpanUs
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
+Tags = dict[Slug, Annotated[str, Field(max_length=200)]]
+OthersTags = Annotated[Tags, Field(max_length=20)]  # of the same tenant's tasks
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 
 
@@ -128,7 +130,9 @@ class TaskRequest(Value):
     retries: Annotated[int, Field(ge=0, le=20)] = 2
     priority: Annotated[int, Field(ge=0, le=100)] = 10
     on_budget: Literal["continue", "stop"] = "continue"
-    tags: dict[Slug, Annotated[str, Field(max_length=200)]] = Field(default_factory=dict)
+    tags: Tags = Field(default_factory=dict)
+    together_with: OthersTags = Field(default_factory=dict)  # only at a site of another live task with all of these tags
+    apart_from: OthersTags = Field(default_factory=dict)  # at no site of another live task with all of these tags
 
 
 def latency_us_max(request: TaskRequest) -> int | None:

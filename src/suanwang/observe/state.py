@@ -12,6 +12,7 @@ from blake3 import blake3
 from suanwang.model.event import Event, EventKind, OutputFile
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, AttemptId, LeaseId, LinkId, PlanId, SiteId, TaskId, TenantId
+from suanwang.model.placements import Placements
 from suanwang.model.plan import Hold, Plan
 from suanwang.model.reason import NOT_THE_TASKS_FAULT, FailureReason, WaitReason
 from suanwang.model.record import (
@@ -154,6 +155,7 @@ class State:
     keys: dict[str, Key] = field(default_factory=dict)
     idempotency: dict[tuple[TenantId, str], Repeat] = field(default_factory=dict)
     ended: dict[Phase, int] = field(default_factory=dict)
+    placements: Placements = field(default_factory=Placements)  # of the tasks with a plan that stands
     agenda: Agenda = field(init=False)  # of `planned`
     tally: Loads = field(init=False)  # `loads`, and the same up the tree of tenants
 
@@ -171,6 +173,7 @@ class State:
             links_down=self.links_down,
             history=self.history,
             history_end=len(self.history),
+            placements=self.placements,
             by_key=self.by_key,
         )
 
@@ -241,6 +244,7 @@ class State:
         assert task.attempt is None, "a task does not end with a live attempt"
         if task.plan is not None:
             self._forget_quote(task)
+            self.placements.lift(task.task_id)
         if task.delivery is not None:
             self._forget_attempt(task.delivery.attempt_id, task.delivery.site, task.task_id)
         self.tally.live(task.tenant, -1, -task.cores, -task.accelerators)
@@ -263,6 +267,7 @@ class State:
         self.tally.take(task.tenant, quote, task.cores, task.accelerators, held)
         task.borrowed = self._above_quota(task)
         self._wait_no_more(task.task_id)
+        self.placements.place(task.task_id, task.tenant, plan.site, task.request)
         self.planned[task.task_id] = task
         self.agenda.add(task)
         self._add_lease(plan.lease_id, plan.holds)
@@ -278,6 +283,7 @@ class State:
     def _let_plan_go(self, task: Task) -> None:
         assert task.plan is not None, "a plan stands"
         self._forget_quote(task)
+        self.placements.lift(task.task_id)
         task.parent, task.plan = task.plan.plan_id, None
 
     def _forget_quote(self, task: Task) -> None:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from suanwang.model.ids import SiteId
 from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
-from suanwang.net.network import Ints
+from suanwang.net.network import Flags, Ints
 from suanwang.plan.clauses import CHOSEN, CODE, PASSED, owner_places
 from suanwang.plan.floors import floors_of
+from suanwang.plan.layout import Layout
 from suanwang.plan.money import Asked, asked_of, carbons
 from suanwang.plan.need import Need
 from suanwang.plan.scene import Scene, chain_of
@@ -74,7 +76,7 @@ def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
 
 
 def place_codes(scene: Scene, need: Need) -> Ints:
-    """The first clause up to `PROTECTION` that each pool fails, or `PASSED`."""
+    """The first clause up to `APART` that each pool fails, or `PASSED`."""
     layout = scene.layout
     codes = np.where(scene.live, scene.codes(need), np.minimum(scene.codes(need), CODE[PoolReason.SITE_DOWN]))
     origin = layout.network.node_of[need.origin]
@@ -84,4 +86,16 @@ def place_codes(scene: Scene, need: Need) -> Ints:
     if need.chain:
         latency = scene.least_latency(origin, chain_of(need)).node_latency_us()[layout.node]
         codes[(codes == PASSED) & (latency > bound_us)] = CODE[PoolReason.PROTECTION]
+    if need.together is not None:
+        codes[(codes == PASSED) & ~_stands_at(layout, need.together)] = CODE[PoolReason.TOGETHER]
+    if need.apart:
+        codes[(codes == PASSED) & _stands_at(layout, need.apart)] = CODE[PoolReason.APART]
     return codes
+
+
+def _stands_at(layout: Layout, sites: frozenset[SiteId]) -> Flags:
+    """Which pools are at these sites."""
+    there = np.zeros(len(layout.network.node_of), np.bool_)
+    there[[layout.network.node_of[site] for site in sites]] = True
+    found: Flags = there[layout.node]
+    return found

@@ -49,6 +49,8 @@ class Need:
     sites: frozenset[SiteId]
     owners: tuple[str, ...]  # the first preferred
     excluded: frozenset[SiteId]
+    together: frozenset[SiteId] | None  # only these; None: any
+    apart: frozenset[SiteId]  # not these
     earliest_us: int
     deadline_us: int | None
     price_limit: int | None
@@ -56,7 +58,7 @@ class Need:
 
 
 def need_of(ask: PlanAsk, index: GridIndex, now_us: int) -> Need:
-    """The need of an ask. Its sites, data sets and origin are known to the grid (admission has seen to it)."""
+    """The need of an ask, whoever else is there (`company`). Its sites, data sets and origin are known to the grid (admission has seen to it)."""
     request, res = ask.request, ask.request.resources
     kind = pool_kind(res)
     bandwidth_bps = max(request.bandwidth, PROTECTION_BPS_MIN) if request.protection else request.bandwidth
@@ -79,6 +81,8 @@ def need_of(ask: PlanAsk, index: GridIndex, now_us: int) -> Need:
         sites=frozenset(request.sites),
         owners=request.owners,
         excluded=ask.excluded_sites,
+        together=None,
+        apart=frozenset(),
         earliest_us=max(now_us, request.earliest_start or 0),
         deadline_us=request.deadline,
         price_limit=request.price_limit,

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import RLock
 
+from suanwang.model.placements import Placements
 from suanwang.model.plan import ClauseCount, Plan, PlanReport
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.plan.alike import Alike, once_more
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
 from suanwang.plan.build import build_plan
+from suanwang.plan.company import alone, in_company
 from suanwang.plan.decide import Decision, decide
 from suanwang.plan.layout import build_layout
 from suanwang.plan.ledger import Holds, Ledger
@@ -39,10 +41,11 @@ def plan(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, i
         scene = scene_of(memory, snapshot)
         answers: list[PlanAnswer] = []
         before: list[Holds] = []
-        alike = Alike(memory.ledger)
+        alike, batch = Alike(memory.ledger), Placements()
         for ask in tasks:
             try:
-                decision, made = _decided(scene, ask, need_of(ask, snapshot.index, now_us), alike, ids)
+                need = in_company(need_of(ask, snapshot.index, now_us), ask, (snapshot.placements, batch))
+                decision, made = _decided(scene, ask, need, alike, ids)
             except Exception as error:  # a fault of the planner's own on one task shall not stop the others
                 answers.append(PlanAnswer(ask.task_id, None, _Broken(error), fault=error))
                 continue
@@ -50,6 +53,7 @@ def plan(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, i
             if made is not None:
                 memory.ledger.push(made.holds)
                 before.append(made.holds)
+                batch.place(ask.task_id, ask.tenant, made.site, ask.request)
         memory.ledger.pop_all()
     return answers
 
@@ -107,7 +111,8 @@ class _Why:
             memory = _memory(self.snapshot.index)
             wanting = not self.decision.order
             waits = wanting and self.ever()
-            found = relaxations(self._scene(memory, waits), self.decision.need) if wanting and relax else ()
+            need = self.decision.need if waits else alone(self.decision.need)
+            found = relaxations(self._scene(memory, waits), need) if wanting and relax else ()
             return build_report(self.ask.task_id, memory.layout, self.decision, waits, found)
 
     def clauses(self) -> tuple[ClauseCount, ...]:
@@ -117,7 +122,7 @@ class _Why:
     def ever(self) -> bool:
         with _lock:
             memory = _memory(self.snapshot.index)
-            return bool(decide(empty_scene(scene_of(memory, self.snapshot)), self.decision.need).order)
+            return bool(decide(empty_scene(scene_of(memory, self.snapshot)), alone(self.decision.need)).order)
 
     def _scene(self, memory: Memory, waits: bool) -> Scene:
         """What can be changed is judged on the view itself; where the task could never fit, on the empty grid."""

@@ -50,6 +50,8 @@ def _all(scene: Scene, need: Need) -> Iterator[Found]:
     yield _smaller(scene, need)
     yield _latency(scene, need)
     yield _protection(scene, need)
+    yield _company(scene, need, PoolReason.TOGETHER)
+    yield _company(scene, need, PoolReason.APART)
     yield _bandwidth(scene, need)
     yield _data(scene, need)
     yield _deadline(scene, need)
@@ -239,6 +241,18 @@ def _protection(scene: Scene, need: Need) -> Found:
     chains += [()] if len(need.chain) > 1 else []
     changes = ((", ".join(chain) or "none", replace(need, chain=chain)) for chain in chains)
     return _say(PoolReason.PROTECTION, "protection", ", ".join(need.chain), _first(scene, changes))
+
+
+def _company(scene: Scene, need: Need, clause: PoolReason) -> Found:
+    """Wherever the others are: at the site named, which is one that they leave open or rule out now."""
+    together = clause is PoolReason.TOGETHER
+    sites = need.together if together else need.apart
+    if sites is None or (not sites and not together):
+        return None
+    found = _try(scene, replace(need, together=None) if together else replace(need, apart=frozenset()))
+    site = None if found is None else (f"{'+' if together else '-'} {_site(scene, found[1])}", found[1])
+    field = "together_with" if together else "apart_from"
+    return _say(clause, field, ", ".join(sorted(sites)) or "none", site)
 
 
 def _bandwidth(scene: Scene, need: Need) -> Found:

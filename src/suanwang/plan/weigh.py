@@ -29,17 +29,21 @@ NO_LIMIT = 2**62
 SHOWN = 6
 # Figures of a key that are known of a start before it is weighed: all but the last one.
 BAR = 3
-BANDWIDTH, DATA_PATH, CAPACITY, DEADLINE, PRICE_LIMIT, WORSE = (
-    CODE[one]
-    for one in (
-        PoolReason.BANDWIDTH,
-        PoolReason.DATA_PATH,
-        PoolReason.CAPACITY,
-        PoolReason.DEADLINE,
-        PoolReason.PRICE_LIMIT,
-        PoolReason.WORSE,
-    )
-)
+
+
+class Codes(NamedTuple):
+    """What the kernels answer. They are handed these: compiled code that is kept would not see the enum change."""
+
+    bandwidth: int
+    data_path: int
+    capacity: int
+    deadline: int
+    price_limit: int
+    worse: int
+
+
+CODES = Codes(*(CODE[PoolReason(one)] for one in Codes._fields))
+BANDWIDTH, CAPACITY, PRICE_LIMIT, WORSE = CODES.bandwidth, CODES.capacity, CODES.price_limit, CODES.worse
 
 
 class Bounds(NamedTuple):
@@ -115,6 +119,7 @@ class Best:
             bounds,
             asked,
             layout.tariffs,
+            CODES,
         )
         self._make_sure(scene, need, asked, pools, found, moves, roads)
         codes, prices, ends, stretch = found
@@ -130,6 +135,7 @@ class Best:
             self.preference is Preference.FASTEST,
             len(self.starts) - 1,
             Kept(self.code, self.price, self.end_us, self.latency_us, self.start, self.combination),
+            CODES,
         )
         self._let_go()
         return bool(feasible)
@@ -232,6 +238,7 @@ def _weigh(
     bounds: Bounds,
     asked: Asked,
     tariffs: Tariffs,
+    says: Codes,
 ) -> tuple[Ints, Ints, Ints, Ints]:
     count, combinations = len(pools), spans.shape[0]
     far = np.int64(2**62)
@@ -252,16 +259,16 @@ def _weigh(
             group = np.searchsorted(cuts_us, begin_us, side="right") if len(cuts_us) > 0 else 0
             stretch[at, one], ends[at, one] = group, end_us
             if latency[group, node] >= far:
-                codes[at, one] = BANDWIDTH
+                codes[at, one] = says.bandwidth
                 continue
             if not brought:
-                codes[at, one] = DATA_PATH
+                codes[at, one] = says.data_path
                 continue
             if not fits(calendars, pool, begin_us, end_us, room):
-                codes[at, one] = CAPACITY
+                codes[at, one] = says.capacity
                 continue
             if end_us > bounds.deadline_us:
-                codes[at, one] = DEADLINE
+                codes[at, one] = says.deadline
                 continue
             price = compute_price(pool, begin_us, end_us, asked, tariffs)
             if price < 0:
@@ -269,7 +276,7 @@ def _weigh(
                 continue
             price += amount[group, node] + costs[one, node]
             prices[at, one] = price
-            codes[at, one] = PRICE_LIMIT if price > bounds.price_limit else WORSE
+            codes[at, one] = says.price_limit if price > bounds.price_limit else says.worse
     return codes, prices, ends, stretch
 
 
@@ -285,6 +292,7 @@ def _keep(
     fastest: bool,
     start: int,
     kept: Kept,
+    says: Codes,
 ) -> bool:
     """Keep for each pool what is better than before. Carbon is the same for every candidate of a pool."""
     found = False
@@ -294,7 +302,7 @@ def _keep(
             code = codes[row, one]
             if code < kept.code[at]:
                 continue
-            found = found or code == WORSE
+            found = found or code == says.worse
             price, end, late = prices[row, one], ends[row, one], latency[stretch[row, one], node[row]]
             first, second = (end, price) if fastest else (price, end)
             if code == kept.code[at] and kept.start[at] >= 0:

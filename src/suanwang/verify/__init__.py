@@ -1,9 +1,11 @@
 """Check a plan without the planner. See README.md."""
 
+from suanwang.model.ids import TenantId
 from suanwang.model.plan import Plan
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest
+from suanwang.verify.company import company_faults
 from suanwang.verify.data import data_faults
 from suanwang.verify.holds import hold_faults
 from suanwang.verify.money import money_faults
@@ -15,14 +17,18 @@ __all__ = ["verify"]
 Found = list[tuple[PlanFault, str]]
 
 
-def verify(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Found:
-    """Every fault of a plan for a request on a snapshot that does not hold the plan itself."""
+def verify(plan: Plan, request: TaskRequest, snapshot: Snapshot, tenant: TenantId | None = None) -> Found:
+    """Every fault of a plan for a request on a snapshot that does not hold the plan itself.
+
+    `tenant` is whose task it is; None: of one who has no other.
+    """
     known = snapshot.index.pools.get(plan.pool)
     if plan.site not in snapshot.index.sites:
         return [(PlanFault.UNKNOWN_SITE, plan.site)]
     if known is None:
         return [(PlanFault.UNKNOWN_POOL, plan.pool)]
     found: Found = []
+    found += company_faults(plan, request, snapshot.placements.of(tenant) if tenant is not None else {})
     for check in (place_faults, window_faults, path_faults, data_faults):
         found += check(plan, request, snapshot)
     if any(fault is PlanFault.PATH_BROKEN for fault, _ in found):

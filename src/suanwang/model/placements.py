@@ -1,0 +1,91 @@
+"""Where the live tasks of each tenant stand, by their tags: what `together_with` and `apart_from` are judged by.
+
+A task stands at a site from when its plan is committed until that plan is dropped or its attempt is closed. Only tasks
+with tags, or with something that they keep apart from, are kept: no other can matter to anyone.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from suanwang.model.ids import SiteId, TaskId, TenantId
+from suanwang.model.task import TaskRequest
+
+Tags = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A live task at its site."""
+
+    task_id: TaskId
+    tenant: TenantId
+    site: SiteId
+    tags: Tags
+    apart_from: Tags
+
+
+def bears(tags: Tags, wanted: Tags) -> bool:
+    """Whether all of the wanted tags are there."""
+    return all(tags.get(name) == value for name, value in wanted.items())
+
+
+Group = dict[SiteId, dict[TaskId, Placed]]
+
+
+@dataclass
+class Placements:
+    """The placed tasks. Each is found by its tenant, by each of its tags, and by the first tag it keeps apart from."""
+
+    _of: dict[TaskId, Placed] = field(default_factory=dict)
+    _groups: dict[tuple[str, ...], Group] = field(default_factory=dict)
+
+    def place(self, task_id: TaskId, tenant: TenantId, site: SiteId, request: TaskRequest) -> None:
+        """A plan of a task is committed."""
+        assert task_id not in self._of, "a task stands at one site"
+        if request.tags or request.apart_from:
+            one = self._of[task_id] = Placed(task_id, tenant, site, request.tags, request.apart_from)
+            for key in _keys(one):
+                self._groups.setdefault(key, {}).setdefault(site, {})[task_id] = one
+
+    def lift(self, task_id: TaskId) -> None:
+        """The plan of a task no longer stands."""
+        one = self._of.pop(task_id, None)
+        if one is None:
+            return
+        for key in _keys(one):
+            group = self._groups[key]
+            del group[one.site][task_id]
+            if not group[one.site]:
+                del group[one.site]
+            if not group:
+                del self._groups[key]
+
+    def of(self, tenant: TenantId) -> Mapping[SiteId, Mapping[TaskId, Placed]]:
+        """All of a tenant's, by site."""
+        return self._groups.get(("all", tenant), {})
+
+    def sites_bearing(self, tenant: TenantId, wanted: Tags, but: TaskId) -> set[SiteId]:
+        """The sites at which another task of the tenant stands that bears all of these tags."""
+        groups = [self._groups.get(("tag", tenant, name, value), {}) for name, value in wanted.items()]
+        return {
+            site
+            for site, there in min(groups, key=len, default={}).items()
+            if any(one.task_id != but and bears(one.tags, wanted) for one in there.values())
+        }
+
+    def sites_wary_of(self, tenant: TenantId, tags: Tags, but: TaskId) -> set[SiteId]:
+        """The sites at which another task of the tenant stands that keeps apart from one with these tags."""
+        return {
+            site
+            for name, value in tags.items()
+            for site, there in self._groups.get(("wary", tenant, name, value), {}).items()
+            if any(one.task_id != but and bears(tags, one.apart_from) for one in there.values())
+        }
+
+
+def _keys(one: Placed) -> Iterator[tuple[str, ...]]:
+    yield "all", one.tenant
+    for name, value in one.tags.items():
+        yield "tag", one.tenant, name, value
+    for name, value in sorted(one.apart_from.items())[:1]:
+        yield "wary", one.tenant, name, value

@@ -63,6 +63,8 @@ class Program:
         self._unit = unit  # of the rows of resources
         self._columns = np.empty(0, np.int64)
         self._made = np.zeros(len(classes.cand_pool), bool)
+        self._grown = True  # columns came since the program was last solved
+        self._price = np.zeros(len(unit), np.int64)
         self._model = highspy.Highs()
         self._model.silent()
         self._model.setOptionValue("threads", 1)  # same input, same answer
@@ -81,11 +83,10 @@ class Program:
         size = len(limits)
         self._model.changeRowsBounds(size, np.arange(size, dtype=np.int32), np.full(size, -highspy.kHighsInf), limits)
         refused = sum(a * b for a, b in zip(tasks.tolist(), self._classes.reject_cost.tolist(), strict=True))
-        price = np.zeros(len(room), np.int64)
+        price = self._price  # of the last solve: they prove something of this problem too
         best = certified_bound(problem, price, self._owner)
-        strategy = SIMPLEX_DUAL if self._model.getBasis().valid else SIMPLEX_PRIMAL
         started, spent, rounds = self._model.getRunTime(), 0.0, 0
-        while rounds < budget.rounds and (worth := self._run(strategy, budget.seconds - spent)) is not None:
+        while rounds < budget.rounds and (worth := self._run(budget.seconds - spent)) is not None:
             rounds, spent = rounds + 1, self._model.getRunTime() - started
             now = integer_prices(problem, np.maximum(worth[self._rows :], 0) * YUAN / self._unit)
             bids, least = least_bids(problem, now, self._owner)
@@ -99,20 +100,22 @@ class Program:
             if not len(more):
                 break
             self._add(more)
-            strategy = SIMPLEX_PRIMAL
+        self._price, spent = price, self._model.getRunTime() - started
         amount = np.array(self._model.getSolution().col_value)
         amount = amount if len(amount) == len(self._columns) else np.zeros(len(self._columns))
         some = np.flatnonzero(amount > SOME)
         value = refused + round(float(amount @ self._gain[self._columns]) * YUAN)
         return Solution(self._columns[some], amount[some], price, value, best, rounds, len(self._columns), spent)
 
-    def _run(self, strategy: int, seconds: float) -> F64 | None:
+    def _run(self, seconds: float) -> F64 | None:
         """Worth of a unit of each row, yuan; None where the time ran out first."""
-        self._model.setOptionValue("simplex_strategy", strategy)
+        # Other room leaves the last basis dual feasible, new columns leave it primal feasible.
+        self._model.setOptionValue("simplex_strategy", SIMPLEX_PRIMAL if self._grown else SIMPLEX_DUAL)
         self._model.setOptionValue("time_limit", self._model.getRunTime() + max(seconds, 0.01))
         self._model.run()
         if self._model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
+        self._grown = False
         return -np.array(self._model.getSolution().row_dual)
 
     def _paying(self, bids: F64, worth: F64, tasks: I64) -> I64:
@@ -140,6 +143,7 @@ class Program:
         )
         self._columns = np.concatenate((self._columns, columns))
         self._made[columns] = True
+        self._grown = True
 
 
 def solve(problem: Problem, budget: Budget = DEFAULT) -> Solution:

@@ -23,6 +23,8 @@ from suanwang.plan.kernel import (
     release,
 )
 from suanwang.plan.kernel import apply as apply_rows
+from suanwang.plan.kernel.apply import apply_rows as apply_kernel
+from suanwang.plan.kernel.choose import decide_tasks
 from suanwang.plan.kernel.order import guided_order, published_order
 from suanwang.plan.kernel.state import indexed
 from suanwang.plan.kernel.types import DTYPES, join, take
@@ -207,6 +209,30 @@ def test_a_task_of_no_class_is_refused() -> None:
     for wrong in (-1, len(state.classes.cpu)):
         with pytest.raises(ValueError, match="names a class"):
             decide(state, Tasks(np.zeros(1, np.int64), np.array([wrong], np.int32), np.zeros(1, np.uint8)))
+
+
+def test_columns_that_are_read_only_or_strided_are_taken_as_they_are() -> None:
+    """Arrow and the log hand out such; each kind of array would have its kernels compiled anew."""
+    state, draw = made(3)
+    other = state.snapshot()
+    tasks = small_tasks(draw, state.classes, 40)
+    odd = Tasks(*(np.repeat(part, 2)[::2] for part in tasks))
+    for part in odd:
+        part.flags.writeable = False
+    compiled = _signatures()
+    rows = decide(state, tasks)
+    fixed = decide(other, odd)
+    for part in fixed:
+        part.flags.writeable = False
+    assert same(rows, fixed)
+    release(other, placed_of(fixed))
+    apply_rows(state.snapshot(), take(fixed, slice(0, 0)))
+    assert _signatures() <= max(compiled, 2)
+
+
+def _signatures() -> int:
+    """Compiled forms of the deciding kernel and of the applying one."""
+    return len(getattr(decide_tasks, "signatures", [])) + len(getattr(apply_kernel, "signatures", []))
 
 
 def test_a_row_has_thirty_two_bytes() -> None:

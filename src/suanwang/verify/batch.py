@@ -59,7 +59,7 @@ class BatchChecker:
 
     def check(self, rows: Any) -> RowFault | None:
         """Enter the rows; the first that is wrong, or None. `rows`: anything with the columns of `Rows`."""
-        columns = Rows(**{name: getattr(rows, name) for name in Rows._fields})
+        columns = Rows(**{name: np.require(getattr(rows, name), requirements=["C", "W"]) for name in Rows._fields})
         self._make_room(len(columns.task))
         row, fault = check_rows(self.facts, self.books, columns)
         return None if fault == 0 else RowFault(int(row), BatchFault(int(fault)))

@@ -6,7 +6,7 @@ from suanwang.plan.kernel.apply import apply_rows
 from suanwang.plan.kernel.choose import decide_tasks
 from suanwang.plan.kernel.order import published_order
 from suanwang.plan.kernel.state import State
-from suanwang.plan.kernel.types import Decisions, Policy, Reason, Tasks, empty_decisions, take
+from suanwang.plan.kernel.types import Decisions, Policy, Reason, Tasks, empty_decisions, own_rows, take, writeable
 
 MEMBER = int(Reason.MEMBER)
 
@@ -25,6 +25,7 @@ def decide(state: State, tasks: Tasks, policy: Policy = Policy.CHEAPEST, seed: i
     The result is that of one call a task in that order. `seed` matters to RANDOM_FEASIBLE alone.
     """
     order = state.order(policy)
+    tasks = Tasks(*(writeable(column) for column in tasks))
     which = published_order(tasks.task_class, tasks.priority, len(state.classes.cpu))
     arrays = state.own()
     most = int(state.classes.nodes.max()) if len(state.classes.nodes) else 1
@@ -44,8 +45,9 @@ def apply(state: State, rows: Decisions) -> None:
     """Apply rows of a log: what was placed is placed at the same place, what was released is free again."""
     arrays = state.own()
     done = apply_rows(
-        state.layout, state.fabric, state.classes, arrays.free, arrays.nodes, arrays.memo.freed, arrays.quota_left, rows
-    )
+        state.layout, state.fabric, state.classes, arrays.free, arrays.nodes, arrays.memo.freed, arrays.quota_left,
+        own_rows(rows),
+    )  # fmt: skip
     if done < len(rows.task):
         raise RowsNotApplicableError(done)
     arrays.memo.epoch[0] += 1

@@ -51,6 +51,7 @@ class Index(NamedTuple):
     """Made from Free; see `layout`."""
 
     bits: NDArray[np.uint64]
+    sums: NDArray[np.uint64]
     row_count: I32  # [P, 32] nodes in each exact row
     row_mask: I64  # [P] bit r: row r has a node
     opened_count: I32  # [P, 10]
@@ -79,13 +80,26 @@ def opened_card(free: Free, node: int) -> int:
 
 
 @inner
-def _enter(count: I32, mask: I64, pool: int, row: int) -> None:
+def _enter(layout: Layout, index: Index, count: I32, mask: I64, pool: int, local: int, base: int, row: int) -> None:
+    """Set a node's bit in an exact row; `base` is 0, or the first row of opened cards."""
+    word = local >> 6
+    at = layout.bit_first[pool] + (base + row) * int(layout.words[pool]) + word
+    total = layout.sum_first[pool] + (base + row) * int(layout.sum_words[pool]) + (word >> 6)
+    index.bits[at] |= ONE << np.uint64(local & 63)
+    index.sums[total] |= ONE << np.uint64(word & 63)
     count[pool, row] += 1
     mask[pool] |= ROW << row
 
 
 @inner
-def _leave(count: I32, mask: I64, pool: int, row: int) -> None:
+def _leave(layout: Layout, index: Index, count: I32, mask: I64, pool: int, local: int, base: int, row: int) -> None:
+    """Clear it."""
+    word = local >> 6
+    at = layout.bit_first[pool] + (base + row) * int(layout.words[pool]) + word
+    index.bits[at] &= ~(ONE << np.uint64(local & 63))
+    if index.bits[at] == NONE:
+        total = layout.sum_first[pool] + (base + row) * int(layout.sum_words[pool]) + (word >> 6)
+        index.sums[total] &= ~(ONE << np.uint64(word & 63))
     count[pool, row] -= 1
     if count[pool, row] == 0:
         mask[pool] &= ~(ROW << row)
@@ -118,16 +132,12 @@ def move(
         row_old, row_new = whole_old, whole
         if opened_old != opened:
             if opened_old > 0:
-                bits[base + (OPENED + opened_old // TENTH) * words] &= ~bit
-                _leave(index.opened_count, index.opened_mask, pool, opened_old // TENTH)
+                _leave(layout, index, index.opened_count, index.opened_mask, pool, local, OPENED, opened_old // TENTH)
             if opened > 0:
-                bits[base + (OPENED + opened // TENTH) * words] |= bit
-                _enter(index.opened_count, index.opened_mask, pool, opened // TENTH)
+                _enter(layout, index, index.opened_count, index.opened_mask, pool, local, OPENED, opened // TENTH)
     if row_old != row_new:
-        bits[base + row_old * words] &= ~bit
-        bits[base + row_new * words] |= bit
-        _leave(index.row_count, index.row_mask, pool, row_old)
-        _enter(index.row_count, index.row_mask, pool, row_new)
+        _leave(layout, index, index.row_count, index.row_mask, pool, local, 0, row_old)
+        _enter(layout, index, index.row_count, index.row_mask, pool, local, 0, row_new)
     shift = layout.mem_shift[pool]
     _steps(bits, base + mem_row(layout, pool) * words, words, mem_old >> shift, mem >> shift, bit)
 
@@ -148,12 +158,10 @@ def enter_all(layout: Layout, free: Free, index: Index) -> None:
                 row = whole_cards(free, node)
                 opened = opened_card(free, node)
                 if opened > 0:
-                    index.bits[at + (OPENED + opened // TENTH) * words] |= bit
-                    _enter(index.opened_count, index.opened_mask, pool, opened // TENTH)
+                    _enter(layout, index, index.opened_count, index.opened_mask, pool, local, OPENED, opened // TENTH)
                 for step in range(steps + 1):
                     index.bits[at + (CARDED_CPU + step) * words] |= bit
-            index.bits[at + row * words] |= bit
-            _enter(index.row_count, index.row_mask, pool, row)
+            _enter(layout, index, index.row_count, index.row_mask, pool, local, 0, row)
             for step in range((int(free.mem[node]) >> layout.mem_shift[pool]) + 1):
                 index.bits[at + (mem_row(layout, pool) + step) * words] |= bit
 
@@ -176,26 +184,28 @@ def _collect(
     bits = index.bits
     start = layout.node_first[pool]
     while mask != 0:
-        row = base + (first_row + lowest_bit(np.uint64(mask))) * words
+        number = first_row + lowest_bit(np.uint64(mask))
+        row = base + number * words
         mask &= mask - 1
-        for word in range(words):
-            left = bits[row + word]
-            if left == NONE:
-                continue
-            left &= bits[by_cpu + word] & bits[by_mem + word]
-            while left != NONE:
-                node = start + word * 64 + lowest_bit(left)
-                left &= left - ONE
-                if free.cpu[node] < cpu or free.mem[node] < mem:
-                    continue
-                if milli_least > 0 and opened_card(free, node) < milli_least:
-                    continue
-                if milli_below > 0 and opened_card(free, node) >= milli_below:
-                    continue
-                out[found] = node
-                found += 1
-                if found == want:
-                    return found
+        for part in range(layout.sum_words[pool]):
+            filled = index.sums[layout.sum_first[pool] + number * int(layout.sum_words[pool]) + part]
+            while filled != NONE:
+                word = part * 64 + lowest_bit(filled)
+                filled &= filled - ONE
+                left = bits[row + word] & bits[by_cpu + word] & bits[by_mem + word]
+                while left != NONE:
+                    node = start + word * 64 + lowest_bit(left)
+                    left &= left - ONE
+                    if free.cpu[node] < cpu or free.mem[node] < mem:
+                        continue
+                    if milli_least > 0 and opened_card(free, node) < milli_least:
+                        continue
+                    if milli_below > 0 and opened_card(free, node) >= milli_below:
+                        continue
+                    out[found] = node
+                    found += 1
+                    if found == want:
+                        return found
     return found
 
 

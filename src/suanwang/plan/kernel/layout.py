@@ -35,6 +35,8 @@ class Layout(NamedTuple):
     node_first: I32  # [P+1]
     bit_first: I64  # [P] first word of the pool's matrix
     words: I32  # [P] words of a row
+    sum_first: I64  # [P] first word of the pool's sums: bit w of a row's sum says that word w of the row is not 0
+    sum_words: I32  # [P] words of a row's sum; only rows of exact figures have one
     cpu_shift: I32  # [P] free >> shift = steps
     mem_shift: I32  # [P]
     cards: I32  # [P] of a node
@@ -43,6 +45,7 @@ class Layout(NamedTuple):
     capacity: I64  # [R]
     pool_whole: I64  # [P, 3] cpu, mem, milli that the pool has
     total_words: int
+    total_sum_words: int
 
 
 def _shift(shape: I32) -> I32:
@@ -58,11 +61,15 @@ def layout_of(fabric: Fabric) -> Layout:
     nodes = np.diff(fabric.node_first).astype(np.int64)
     words = (nodes + 63) >> 6
     size = words * np.where(fabric.shape_cards > 0, CARDED_ROWS, BARE_ROWS)
-    ends = np.cumsum(size)
+    sum_words = (words + 63) >> 6
+    sum_size = sum_words * np.where(fabric.shape_cards > 0, CARDED_CPU, BARE_MEM)
+    ends, sum_ends = np.cumsum(size), np.cumsum(sum_size)
     return Layout(
         node_first=fabric.node_first.astype(np.int32),
         bit_first=ends - size,
         words=words.astype(np.int32),
+        sum_first=sum_ends - sum_size,
+        sum_words=sum_words.astype(np.int32),
         cpu_shift=_shift(fabric.shape_cpu),
         mem_shift=_shift(fabric.shape_mem),
         cards=fabric.shape_cards.astype(np.int32),
@@ -71,6 +78,7 @@ def layout_of(fabric: Fabric) -> Layout:
         capacity=fabric.capacity.astype(np.int64),
         pool_whole=np.stack([fabric.pool_cpu, fabric.pool_mem, fabric.pool_milli], axis=1).astype(np.int64),
         total_words=int(ends[-1]) if len(ends) else 0,
+        total_sum_words=int(sum_ends[-1]) if len(ends) else 0,
     )
 
 

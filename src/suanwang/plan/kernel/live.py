@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suanwang.net.jit import inner, lean
-from suanwang.plan.kernel.types import I64, Decisions, Reason, empty_decisions, take
+from suanwang.plan.kernel.types import I64, Decisions, Reason, empty_decisions, own_rows, take, writeable
 
 PLACED = int(Reason.PLACED)
 MEMBER = int(Reason.MEMBER)
@@ -148,14 +148,14 @@ class Live:
     def remember(self, rows: Decisions) -> None:
         """Know the tasks that were placed. Raises ValueError where one is known already: the table is broken then."""
         self._grow(int((rows.reason == PLACED).sum()), int((rows.reason == MEMBER).sum()))
-        found = _remember(self._table, rows)
+        found = _remember(self._table, own_rows(rows))
         if found >= 0:
             raise ValueError(f"task {rows.task[found]} is placed already")
 
     def recall(self, tasks: I64) -> Decisions:
         """All rows of the tasks, to be released, and forget them; numbers that are not known are passed over."""
         rows = empty_decisions(len(tasks) + int(self._table.free[2]))
-        return take(rows, slice(0, _recall(self._table, tasks, rows)))
+        return take(rows, slice(0, _recall(self._table, writeable(tasks), rows)))
 
     def _grow(self, tasks: int, members: int) -> None:
         """At most half of the slots in use; a free member for each that comes."""

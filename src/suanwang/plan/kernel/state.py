@@ -40,6 +40,7 @@ def indexed(layout: Layout, free: Free) -> Index:
     pools = len(layout.words)
     index = Index(
         bits=np.zeros(layout.total_words, np.uint64),
+        sums=np.zeros(layout.total_sum_words, np.uint64),
         row_count=np.zeros((pools, STEPS), np.int32),
         row_mask=np.zeros(pools, np.int64),
         opened_count=np.zeros((pools, TENTHS), np.int32),

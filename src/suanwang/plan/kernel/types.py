@@ -6,7 +6,7 @@ X candidates of all classes together, n rows of a batch.
 """
 
 from enum import IntEnum
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,16 @@ DTYPES = {
 def empty_decisions(rows: int) -> Decisions:
     """Columns for so many rows, unset."""
     return Decisions(**{name: np.empty(rows, dtype) for name, dtype in DTYPES.items()})
+
+
+def writeable(column: NDArray[Any]) -> NDArray[Any]:
+    """The column, or a copy where it is read-only or not in one piece: kernels are compiled for one kind of array."""
+    return np.require(column, requirements=["C", "W"])
+
+
+def own_rows(rows: Decisions) -> Decisions:
+    """Rows as kernels want them, whatever they were read from."""
+    return Decisions(**{name: writeable(getattr(rows, name)) for name in DTYPES})
 
 
 def take(rows: Decisions, which: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Decisions:

@@ -9,9 +9,7 @@ batch in the log (one fsync), and nothing leaves the brain before its batch is c
 half-way leaves the memory ahead of the log, so the process must end and replay: the brain is crash-only.
 """
 
-import heapq
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 from suanwang import failpoints
 from suanwang.admission.admit import Applicant, Refused, Standing, admit, with_defaults
@@ -21,6 +19,7 @@ from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import TaskId, TenantId
+from suanwang.model.plan import Plan
 from suanwang.model.principal import Submission, Submitted
 from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
 from suanwang.model.record import (
@@ -33,6 +32,7 @@ from suanwang.model.record import (
     TaskWaits,
 )
 from suanwang.model.task import TaskRequest
+from suanwang.observe.lending import may_hold
 from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
 from suanwang.observe.state import Task
 from suanwang.plan import PlanAnswer, PlanAsk, plan
@@ -100,19 +100,23 @@ class Road(Keeper):
     # -- Admitted -> Plan --------------------------------------------------------------------------------------
 
     def plan_round(self, limit: int = PLAN_BATCH) -> int:
-        """Plan the first `limit` waiting tasks, by priority and then age; verify and commit each plan."""
-        waiting = chain(self.state.queue.values(), self.waits.woken())
-        tasks = heapq.nsmallest(limit, waiting, key=lambda task: (-task.priority, task.order))
-        if not tasks:
-            return 0
+        """Plan the next `limit` waiting tasks, whose turn it is by `fair`; verify and commit each plan."""
+        tasks = self.waits.take(limit)
+        for task_id in self.waits.turned_away:
+            self._over_quota(self.state.tasks[task_id])
+        if tasks:
+            self._plan(tasks)
+        self.waits.end_round()
+        self.commit()
+        failpoints.hit("brain.plan.committed")
+        return len(tasks)
+
+    def _plan(self, tasks: Sequence[Task]) -> None:
         asks = [self.ask(task) for task in tasks]
         answers = plan(self.state.snapshot(), asks, self.clock(), self.seed, self.ids)
         failpoints.hit("brain.plan.made")
         for task, answer in zip(tasks, answers, strict=True):
             self._decide(task, answer)
-        self.commit()
-        failpoints.hit("brain.plan.committed")
-        return len(tasks)
 
     def ask(self, task: Task) -> PlanAsk:
         """What the planner is asked for a task: within what its tenant and its price limit still leave."""
@@ -138,6 +142,8 @@ class Road(Keeper):
         elif answer.plan is not None:
             faults = verify(answer.plan, self.ask(task).request, self.state.snapshot(), task.tenant)
             failpoints.hit("brain.plan.verified")
+            if not faults and self._must_wait(task, answer.plan, now_us):
+                return
             if not faults:
                 self.emit(PlanCommitted(at_us=now_us, plan=answer.plan))
                 self.planned_us[task.task_id] = now_us
@@ -149,10 +155,29 @@ class Road(Keeper):
         elif answer.ever:
             down = any(one.reason is PoolReason.SITE_DOWN for one in answer.clauses)
             reason = WaitReason.SITES_DOWN if down else WaitReason.CAPACITY
-            if self.waits.in_vain(task.task_id, reason, answer.clauses, now_us):
+            if self.waits.in_vain(task, reason, answer.clauses, now_us):
                 self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=answer.clauses))
         else:
             self._no_pool(task, answer, now_us)
+
+    def _must_wait(self, task: Task, made: Plan, now_us: int) -> bool:
+        """A good plan that is not committed: one before it took what the quota left, or it only keeps one place more
+        in the calendar."""
+        if not may_hold(self.state.tally, task.tenant, task.cores, task.accelerators):
+            self.waits.put_back(task)
+            self._over_quota(task)
+            return True
+        if self.waits.is_booked_out(task, made, now_us):
+            self.waits.book_full(task)
+            if self.waits.say(task.task_id, WaitReason.CAPACITY, (), now_us):
+                self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.CAPACITY))
+            return True
+        return False
+
+    def _over_quota(self, task: Task) -> None:
+        now_us = self.clock()
+        if self.waits.say(task.task_id, WaitReason.QUOTA, (), now_us):
+            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUOTA))
 
     def _no_pool(self, task: Task, answer: PlanAnswer, now_us: int) -> None:
         """Nothing could ever take it: a refusal with what would help at the first look, an end after that."""

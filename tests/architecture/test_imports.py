@@ -15,13 +15,14 @@ ALLOWED: dict[str, set[str]] = {
     "intent": {"model"},
     "grids": {"model", "intent"},
     "admission": {"model"},
+    "fair": {"model"},
     "net": {"model"},
     "plan": {"model", "net"},
     "guide": {"model", "plan"},  # advice is data; the planner never asks for it
     "verify": {"model"},  # never the planner that it checks
     "observe": {"model"},
     "settle": {"model"},
-    "dispatch": {"model", "observe", "settle"},
+    "dispatch": {"model", "fair", "observe", "settle"},
     "agent": {"model"},
     "bus": {"model"},
     "store": {"model"},
@@ -108,7 +109,7 @@ def test_only_the_composition_root_chooses_adapters() -> None:
 
 def test_pure_stages_import_no_input_or_output() -> None:
     banned = {"asyncio", "socket", "subprocess", "sqlite3", "sqlalchemy", "httpx", "threading", "requests", "fsspec"}
-    pure = {"model", "intent", "admission", "plan", "guide", "net", "verify", "observe", "settle", "dispatch"}
+    pure = {"model", "intent", "admission", "fair", "plan", "guide", "net", "verify", "observe", "settle", "dispatch"}
     found = [
         f"{module.name}:{line} imports {name}"
         for module in modules()

@@ -3,8 +3,7 @@
 import pytest
 from tests.road.town import SITE, TENANT, S, Town
 
-from suanwang import flow
-from suanwang.dispatch import reconcile, waits
+from suanwang.dispatch import reconcile
 from suanwang.dispatch.carry import Cause
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.error import FaultsError
@@ -17,7 +16,7 @@ from suanwang.model.record import Phase
 from suanwang.model.task import Output, Resources
 from suanwang.observe import agenda as schedule
 from suanwang.observe import state as fold
-from suanwang.plan import plan, planner
+from suanwang.plan import planner
 from suanwang.plan.decide import Decision, decide
 from suanwang.plan.need import Need
 from suanwang.twin.world import compare
@@ -316,59 +315,6 @@ class TestAgenda:
             town.plan()
             town.road.signal(town.task(task_id), Signal.PLAN_DROPPED, Cause(town.now_us))
         assert len(town.road.state.agenda._heap) <= 5
-
-
-class TestManyWaiting:
-    def test_each_has_its_turn_a_few_at_a_time(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(waits, "WAKE_BATCH", 2)
-        tasks = [town.submit() for _ in range(5)]
-        town.plan()  # no site answers: all of them wait for one
-        assert set(town.road.state.blocked) == set(tasks)
-        town.now_us += S
-        town.road.exchange(beat("agent-here", "here"))
-        looked: list[set] = []
-        for _ in range(4):
-            town.now_us += S
-            town.road.tick()
-            looked.append({one.task_id for one in town.road.waits.woken()})
-            town.road.plan_round()
-        assert looked == [set(tasks[:2]), set(tasks[2:4]), {tasks[4]}, set()]
-
-    def test_nobody_is_looked_at_again_for_nothing(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-        looks = []
-        monkeypatch.setattr(flow, "plan", lambda view, asks, *rest: looks.append(len(asks)) or plan(view, asks, *rest))
-        town.submit()
-        for _ in range(5):
-            town.plan()
-            town.now_us += S
-            town.road.tick()
-        assert looks == [1, 1], "once when it came, once because the brain had just started"
-
-    def test_a_task_that_must_wait_on_writes_nothing(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-        looks = []
-        monkeypatch.setattr(flow, "plan", lambda view, asks, *rest: looks.append(len(asks)) or plan(view, asks, *rest))
-        task_id = town.submit()
-        for _ in range(5):
-            town.plan()
-            town.now_us += S
-            town.road.sites_up = True
-            town.road.tick()
-        assert sum(looks) == 5
-        assert [one["reason"] for one in town.records("task_waits")] == [WaitReason.SITES_DOWN]
-        town.exchange()
-        town.now_us += S
-        town.road.tick()
-        town.plan()
-        assert town.task(task_id).phase is Phase.PLANNED
-        assert list(town.road.waits.woken()) == []
-
-    def test_after_a_start_what_waits_is_looked_at_again(self, town: Town) -> None:
-        task_id = town.submit()
-        town.plan()
-        again = waits.Waits()
-        again.start(town.road.state.blocked.values())
-        again.wake(town.road.state.blocked, sites_us=0, room_us=-1)
-        assert [one.task_id for one in again.woken()] == [task_id]
 
 
 class TestThePlannerBreaks:

@@ -65,20 +65,16 @@ class Applier:
     pending: list[Record] = field(default_factory=list)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # of tasks in `pending`; never logged
     position: int = 0  # of the last batch in the log
-    # After a start everything that waits is looked at once: what would have woken it may have come just before.
-    sites_up: bool = True  # since the last tick
-    room_made: bool = True  # since the last tick
-    cured_sites_us: int = -1  # the last tick that found a site or a link up
-    cured_room_us: int = -1  # the last tick that found room made
+    ticked_us: int | None = None  # the last tick of this process
     room_us: int = 0  # when room was last made
     planned_us: dict[TaskId, int] = field(default_factory=dict)  # when the standing plan was made, since the start
     verify_faults: int = 0  # plans that did not pass the checker
     plan_faults: int = 0  # tasks on which the planner broke, and the latest of them
     plan_fault: tuple[TaskId, Exception] | None = None
-    waits: Waits = field(default_factory=Waits)
+    waits: Waits = field(init=False)
 
     def __post_init__(self) -> None:
-        self.waits.start(self.state.blocked.values())
+        self.waits = Waits(self.state)
 
     def signal(self, task: Task, signal: Signal, cause: carry.Cause) -> bool:
         """Move a task by the table; False where the signal has no effect in its phase."""
@@ -91,7 +87,6 @@ class Applier:
     def _carry(self, task: Task, transition: lifecycle.Transition, cause: carry.Cause) -> None:
         for record in carry.carry(task, transition, cause, self.state.index, self.ids):
             self.emit(record)
-            self.room_made |= record.t in ("plan_dropped", "attempt_closed")
             if record.t == "attempt_closed":
                 self.room_us = cause.now_us
             if record.t == "task_ended":
@@ -103,6 +98,7 @@ class Applier:
         self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.RETRY_DELAY, until_us=until_us))
 
     def emit(self, record: Record) -> None:
+        self.waits.before(record)
         self.state.apply(record)
         self.pending.append(record)
         self.waits.follow(record)
@@ -170,7 +166,6 @@ class Applier:
 
     def set_site(self, site: SiteId, agent: AgentId | None, live: bool, emulated: bool, cause: SiteCause) -> None:
         """Note that a site came up or went down."""
-        self.sites_up |= live
         self.room_us = self.clock() if live else self.room_us
         self.emit(SiteChanged(at_us=self.clock(), site=site, agent=agent, live=live, emulated=emulated, cause=cause))
 

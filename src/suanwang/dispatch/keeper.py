@@ -33,21 +33,28 @@ class Keeper(Applier):
             self.lose_site(site, "heartbeat_lost")
         for task in list(watch.unaccepted(self.state, now_us)):
             self.signal(task, Signal.ATTEMPT_LOST, carry.Cause(now_us, FailureReason.LOST))
-        for task in list(watch.late_tasks(self.state, now_us)):
-            self.signal(task, Signal.DEADLINE_LOST, carry.Cause(now_us, FailureReason.DEADLINE_LOST))
-        self.cured_sites_us = now_us if self.sites_up else self.cured_sites_us
-        self.cured_room_us = now_us if self.room_made else self.cured_room_us
-        for task in watch.paused_enough(self.state, now_us):
-            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUEUED))
-        self.waits.wake(self.state.blocked, self.cured_sites_us, self.cured_room_us)
+        for task_id in self.waits.late.due(now_us):
+            self.signal(
+                self.state.tasks[task_id], Signal.DEADLINE_LOST, carry.Cause(now_us, FailureReason.DEADLINE_LOST)
+            )
+        for task_id in self.paused_enough(now_us):
+            self.emit(TaskWaits(at_us=now_us, task_id=task_id, reason=WaitReason.QUEUED))
         for task in list(watch.stranded(self.state)):
             self.redirect(task, now_us)
         self.stop_at_budget(now_us)
         self.pull_forward(now_us)
-        self.sites_up = self.room_made = False
         self.extend(now_us)
         reconcile.prune(self.sent, now_us)
         self.commit()
+
+    def paused_enough(self, now_us: int) -> list[TaskId]:
+        """Paused tasks whose pause is over. A pause is never longer than the longest: one that seems so was set before
+        the clock was put back."""
+        over, pauses = self.waits.pauses.due(now_us), self.waits.pauses
+        if self.ticked_us is None or now_us < self.ticked_us:
+            over += pauses.after(now_us + carry.RETRY_DELAY_US_MAX)
+        self.ticked_us = now_us
+        return over
 
     def not_from_the_future(self, now_us: int) -> None:
         """The clock was put back: nobody can have spoken after now, and a silence is counted from now on."""
@@ -68,7 +75,7 @@ class Keeper(Applier):
         now_us = self.clock()
         self.emit(LinkChanged(at_us=now_us, link=link, up=up, principal=principal))
         if up:
-            self.sites_up, self.room_us = True, now_us  # what waited for a path may have one now
+            self.room_us = now_us  # what waited for a path may have one now
             return
         for task in list(self.state.planned.values()):
             assert task.plan is not None, "a planned task has its plan"

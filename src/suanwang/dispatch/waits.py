@@ -1,73 +1,311 @@
-"""Which blocked tasks are looked at again, and what was last said of them.
+"""Which waiting tasks are looked at, and when: whose turn it is, what woke, and what was last said of them.
 
 Nothing of this is in the log: waking a task and finding that it must wait on changes nothing that anyone could see.
-It is forgotten with the process, and after a start everything that waits is looked at once.
+It is forgotten with the process, and after a start everything that waits may be looked at. No call here looks through
+all that waits: a tick costs what has become due, a round what it looks at.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable
 
-from suanwang.model.ids import TaskId
-from suanwang.model.plan import ClauseCount
+from suanwang.dispatch.kinds import Places, key_of, kind_of
+from suanwang.fair import Kind, Line, Shelf
+from suanwang.model.ids import PoolId, TaskId, TenantId
+from suanwang.model.plan import ClauseCount, Plan
 from suanwang.model.reason import WaitReason
-from suanwang.model.record import PlanCommitted, Record, TaskEnded, TaskRefused, TaskWaits
-from suanwang.observe.state import Task
+from suanwang.model.record import (
+    AttemptClosed,
+    AttemptOpened,
+    LinkChanged,
+    PlanCommitted,
+    PlanDropped,
+    Record,
+    SiteChanged,
+    TaskAdmitted,
+    TaskEnded,
+    TaskRefused,
+    TaskWaits,
+    TenantSet,
+)
+from suanwang.model.share import NOTHING, Amounts, totals_of
+from suanwang.model.task import Preference
+from suanwang.observe.lending import may_hold
+from suanwang.observe.moments import Moments
+from suanwang.observe.state import State, Task
 
-# Tasks that wait for room or for a site, looked at again at a time at most.
-WAKE_BATCH = 256
 # While a task waits on for the same reason, its clause counts are written down again no more often than this.
 SAY_EVERY_US = 60_000_000
+# Plans of one tenant that start later than this for want of room: its first few keep their place in the calendar, so
+# that large tasks are not passed by for ever, and a flood does not fill the calendar for weeks.
+BOOKED_AHEAD_US = 1_000_000
+BOOKED_MAX = 8
+# With a deadline, a later start may be a cheaper hour, and a place not kept a deadline lost.
+BOOKED_TO_DEADLINE_MAX = 256
 
 Clauses = tuple[ClauseCount, ...]
 
 
-@dataclass
 class Waits:
-    """The blocked tasks in the order of their last look, those that are to be looked at, and what was said."""
+    """Follows the log; `take` gives the next tasks to look at."""
 
-    _looked_us: dict[WaitReason, dict[TaskId, int]] = field(default_factory=dict)
-    _woken: dict[TaskId, Task] = field(default_factory=dict)
-    _said: dict[TaskId, tuple[int, WaitReason, Clauses]] = field(default_factory=dict)
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.line = Line(totals_of(state.index), state.tenants, self._held)
+        self.late, self.pauses = Moments(), Moments()
+        self.turned_away: list[TaskId] = []  # by their tenant's quota, in the last round
+        self._places = Places(state.index)
+        self._said: dict[TaskId, tuple[int, WaitReason, Clauses]] = {}
+        self._aside: dict[frozenset[PoolId], dict[Kind, None]] = {}  # kinds by the pools that could serve them
+        self._by_pool: dict[PoolId, list[frozenset[PoolId]]] = {}
+        self._networked: dict[Kind, None] = {}
+        self._social: dict[Kind, None] = {}
+        self._freed: dict[PoolId, None] = {}
+        self._network_freed = self._others_moved = self._anything = False
+        self._booked: dict[tuple[TenantId, bool], dict[TaskId, None]] = {}
+        self._full: dict[tuple[TenantId, bool], deque[Shelf]] = {}
+        self._over_quota: dict[TenantId, list[Shelf]] = {}  # by the top of the tenant's tree
+        for task in (*state.queue.values(), *state.blocked.values()):
+            self._add(task)
+        for task in state.paused.values():
+            self._pause(task)
+        for task in state.planned.values():
+            assert task.plan is not None, "a planned task has its plan"
+            self._book(task, task.plan, task.plan.start_us - BOOKED_AHEAD_US - 1)
 
-    def start(self, blocked: Iterable[Task]) -> None:
-        """Begin with what waited before this process: as if it had been looked at before anything happened."""
-        for task in blocked:
-            self._looked_us.setdefault(task.wait_reason, {})[task.task_id] = -1
+    def _held(self, tenant: TenantId, whole: bool) -> Amounts:
+        tally = self.state.tally
+        load = tally.together(tenant) if whole else tally.own.get(tenant)
+        return load.held if load is not None else NOTHING
 
-    def woken(self) -> Iterator[Task]:
-        return iter(self._woken.values())
+    # -- a round -----------------------------------------------------------------------------------------------
 
-    def wake(self, blocked: dict[TaskId, Task], sites_us: int, room_us: int) -> None:
-        """Choose those whose reason may be cured: a site came up (last at `sites_us`) or room was made (last at
-        `room_us`) after their last look. The longest ago come first, so that each has its turn."""
-        for reason, order in self._looked_us.items():
-            cured_us = max(sites_us, room_us) if reason is WaitReason.CAPACITY else sites_us
-            for task_id, looked_us in order.items():
-                if looked_us > cured_us or len(self._woken) >= WAKE_BATCH:
-                    break
-                self._woken[task_id] = blocked[task_id]
+    def take(self, limit: int) -> list[Task]:
+        """The next tasks to look at; every one of them gets a record, or `in_vain` or `book_full` is told."""
+        self._wake()
+        self._reopen_booked()
+        self.turned_away = []
+        return [self.state.tasks[task_id] for task_id in self.line.take(limit, self._may)]
 
-    def in_vain(self, task_id: TaskId, reason: WaitReason, clauses: Clauses, now_us: int) -> bool:
-        """Note a look that found nothing. True where that is worth a record: the reason is new, or its counts are."""
+    def is_ready(self) -> bool:
+        """Whether a round might find something to look at."""
+        return bool(self._freed) or self._network_freed or self._others_moved or self._anything or self.line.is_ready()
+
+    def _may(self, shelf: Shelf) -> bool:
+        """Whether the quota leaves room; else the shelf waits until somebody of its tree lets go."""
+        if may_hold(self.state.tally, shelf.tenant, shelf.kind.cores, shelf.kind.cards):
+            return True
+        self.turned_away.append(shelf.heap[0][2])
+        self.line.park(shelf, self._over_quota.setdefault(self._top(shelf.tenant), []))
+        return False
+
+    def _top(self, tenant: TenantId) -> TenantId:
+        return self.state.tally.path(tenant)[-1]
+
+    def in_vain(self, task: Task, reason: WaitReason, clauses: Clauses, now_us: int) -> bool:
+        """A look found no room: the whole kind is set aside. True where that is worth a record of the task."""
+        kind = self.line.shelf_of(task.task_id).kind
+        self.line.block(kind)
+        self._set_aside(task, kind)
+        return self.say(task.task_id, reason, clauses, now_us)
+
+    def put_back(self, task: Task) -> None:
+        """A task that was taken and not decided stays where it was."""
+        self._add(task)
+
+    def book_full(self, task: Task) -> None:
+        """It would start later, and its tenant keeps as many places in the calendar as it may."""
+        kind = self.line.shelf_of(task.task_id).kind
+        kind.window = 1
+        shelf = self._set_aside(task, kind)
+        self._full.setdefault(_book_of(task), deque()).append(shelf)
+
+    def _set_aside(self, task: Task, kind: Kind) -> Shelf:
+        self._add(task)
+        shelf = self.line.inside[task.task_id]
+        self.line.park(shelf, kind.parked)
+        self._watch(kind)
+        return shelf
+
+    def say(self, task_id: TaskId, reason: WaitReason, clauses: Clauses, now_us: int) -> bool:
+        """Whether this is worth a record: the reason is new, or its counts are and a while has passed."""
         said = self._said.get(task_id)
-        self.forget(task_id)
-        self._looked_us.setdefault(reason, {})[task_id] = now_us
         silent = said is not None and said[1] is reason and (said[2] == clauses or now_us - said[0] < SAY_EVERY_US)
-        self._said[task_id] = said if silent and said is not None else (now_us, reason, clauses)
+        if not silent:
+            self._said[task_id] = (now_us, reason, clauses)
         return not silent
 
-    def follow(self, record: Record) -> None:
-        """Forget a task that a record takes out of what is blocked."""
-        if isinstance(record, PlanCommitted):
-            self.forget(record.plan.task_id)
-        elif isinstance(record, TaskEnded | TaskRefused) or (
-            isinstance(record, TaskWaits) and record.reason in (WaitReason.QUEUED, WaitReason.RETRY_DELAY)
-        ):
-            self.forget(record.task_id)
+    def end_round(self) -> None:
+        """Every task that was taken is decided."""
+        self.line.end_round()
 
-    def forget(self, task_id: TaskId) -> None:
+    # -- waking ------------------------------------------------------------------------------------------------
+
+    def wake_all(self) -> None:
+        """Anything may fit now."""
+        self._anything = True
+
+    def _watch(self, kind: Kind) -> None:
+        group = self._aside.get(kind.pools)
+        if group is None:
+            group = self._aside[kind.pools] = {}
+            for pool in sorted(kind.pools):
+                self._by_pool.setdefault(pool, []).append(kind.pools)
+        group[kind] = None
+        if kind.networked:
+            self._networked[kind] = None
+        if kind.social:
+            self._social[kind] = None
+
+    def _wake(self) -> None:
+        """Wake the kinds that what was freed could serve."""
+        kinds: dict[Kind, None] = {}
+        if self._anything:
+            groups: Iterable[frozenset[PoolId]] = list(self._aside)
+            self._open_quotas(list(self._over_quota))
+        else:
+            groups = dict.fromkeys(group for pool in self._freed for group in self._by_pool.get(pool, ()))
+        for group in groups:
+            kinds |= self._aside[group]
+        if self._network_freed:
+            kinds |= self._networked
+        if self._others_moved:
+            kinds |= self._social
+        self._freed, self._network_freed, self._others_moved, self._anything = {}, False, False, False
+        for kind in kinds:
+            self._aside[kind.pools].pop(kind, None)
+            self._networked.pop(kind, None)
+            self._social.pop(kind, None)
+            self.line.wake(kind)
+
+    def _reopen_booked(self) -> None:
+        for book, shelves in list(self._full.items()):
+            places = _places_of(book) - len(self._booked.get(book, ()))
+            while shelves and places > 0:
+                shelf = shelves.popleft()
+                if shelf.parked and not shelf.kind.blocked:
+                    self.line.open_all([shelf])
+                    places -= 1
+            if not shelves:
+                del self._full[book]
+
+    def _open_quotas(self, tops: Iterable[TenantId]) -> None:
+        for top in tops:
+            self.line.open_all(self._over_quota.pop(top, ()))
+
+    # -- places in the calendar --------------------------------------------------------------------------------
+
+    def is_booked_out(self, task: Task, plan: Plan, now_us: int) -> bool:
+        """Whether the plan only keeps a place for later, and its tenant has enough of those."""
+        book = _book_of(task)
+        return _is_later(task, plan, now_us) and len(self._booked.get(book, ())) >= _places_of(book)
+
+    def _book(self, task: Task, plan: Plan, now_us: int) -> None:
+        if _is_later(task, plan, now_us):
+            self._booked.setdefault(_book_of(task), {})[task.task_id] = None
+
+    def _unbook(self, task: Task) -> None:
+        for to_deadline in (False, True):
+            book = (task.tenant, to_deadline)
+            places = self._booked.get(book)
+            if places is not None and places.pop(task.task_id, book) is None and not places:
+                del self._booked[book]
+
+    # -- the log -----------------------------------------------------------------------------------------------
+
+    def before(self, record: Record) -> None:
+        """Note what a record is about to free."""
+        if isinstance(record, PlanDropped | AttemptClosed):
+            self._others_moved |= bool(self._social)
+            plan = self.state.tasks[record.task_id].plan
+            assert plan is not None, "what is dropped or closed had a plan"
+            self._freed[plan.pool] = None
+            self._network_freed |= any(hold.resource != "pool" for hold in plan.holds)
+
+    def follow(self, record: Record) -> None:
+        """Follow a record that was just folded in."""
+        match record:
+            case TaskAdmitted():
+                self._add(self.state.tasks[record.task_id])
+            case TaskWaits():
+                self._waits(record)
+            case PlanCommitted():
+                task = self.state.tasks[record.plan.task_id]
+                self._leave(task)
+                self._book(task, record.plan, record.at_us)
+                self._others_moved |= bool(self._social)
+                self.line.touch(task.tenant)
+            case TaskEnded() | TaskRefused():
+                task = self.state.tasks[record.task_id]
+                self._leave(task)
+                self._let_go(task)
+            case PlanDropped() | AttemptClosed():
+                self._let_go(self.state.tasks[record.task_id])
+            case AttemptOpened():
+                self._unbook(self.state.tasks[record.task_id])
+            case TenantSet():
+                self.line.tree_changed()
+                self._anything = True
+            case SiteChanged(live=True):
+                self._freed |= dict.fromkeys(pool.id for pool in self.state.index.sites[record.site].pools)
+            case LinkChanged(up=True):
+                self._anything = True
+
+    def _waits(self, record: TaskWaits) -> None:
+        task = self.state.tasks[record.task_id]
+        if record.reason is WaitReason.RETRY_DELAY:
+            self._leave(task)
+            self._pause(task)
+        elif record.reason is WaitReason.QUEUED:
+            self._said.pop(task.task_id, None)
+            self._add(task)
+
+    def _let_go(self, task: Task) -> None:
+        self._unbook(task)
+        self.line.touch(task.tenant)
+        self._open_quotas([self._top(task.tenant)])
+
+    def _add(self, task: Task) -> None:
+        limited = any(
+            self.state.tenants[one].budget_micro_yuan is not None
+            for one in self.state.tally.path(task.tenant)
+            if one in self.state.tenants
+        )
+        key = key_of(task, limited)
+        self.pauses.drop(task.task_id)
+        self._watch_deadline(task)
+        self.line.add(
+            task.task_id, task.tenant, task.priority, task.order, key, lambda: kind_of(key, task, self._places)
+        )
+
+    def _pause(self, task: Task) -> None:
+        self.pauses.set(task.task_id, task.wait_until_us)
+        self._watch_deadline(task)
+
+    def _watch_deadline(self, task: Task) -> None:
+        request = task.request
+        assert request is not None, "a live task has its request"
+        if request.deadline is not None:
+            self.late.set(task.task_id, request.deadline - request.resources.wall_time + 1)
+
+    def _leave(self, task: Task) -> None:
         """The task waits no more."""
-        for order in self._looked_us.values():
-            order.pop(task_id, None)
-        self._woken.pop(task_id, None)
-        self._said.pop(task_id, None)
+        self.line.remove(task.task_id)
+        self.late.drop(task.task_id)
+        self.pauses.drop(task.task_id)
+        self._said.pop(task.task_id, None)
+
+
+def _book_of(task: Task) -> tuple[TenantId, bool]:
+    """The places of its tenant; those of tasks that look for a good hour before a deadline apart."""
+    request = task.request
+    assert request is not None, "a live task has its request"
+    return task.tenant, request.deadline is not None and request.preference is not Preference.FASTEST
+
+
+def _places_of(book: tuple[TenantId, bool]) -> int:
+    return BOOKED_TO_DEADLINE_MAX if book[1] else BOOKED_MAX
+
+
+def _is_later(task: Task, plan: Plan, now_us: int) -> bool:
+    earliest_us = task.request.earliest_start if task.request is not None else None
+    return plan.start_us > max(now_us + BOOKED_AHEAD_US, earliest_us or 0)

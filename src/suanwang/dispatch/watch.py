@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from suanwang.dispatch.carry import RETRY_DELAY_US_MAX
 from suanwang.dispatch.lifecycle import LIVE
 from suanwang.model.ids import AgentId, LinkId, PoolId, SecurityPoolId, SiteId, TaskId
 from suanwang.model.plan import Hold
@@ -50,28 +49,12 @@ def silent_sites(state: State, heard_us: Mapping[AgentId, int], now_us: int, los
     return [site for site, seen in state.sites.items() if seen.live and (state.agent_of.get(site) in quiet)]
 
 
-def late_tasks(state: State, now_us: int) -> Iterator[Task]:
-    """Waiting tasks whose deadline can no longer be met wherever they ran."""
-    for group in (state.queue, state.blocked, state.paused):
-        for task in group.values():
-            request = task.request
-            assert request is not None, "a live task has its request"
-            if request.deadline is not None and now_us + request.resources.wall_time > request.deadline:
-                yield task
-
-
 def outdated(task: Task, now_us: int) -> bool:
     """Whether the start of a plan was missed by so much (the brain was away) that it no longer keeps the deadline."""
     plan, request = task.plan, task.request
     if plan is None or request is None or request.deadline is None or now_us - plan.start_us < MISSED_US:
         return False
     return now_us + request.resources.wall_time > request.deadline
-
-
-def paused_enough(state: State, now_us: int) -> list[Task]:
-    """Paused tasks whose pause is over."""
-    # A pause is never longer than the longest: one that seems so was set before the clock was put back.
-    return [one for one in state.paused.values() if not 0 < one.wait_until_us - now_us <= RETRY_DELAY_US_MAX]
 
 
 def unaccepted(state: State, now_us: int) -> Iterator[Task]:
@@ -126,7 +109,9 @@ def crowded_out(state: State, keys: set[str], capacity: Mapping[str, tuple[int, 
 def _holders(state: State, key: str) -> list[Task]:
     """Who holds a resource."""
     leases = state.by_key.get(key, {})
-    return [task for task in state.live.values() if task.plan is not None and task.plan.lease_id in leases]
+    groups = (state.planned, *state.by_site.values())  # whoever has a plan is in one of them
+    holders = [task for group in groups for task in group.values() if task.plan and task.plan.lease_id in leases]
+    return sorted(holders, key=lambda task: task.order)
 
 
 def _runs(task: Task) -> bool:

@@ -83,7 +83,7 @@ class RefusalReason(StrEnum):
 class WaitReason(StrEnum):
     """Why an admitted task has no plan yet."""
 
-    QUEUED = "queued"  # not looked at yet
+    QUEUED = "queued"  # waits for its turn: not looked at yet, or behind one that needs the same
     SITES_DOWN = "sites_down"  # would fit if the sites that do not answer did
     CAPACITY = "capacity"  # no room in compute, link or protection in any window considered
     QUOTA = "quota"  # above its tenant's quota, and nobody lends enough

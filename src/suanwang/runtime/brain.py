@@ -144,7 +144,7 @@ class Brain:
             start_us = self.road.state.agenda.next_us()
             until_start_s = (start_us - self.clock()) / 1_000_000 if start_us is not None else TICK_S
             rest_s = min(next_tick_s - real_clock.monotonic_s(), until_start_s)
-            if rest_s > 0 and not self.road.state.queue and not self._stopping:
+            if rest_s > 0 and not self.road.waits.is_ready() and not self._stopping:
                 self._changed.wait(rest_s)
 
     def close(self) -> None:

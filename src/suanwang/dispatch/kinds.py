@@ -1,0 +1,93 @@
+"""The kind of need of a task: tasks of one kind get the same answer from the planner on the same view. Pure."""
+
+from collections.abc import Hashable
+from operator import attrgetter
+from typing import Any
+
+from suanwang.fair import Kind
+from suanwang.model.grid import PoolKind
+from suanwang.model.ids import PoolId
+from suanwang.model.share import amounts_of
+from suanwang.model.snapshot import GridIndex
+from suanwang.model.task import TaskRequest, pool_kind
+from suanwang.observe.state import Task
+
+Key = Hashable
+
+
+# What a task says of itself, runs and brings back: the planner does not look at it.
+NOT_PLANNED = frozenset(
+    {"name", "run", "image", "environment", "secrets", "outputs", "retries", "priority", "on_budget", "tags"}
+)
+_planned = attrgetter(
+    *(name for name in TaskRequest.model_fields if name not in {*NOT_PLANNED, "inputs", "price_limit"})
+)
+
+
+def key_of(task: Task, limited: bool) -> Key:
+    """What decides whether, where and when a task fits. `limited`: its tenant has a budget, which is nobody else's."""
+    request = task.request
+    assert request is not None, "a live task has its request"
+    limit, told = request.price_limit, _planned(request)
+    social = _names_others(told)
+    own = (task.tenant, limit, task.billed_micro_yuan) if limited or social or limit is not None else None
+    data = tuple((one.source if one.source.startswith("dataset:") else "", one.size) for one in request.inputs)
+    return (own, data, tuple(_frozen(one) for one in told))
+
+
+def _names_others(told: tuple[Any, ...]) -> bool:
+    """Whether a task says beside which other tasks it runs or does not: those are told by their tags."""
+    return any(isinstance(one, dict) and one for one in told)
+
+
+def _frozen(value: Any) -> Hashable:
+    return tuple(sorted(value.items())) if isinstance(value, dict) else value
+
+
+class Places:
+    """Which pools could ever serve a need, by what never changes: kind, site, security level, shape and model.
+
+    A pool that is left out can certainly not serve it; one that is named may still fail a later clause.
+    """
+
+    def __init__(self, index: GridIndex) -> None:
+        self._index = index
+        self._known: dict[Hashable, frozenset[PoolId]] = {}
+        self._same: dict[frozenset[PoolId], frozenset[PoolId]] = {}
+
+    def of(self, request: TaskRequest) -> frozenset[PoolId]:
+        res = request.resources
+        figures = (res.cpu, res.memory, res.accelerators, res.accelerator, res.qubits)
+        asked = (pool_kind(res), request.sites, request.security_level, *figures)
+        found = self._known.get(asked)
+        if found is None:
+            if len(self._known) > 100_000:  # more shapes than any real queue has: begin again
+                self._known.clear()
+            found = frozenset(self._fitting(request))
+            found = self._known[asked] = self._same.setdefault(found, found)
+        return found
+
+    def _fitting(self, request: TaskRequest) -> list[PoolId]:
+        res, kind, out = request.resources, pool_kind(request.resources), []
+        for pool, site in self._index.pools.values():
+            fits = pool.kind is kind and (not request.sites or site.id in request.sites)
+            fits = fits and site.security_level >= request.security_level
+            if kind is PoolKind.QUANTUM:
+                fits = fits and res.qubits <= pool.qubits_per_node
+            else:
+                fits = fits and res.cpu <= pool.cores_per_node and res.memory <= pool.memory_bytes_per_node
+                fits = fits and res.accelerators <= pool.accelerators_per_node
+            if res.accelerator not in (None, "any"):
+                fits = fits and pool.accelerator_model == res.accelerator
+            if fits:
+                out.append(pool.id)
+        return out
+
+
+def kind_of(key: Key, task: Task, places: Places) -> Kind:
+    """The kind of a task, new."""
+    request = task.request
+    assert request is not None, "a live task has its request"
+    networked = bool(request.bandwidth or request.protection or request.inputs)
+    quota = (task.cores, task.accelerators)
+    return Kind(key, amounts_of(request), quota, places.of(request), networked, _names_others(_planned(request)))

@@ -1,0 +1,271 @@
+"""The waiting tasks, by tenant and by kind of need.
+
+Tasks of one kind need the same, so where one finds no room none does: the kind is set aside as a whole, at the cost of
+one look, and woken as a whole by what may cure it. A kind that was woken is looked at one task first, then two, then
+four, so a million of them cost no more than one where there is still no room.
+"""
+
+import heapq
+from collections.abc import Callable, Hashable, Iterable, Mapping
+
+from suanwang.fair.ladder import Ladder
+from suanwang.fair.shares import Shares
+from suanwang.model.grid import Tenant
+from suanwang.model.ids import PoolId, TaskId, TenantId
+from suanwang.model.share import NOTHING, Amounts, plus
+from suanwang.model.tenants import path_of
+
+# A task of this priority or more goes before everything of less, whosever it is. Who may ask for it is the
+# operator's word (`priority_max` of the tenant).
+URGENT = 90
+# Of a kind that never waited, as many as there are may be looked at in one round.
+WINDOW_MAX = 1 << 20
+# Of kinds that were just woken, so many in one round: what is new must not wait for all of them to be looked at.
+PROBES_MAX = 16
+
+
+class Kind:
+    """One need: what it takes, where it could run, and whether it is known to find no room."""
+
+    __slots__ = (
+        *("key", "need", "cores", "cards", "pools", "networked", "social"),
+        *("shelves", "parked", "blocked", "window", "taken"),
+    )
+
+    def __init__(
+        self,
+        key: Hashable,
+        need: Amounts,
+        quota: tuple[int, int],
+        pools: frozenset[PoolId],
+        networked: bool = False,
+        social: bool = False,
+    ) -> None:
+        self.key, self.need, (self.cores, self.cards) = key, need, quota
+        self.pools = pools  # could serve it, by what never changes
+        self.networked, self.social = networked, social  # holds bandwidth; where it may run depends on other tasks
+        self.shelves: dict[tuple[TenantId, bool], Shelf] = {}
+        self.parked: list[Shelf] = []  # set aside until the kind is woken
+        self.blocked = False
+        self.window = WINDOW_MAX  # of its tasks in one round
+        self.taken = 0  # in this round
+
+
+class Shelf:
+    """The tasks of one tenant and kind, by priority and then age."""
+
+    __slots__ = ("heap", "kind", "live", "number", "parked", "tenant", "urgent")
+
+    def __init__(self, tenant: TenantId, kind: Kind, urgent: bool, number: int) -> None:
+        self.tenant, self.kind, self.urgent, self.number = tenant, kind, urgent, number
+        self.heap: list[tuple[int, int, TaskId]] = []  # priority below zero, order of submission, task
+        self.live = 0  # tasks of the heap that still wait
+        self.parked = False
+
+
+class Hand:
+    """What one tenant has open, its best shelf first."""
+
+    __slots__ = ("heads", "inside")
+
+    def __init__(self, inside: Mapping[TaskId, Shelf]) -> None:
+        self.inside = inside
+        self.heads: list[tuple[int, int, int, Shelf]] = []
+
+    def show(self, shelf: Shelf) -> bool:
+        """Put a shelf where its first task belongs. False: it is empty."""
+        while shelf.heap and shelf.heap[0][2] not in self.inside:
+            heapq.heappop(shelf.heap)
+        if not shelf.heap:
+            return False
+        heapq.heappush(self.heads, (*shelf.heap[0][:2], shelf.number, shelf))
+        return True
+
+    def best(self) -> Shelf | None:
+        while self.heads:
+            shelf = self.heads[0][3]
+            first = shelf.heap[0] if shelf.heap else None
+            if first is not None and not shelf.parked and first[:2] == self.heads[0][:2]:
+                if first[2] in self.inside:
+                    return shelf
+                heapq.heappop(self.heads)  # the task has left: the next one of the shelf says where it belongs
+                self.show(shelf)
+            else:
+                heapq.heappop(self.heads)
+        return None
+
+    def has(self) -> bool:
+        return self.best() is not None
+
+
+class Line:
+    """Whose turn it is. `held` says what a tenant holds, with all below it (True) or alone."""
+
+    def __init__(
+        self, totals: Amounts, tenants: Mapping[TenantId, Tenant], held: Callable[[TenantId, bool], Amounts]
+    ) -> None:
+        self.shares, self._tenants, self._held = Shares.of(totals), tenants, held
+        self.inside: dict[TaskId, Shelf] = {}
+        self.kinds: dict[Hashable, Kind] = {}
+        self._taken: dict[TaskId, Shelf] = {}  # in this round
+        self._rest: list[Shelf] = []  # set aside until the next round
+        self._extra: dict[tuple[TenantId, bool], Amounts] = {}  # of what was taken in this round
+        self._numbers = 0
+        self._ladders = self._made()
+
+    def _made(self) -> tuple[Ladder[Hand], Ladder[Hand]]:
+        """The urgent and the others."""
+        one = Ladder(self._tenants, self._share, lambda _: Hand(self.inside))
+        two = Ladder(self._tenants, self._share, lambda _: Hand(self.inside))
+        return one, two
+
+    def _share(self, tenant: TenantId, whole: bool) -> int:
+        held, extra = self._held(tenant, whole), self._extra.get((tenant, whole), NOTHING)
+        return self.shares.dominant(plus(held, extra))
+
+    def tree_changed(self) -> None:
+        """Tenants were set."""
+        self._ladders = self._made()
+        for kind in self.kinds.values():
+            for shelf in kind.shelves.values():
+                if not shelf.parked:
+                    self._open(shelf)
+
+    def touch(self, tenant: TenantId) -> None:
+        """What the tenant holds has changed."""
+        for ladder in self._ladders:
+            ladder.touch(tenant)
+
+    # -- tasks come and go -------------------------------------------------------------------------------------
+
+    def add(
+        self, task_id: TaskId, tenant: TenantId, priority: int, order: int, key: Hashable, make: Callable[[], Kind]
+    ) -> None:
+        """A task waits to be looked at; `make` makes its kind where that is new."""
+        kind = self.kinds.get(key)
+        if kind is None:
+            kind = self.kinds[key] = make()
+        urgent = priority >= URGENT
+        shelf = kind.shelves.get((tenant, urgent))
+        if shelf is None:
+            self._numbers += 1
+            shelf = kind.shelves[tenant, urgent] = Shelf(tenant, kind, urgent, self._numbers)
+        self._leave(task_id)
+        self.inside[task_id] = shelf
+        shelf.live += 1
+        first = not shelf.heap or (-priority, order) < shelf.heap[0][:2]
+        heapq.heappush(shelf.heap, (-priority, order, task_id))
+        if first and not shelf.parked:
+            self._open(shelf)
+
+    def remove(self, task_id: TaskId) -> None:
+        """A task waits no more. What is left of it in a heap is thrown away when it comes up."""
+        self._leave(task_id)
+
+    def _leave(self, task_id: TaskId) -> None:
+        shelf = self.inside.pop(task_id, None)
+        if shelf is not None:
+            shelf.live -= 1
+            if not shelf.live:
+                self._forget(shelf)
+
+    def _open(self, shelf: Shelf) -> None:
+        ladder = self._ladders[0 if shelf.urgent else 1]
+        if ladder.hand_of(shelf.tenant).show(shelf):
+            ladder.offer(shelf.tenant)
+
+    def _forget(self, shelf: Shelf) -> None:
+        """A shelf without a task, and its kind with the last of its shelves, unless a task of it is being decided."""
+        kind = shelf.kind
+        shelf.heap, shelf.parked = [], False
+        if kind.shelves.get((shelf.tenant, shelf.urgent)) is shelf:
+            del kind.shelves[shelf.tenant, shelf.urgent]
+        if not kind.shelves and not kind.taken and self.kinds.get(kind.key) is kind:
+            del self.kinds[kind.key]
+
+    # -- a round -----------------------------------------------------------------------------------------------
+
+    def take(self, limit: int, may: Callable[[Shelf], bool]) -> list[TaskId]:
+        """The next tasks to look at. Each counts as held until `end_round`; a shelf that `may` not go is set aside
+        by whoever refuses it."""
+        out: list[TaskId] = []
+        probes = 0
+        while len(out) < limit:
+            hand = self._ladders[0].next() or self._ladders[1].next()
+            shelf = hand.best() if hand is not None else None
+            if hand is None or shelf is None:
+                break
+            kind = shelf.kind
+            if kind.blocked:
+                self.park(shelf, kind.parked)
+            elif kind.taken >= kind.window or (kind.window == 1 and probes >= PROBES_MAX):
+                self.park(shelf, self._rest)
+            elif may(shelf):
+                probes += kind.window == 1
+                out.append(self._pop(hand, shelf))
+            else:
+                assert shelf.parked, "who refuses a shelf sets it aside"
+        return out
+
+    def _pop(self, hand: Hand, shelf: Shelf) -> TaskId:
+        task_id = heapq.heappop(shelf.heap)[2]
+        self._taken[task_id] = shelf
+        shelf.kind.taken += 1
+        self._leave(task_id)
+        self._charge(shelf.tenant, shelf.kind.need)
+        hand.show(shelf)
+        self._ladders[0 if shelf.urgent else 1].served(shelf.tenant)
+        self._ladders[1 if shelf.urgent else 0].touch(shelf.tenant)
+        return task_id
+
+    def _charge(self, tenant: TenantId, need: Amounts) -> None:
+        keys = [(tenant, False), *((one, True) for one in path_of(tenant, self._tenants))]
+        for key in keys:
+            self._extra[key] = plus(self._extra.get(key, NOTHING), need)
+
+    def shelf_of(self, task_id: TaskId) -> Shelf:
+        """Of a task that was taken in this round."""
+        return self._taken[task_id]
+
+    def park(self, shelf: Shelf, where: list[Shelf]) -> None:
+        """Set a shelf aside until somebody opens it."""
+        shelf.parked = True
+        where.append(shelf)
+
+    def open_all(self, shelves: Iterable[Shelf]) -> None:
+        """Shelves that were set aside are looked at again."""
+        for shelf in shelves:
+            if shelf.parked:
+                shelf.parked = False
+                self._open(shelf)
+
+    def block(self, kind: Kind) -> None:
+        """The kind found no room."""
+        kind.blocked, kind.window = True, 1
+
+    def wake(self, kind: Kind) -> None:
+        """There may be room for the kind: one of it is looked at first."""
+        kind.blocked, kind.window = False, 1
+        parked, kind.parked = kind.parked, []
+        self.open_all(parked)
+
+    def end_round(self) -> None:
+        """What was taken is decided: only what is held counts from here on."""
+        tenants = {tenant for tenant, whole in self._extra if not whole}
+        self._extra = {}
+        for tenant in sorted(tenants):
+            self.touch(tenant)
+        for shelf in self._taken.values():
+            kind = shelf.kind
+            if kind.taken and not kind.blocked:
+                kind.window = min(2 * kind.window, WINDOW_MAX)
+            kind.taken = 0
+            if not kind.shelves:
+                self.kinds.pop(kind.key, None)
+        self._taken = {}
+        rest, self._rest = self._rest, []
+        self.open_all(rest)
+
+    def is_ready(self) -> bool:
+        """Whether a round would find something. A kind that found no room may still stand first: then it is set aside."""
+        return any(ladder.next() is not None for ladder in self._ladders)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from suanwang import failpoints
 from suanwang.admission.admit import Applicant, Refused, Standing, admit, with_defaults
-from suanwang.dispatch import carry, reconcile, repeats, watch
+from suanwang.dispatch import carry, company, reconcile, repeats, watch
 from suanwang.dispatch.keeper import Keeper
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.event import Heartbeat, Orders
@@ -153,8 +153,7 @@ class Road(Keeper):
             self.verify_faults += 1
             self.put_off(task, carry.RETRY_DELAY_US, now_us)
         elif answer.ever:
-            down = any(one.reason is PoolReason.SITE_DOWN for one in answer.clauses)
-            reason = WaitReason.SITES_DOWN if down else WaitReason.CAPACITY
+            reason = company.wait_reason(answer.clauses)
             if self.waits.in_vain(task, reason, answer.clauses, now_us):
                 self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=answer.clauses))
         else:
@@ -208,8 +207,10 @@ class Road(Keeper):
         if due:
             self.extend(now_us)  # what outlasts its window keeps its room: a plan that it crowds out goes back
         for task in due:
-            signal = Signal.PLAN_DROPPED if watch.outdated(task, now_us) else Signal.ATTEMPT_OPENED
-            self.signal(task, signal, carry.Cause(now_us))
+            parted = company.is_parted(task, self.state.placements)
+            drops = parted or watch.outdated(task, now_us)
+            signal = Signal.PLAN_DROPPED if drops else Signal.ATTEMPT_OPENED
+            self.signal(task, signal, carry.Cause(now_us, detail="parted" if parted else ""))
             failpoints.hit("brain.dispatch.opened")
         self.commit()
         return len(due)

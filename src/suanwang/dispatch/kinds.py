@@ -24,15 +24,17 @@ _planned = attrgetter(
 )
 
 
-def key_of(task: Task, limited: bool) -> Key:
-    """What decides whether, where and when a task fits. `limited`: its tenant has a budget, which is nobody else's."""
+def key_of(task: Task, limited: bool, kept_out: bool = False) -> Key:
+    """What decides whether, where and when a task fits. `limited`: its tenant has a budget, which is nobody else's.
+    `kept_out`: others that name its tags are known to keep it from some site."""
     request = task.request
     assert request is not None, "a live task has its request"
     limit, told = request.price_limit, _planned(request)
-    social = _names_others(told)
+    social = kept_out or _names_others(told)
+    tags = (kept_out, _frozen(request.tags)) if social else None
     own = (task.tenant, limit, task.billed_micro_yuan) if limited or social or limit is not None else None
     data = tuple((one.source if one.source.startswith("dataset:") else "", one.size) for one in request.inputs)
-    return (own, data, tuple(_frozen(one) for one in told))
+    return (own, tags, data, tuple(_frozen(one) for one in told))
 
 
 def _names_others(told: tuple[Any, ...]) -> bool:
@@ -84,10 +86,11 @@ class Places:
         return out
 
 
-def kind_of(key: Key, task: Task, places: Places) -> Kind:
+def kind_of(key: Key, task: Task, places: Places, kept_out: bool = False) -> Kind:
     """The kind of a task, new."""
     request = task.request
     assert request is not None, "a live task has its request"
     networked = bool(request.bandwidth or request.protection or request.inputs)
     quota = (task.cores, task.accelerators)
-    return Kind(key, amounts_of(request), quota, places.of(request), networked, _names_others(_planned(request)))
+    social = kept_out or _names_others(_planned(request))
+    return Kind(key, amounts_of(request), quota, places.of(request), networked, social)

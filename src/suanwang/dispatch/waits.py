@@ -8,6 +8,7 @@ all that waits: a tick costs what has become due, a round what it looks at.
 from collections import deque
 from collections.abc import Iterable
 
+from suanwang.dispatch.company import binds, helps
 from suanwang.dispatch.kinds import Places, key_of, kind_of
 from suanwang.fair import Kind, Line, Shelf
 from suanwang.model.ids import PoolId, TaskId, TenantId
@@ -28,7 +29,7 @@ from suanwang.model.record import (
     TenantSet,
 )
 from suanwang.model.share import NOTHING, Amounts, totals_of
-from suanwang.model.task import Preference
+from suanwang.model.task import Preference, TaskRequest
 from suanwang.observe.lending import may_hold
 from suanwang.observe.moments import Moments
 from suanwang.observe.state import State, Task
@@ -58,9 +59,11 @@ class Waits:
         self._aside: dict[frozenset[PoolId], dict[Kind, None]] = {}  # kinds by the pools that could serve them
         self._by_pool: dict[PoolId, list[frozenset[PoolId]]] = {}
         self._networked: dict[Kind, None] = {}
-        self._social: dict[Kind, None] = {}
+        self._social: dict[TenantId, dict[Kind, TaskRequest]] = {}  # set aside; with one of its tasks
+        self._kept_out: set[TaskId] = set()  # from some site, by tasks that name their tags
+        self._moved: list[tuple[TenantId, TaskRequest, bool]] = []  # who came to a site (True), or left one
         self._freed: dict[PoolId, None] = {}
-        self._network_freed = self._others_moved = self._anything = False
+        self._network_freed = self._anything = False
         self._booked: dict[tuple[TenantId, bool], dict[TaskId, None]] = {}
         self._full: dict[tuple[TenantId, bool], deque[Shelf]] = {}
         self._over_quota: dict[TenantId, list[Shelf]] = {}  # by the top of the tenant's tree
@@ -88,7 +91,7 @@ class Waits:
 
     def is_ready(self) -> bool:
         """Whether a round might find something to look at."""
-        return bool(self._freed) or self._network_freed or self._others_moved or self._anything or self.line.is_ready()
+        return bool(self._freed) or self._network_freed or bool(self._moved) or self._anything or self.line.is_ready()
 
     def _may(self, shelf: Shelf) -> bool:
         """Whether the quota leaves room; else the shelf waits until somebody of its tree lets go."""
@@ -104,6 +107,10 @@ class Waits:
     def in_vain(self, task: Task, reason: WaitReason, clauses: Clauses, now_us: int) -> bool:
         """A look found no room: the whole kind is set aside. True where that is worth a record of the task."""
         kind = self.line.shelf_of(task.task_id).kind
+        if binds(clauses) and not kind.social:  # others that name its tags keep it out: not so the rest of its kind
+            self._kept_out.add(task.task_id)
+            self._add(task)
+            kind = self.line.inside[task.task_id].kind
         self.line.block(kind)
         self._set_aside(task, kind)
         return self.say(task.task_id, reason, clauses, now_us)
@@ -123,7 +130,7 @@ class Waits:
         self._add(task)
         shelf = self.line.inside[task.task_id]
         self.line.park(shelf, kind.parked)
-        self._watch(kind)
+        self._watch(kind, task)
         return shelf
 
     def say(self, task_id: TaskId, reason: WaitReason, clauses: Clauses, now_us: int) -> bool:
@@ -144,7 +151,7 @@ class Waits:
         """Anything may fit now."""
         self._anything = True
 
-    def _watch(self, kind: Kind) -> None:
+    def _watch(self, kind: Kind, task: Task) -> None:
         group = self._aside.get(kind.pools)
         if group is None:
             group = self._aside[kind.pools] = {}
@@ -154,7 +161,8 @@ class Waits:
         if kind.networked:
             self._networked[kind] = None
         if kind.social:
-            self._social[kind] = None
+            assert task.request is not None, "a live task has its request"
+            self._social.setdefault(task.tenant, {})[kind] = task.request
 
     def _wake(self) -> None:
         """Wake the kinds that what was freed could serve."""
@@ -168,13 +176,15 @@ class Waits:
             kinds |= self._aside[group]
         if self._network_freed:
             kinds |= self._networked
-        if self._others_moved:
-            kinds |= self._social
-        self._freed, self._network_freed, self._others_moved, self._anything = {}, False, False, False
+        for tenant, moved, came in self._moved:
+            of_tenant = self._social.get(tenant, {})
+            kinds |= dict.fromkeys(kind for kind, waiting in of_tenant.items() if helps(moved, came, waiting))
+        self._freed, self._network_freed, self._moved, self._anything = {}, False, [], False
         for kind in kinds:
             self._aside[kind.pools].pop(kind, None)
             self._networked.pop(kind, None)
-            self._social.pop(kind, None)
+            for of_tenant in self._social.values() if kind.social else ():
+                of_tenant.pop(kind, None)
             self.line.wake(kind)
 
     def _reopen_booked(self) -> None:
@@ -215,7 +225,7 @@ class Waits:
     def before(self, record: Record) -> None:
         """Note what a record is about to free."""
         if isinstance(record, PlanDropped | AttemptClosed):
-            self._others_moved |= bool(self._social)
+            self._move(self.state.tasks[record.task_id], False)
             plan = self.state.tasks[record.task_id].plan
             assert plan is not None, "what is dropped or closed had a plan"
             self._freed[plan.pool] = None
@@ -232,7 +242,7 @@ class Waits:
                 task = self.state.tasks[record.plan.task_id]
                 self._leave(task)
                 self._book(task, record.plan, record.at_us)
-                self._others_moved |= bool(self._social)
+                self._move(task, True)
                 self.line.touch(task.tenant)
             case TaskEnded() | TaskRefused():
                 task = self.state.tasks[record.task_id]
@@ -249,6 +259,12 @@ class Waits:
                 self._freed |= dict.fromkeys(pool.id for pool in self.state.index.sites[record.site].pools)
             case LinkChanged(up=True):
                 self._anything = True
+
+    def _move(self, task: Task, came: bool) -> None:
+        """A task came to a site or leaves one."""
+        request = task.request
+        if request is not None and (request.tags or request.apart_from) and self._social.get(task.tenant):
+            self._moved.append((task.tenant, request, came))
 
     def _waits(self, record: TaskWaits) -> None:
         task = self.state.tasks[record.task_id]
@@ -270,11 +286,17 @@ class Waits:
             for one in self.state.tally.path(task.tenant)
             if one in self.state.tenants
         )
-        key = key_of(task, limited)
+        kept_out = task.task_id in self._kept_out
+        key = key_of(task, limited, kept_out)
         self.pauses.drop(task.task_id)
         self._watch_deadline(task)
         self.line.add(
-            task.task_id, task.tenant, task.priority, task.order, key, lambda: kind_of(key, task, self._places)
+            task.task_id,
+            task.tenant,
+            task.priority,
+            task.order,
+            key,
+            lambda: kind_of(key, task, self._places, kept_out),
         )
 
     def _pause(self, task: Task) -> None:
@@ -293,6 +315,7 @@ class Waits:
         self.late.drop(task.task_id)
         self.pauses.drop(task.task_id)
         self._said.pop(task.task_id, None)
+        self._kept_out.discard(task.task_id)
 
 
 def _book_of(task: Task) -> tuple[TenantId, bool]:

@@ -1,0 +1,44 @@
+"""Which waiting tasks another one helps by coming to a site or leaving one, and which were parted from theirs. Pure."""
+
+from suanwang.model.placements import Placements, bears
+from suanwang.model.plan import ClauseCount
+from suanwang.model.reason import PoolReason, WaitReason
+from suanwang.model.task import TaskRequest
+from suanwang.observe.state import Task
+
+COMPANY = frozenset({PoolReason.TOGETHER, PoolReason.APART})
+
+
+def binds(clauses: tuple[ClauseCount, ...]) -> bool:
+    """Whether the place of other tasks keeps a task from some pool."""
+    return any(one.reason in COMPANY for one in clauses)
+
+
+def wait_reason(clauses: tuple[ClauseCount, ...]) -> WaitReason:
+    """Why a task that would fit on an empty grid waits, by what removes pools now."""
+    if binds(clauses):
+        return WaitReason.COMPANY
+    return WaitReason.SITES_DOWN if any(one.reason is PoolReason.SITE_DOWN for one in clauses) else WaitReason.CAPACITY
+
+
+def helps(moved: TaskRequest, came: bool, waiting: TaskRequest) -> bool:
+    """Whether a task that came to a site, or left one, may let one of the same tenant that waits have a plan.
+
+    To come helps those that must run with it; to leave helps those that keep apart from it, or it from them, and one
+    of its group, which may now be the first.
+    """
+    if waiting.together_with and bears(moved.tags, waiting.together_with):
+        return True
+    if came:
+        return False
+    avoided = bool(waiting.apart_from) and bears(moved.tags, waiting.apart_from)
+    return avoided or (bool(moved.apart_from) and bears(waiting.tags, moved.apart_from))
+
+
+def is_parted(task: Task, placements: Placements) -> bool:
+    """Whether those that a planned task must run with stand, and only elsewhere."""
+    request, plan = task.request, task.plan
+    if request is None or plan is None or not request.together_with:
+        return False
+    sites = placements.sites_bearing(task.tenant, request.together_with, task.task_id)
+    return bool(sites) and plan.site not in sites

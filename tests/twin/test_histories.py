@@ -58,6 +58,13 @@ def test_a_brain_that_forgets_a_lease_is_caught(monkeypatch):
         play(11, 30)
 
 
+def test_a_brain_that_forgets_who_keeps_apart_is_caught(monkeypatch):
+    monkeypatch.setattr("suanwang.plan.planner.in_company", lambda need, ask, views: need)
+    monkeypatch.setattr("suanwang.verify.company_faults", lambda plan, request, by_site: ())
+    with pytest.raises(BrokenPromiseError, match="beside"):
+        play(11, 200)
+
+
 def test_a_brain_that_bills_twice_is_caught(monkeypatch):
     from suanwang.twin.world import TwinLog
 

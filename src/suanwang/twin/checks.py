@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from suanwang.dispatch.watch import amounts, capacities
 from suanwang.model.record import ENDS, Phase
-from suanwang.observe.state import State
+from suanwang.observe.state import State, Task
 
 
 class BrokenPromiseError(AssertionError):
@@ -19,7 +19,7 @@ class Checker:
         self._history_id = 0
 
     def after_step(self, state: State) -> None:
-        """Capacity is never exceeded at any instant; money is conserved; one live attempt at most."""
+        """Capacity is never exceeded at any instant; who keeps apart stands apart; money is conserved; one live attempt at most."""
         if id(state.history) != self._history_id:
             self._history_id, self._seen = id(state.history), 0
         changed = state.history[self._seen :]
@@ -27,8 +27,25 @@ class Checker:
         keys = {f"{hold.resource}|{hold.key}" for change in changed if change.added for hold in change.holds}
         for key, capacity in capacities(state, keys).items():
             _check_capacity(state, key, capacity)
+        if keys:
+            _check_company(state)
         _check_money(state)
         _check_attempts(state)
+
+
+def _check_company(state: State) -> None:
+    """Nobody stands where one stands that keeps apart from it."""
+    there: dict[tuple[str, str], list[Task]] = {}
+    for task in state.live.values():
+        if task.plan is not None:
+            there.setdefault((task.tenant, task.plan.site), []).append(task)
+    for (_, site), group in there.items():
+        for one in group:
+            apart = one.request.apart_from if one.request is not None else {}
+            for other in group if apart else ():
+                tags = other.request.tags if other.request is not None else {}
+                if other is not one and apart.items() <= tags.items():
+                    raise BrokenPromiseError(f"{one.task_id} stands at {site} beside {other.task_id}")
 
 
 def _check_capacity(state: State, key: str, capacity: tuple[int, ...]) -> None:

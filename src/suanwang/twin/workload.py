@@ -4,7 +4,7 @@ import random
 
 from suanwang.model.grid import Grid, PoolKind, ProtectionFunction
 from suanwang.model.ids import SiteId
-from suanwang.model.task import Circle, Input, Output, Preference, Resources, TaskRequest
+from suanwang.model.task import THIRD_PARTY, Circle, Input, Output, Preference, Resources, TaskRequest
 from suanwang.model.units import GIB, MIB, US_PER_MINUTE, US_PER_S
 
 # Larger data sets would take days of virtual time on a thin link, which no run waits for.
@@ -42,8 +42,22 @@ def random_task(draw: random.Random, grid: Grid, now_us: int, number: int) -> Ta
         retries=draw.choice((0, 1, 2)),
         priority=draw.choice((0, 10, 10, 50)),
         on_budget=draw.choice(("continue", "stop")),
-        tags={"fake.duration-us": str(draw.randint(1, wall_us)), "fake.outcome": draw.choice(OUTCOMES)},
+        owners=draw.choice(((),) * 8 + (("own",), ("own", THIRD_PARTY))),
+        **_company(draw, {"fake.duration-us": str(draw.randint(1, wall_us)), "fake.outcome": draw.choice(OUTCOMES)}),
     )
+
+
+def _company(draw: random.Random, tags: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Tags; some tasks are of a team that spreads, some of a crew that stays together. Nobody waits for one who never
+    comes: a crew begins with any of its own."""
+    group = {draw.choice(("team", "crew")): draw.choice("abc")}
+    roll = draw.random()
+    if roll > 0.2:
+        return {"tags": tags}
+    if roll > 0.15:
+        return {"tags": tags, "apart_from": group}
+    wish = "apart_from" if "team" in group else "together_with"
+    return {"tags": tags | group, wish: group}
 
 
 def _resources(draw: random.Random, kind: PoolKind, wall_us: int) -> Resources:

@@ -72,7 +72,7 @@ def _links(grid: Grid) -> Table:
 def sites(grid: Grid, text: str | None) -> Table:
     """Sites, all or those whose id, name or region holds a text."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for key in ("site", "name", "tier", "region", "level", "pools", "price"):
+    for key in ("site", "name", "tier", "owner", "region", "level", "pools", "price"):
         table.add_column(
             t(f"cli.grid.col.{key}"),
             justify="right" if key in ("level", "price") else "left",
@@ -88,6 +88,7 @@ def sites(grid: Grid, text: str | None) -> Table:
             site.id,
             fit(name_of(site.names), 22),
             t(f"tier.{site.tier.value}"),
+            site.owner,
             site.region,
             str(site.security_level),
             ", ".join(sorted({pool.kind.value for pool in site.pools})),

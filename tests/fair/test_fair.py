@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from suanwang.fair import Kind, Line, Shares
-from suanwang.fair.line import URGENT
+from suanwang.fair.line import URGENT, WINDOW_MAX
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.share import NOTHING, minus, plus
@@ -40,8 +40,9 @@ class Desk:
         self.needs[task_id] = need
         quota = (need[0], need[2])
         self.line.add(
-            task_id, TenantId(tenant), priority, self.orders, need, lambda: Kind(need, need, quota, frozenset(), False)
+            task_id, TenantId(tenant), priority, self.orders, need, lambda: Kind(need, need, quota, frozenset())
         )
+        self.line.kinds[need].window = WINDOW_MAX
         return task_id
 
     def take(self, limit: int) -> list[TaskId]:

@@ -1,5 +1,7 @@
 """What users, operators and time bring about: the verbs beside the road."""
 
+import heapq
+
 from suanwang import failpoints
 from suanwang.dispatch import carry, reconcile, watch
 from suanwang.dispatch.applier import Applier
@@ -90,8 +92,9 @@ class Keeper(Applier):
                 self.signal(task, Signal.STOP_ASKED, carry.Cause(now_us, FailureReason.BUDGET_STOP))
 
     def pull_forward(self, now_us: int) -> None:
-        """Room was made: plans that wait for room are made again, and may start sooner."""
-        for task in watch.pullable(self.state, now_us, self.room_us, self.planned_us)[: watch.PULL_BATCH]:
+        """Room was made: plans that wait for room are made again, and may start sooner; the least share goes first."""
+        found = watch.pullable(self.state, now_us, self.room_us, self.planned_us)
+        for task in heapq.nsmallest(watch.PULL_BATCH, found, key=self.waits.rank):
             self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, detail="room_made"))
 
     def extend(self, now_us: int) -> None:

@@ -7,6 +7,7 @@ all that waits: a tick costs what has become due, a round what it looks at.
 
 from collections import deque
 from collections.abc import Iterable
+from fractions import Fraction
 
 from suanwang.dispatch.company import binds, helps
 from suanwang.dispatch.kinds import Places, key_of, kind_of
@@ -122,7 +123,7 @@ class Waits:
     def book_full(self, task: Task) -> None:
         """It would start later, and its tenant keeps as many places in the calendar as it may."""
         kind = self.line.shelf_of(task.task_id).kind
-        kind.window = 1
+        self.line.set_back(kind)
         shelf = self._set_aside(task, kind)
         self._full.setdefault(_book_of(task), deque()).append(shelf)
 
@@ -144,6 +145,13 @@ class Waits:
     def end_round(self) -> None:
         """Every task that was taken is decided."""
         self.line.end_round()
+
+    def rank(self, task: Task) -> tuple[list[Fraction], int, int]:
+        """To sort a few tasks by the shares of their tenants from the top of the tree down, priority and age."""
+        shares, tenants = self.line.shares, self.state.tenants
+        way = reversed(self.state.tally.path(task.tenant))
+        weighted = [shares.fraction(self._held(one, True)) / tenants[one].weight for one in way]
+        return weighted, -task.priority, task.order
 
     # -- waking ------------------------------------------------------------------------------------------------
 
@@ -192,15 +200,15 @@ class Waits:
             places = _places_of(book) - len(self._booked.get(book, ()))
             while shelves and places > 0:
                 shelf = shelves.popleft()
-                if shelf.parked and not shelf.kind.blocked:
-                    self.line.open_all([shelf])
+                if shelf.parked is shelf.kind.parked and not shelf.kind.blocked:
+                    self.line.open(shelf)
                     places -= 1
             if not shelves:
                 del self._full[book]
 
     def _open_quotas(self, tops: Iterable[TenantId]) -> None:
         for top in tops:
-            self.line.open_all(self._over_quota.pop(top, ()))
+            self.line.open_all(self._over_quota.pop(top, []))
 
     # -- places in the calendar --------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ PULL_EVERY_US = 5_000_000
 
 
 def pullable(state: State, now_us: int, room_us: int, planned_us: Mapping[TaskId, int]) -> list[Task]:
-    """Plans made before room was, that wait for room and not for a cheaper hour; the most urgent first."""
+    """Plans made before room was, that wait for room and not for a cheaper hour."""
     found = []
     for task in state.planned.values():
         plan, request = task.plan, task.request
@@ -40,7 +40,7 @@ def pullable(state: State, now_us: int, room_us: int, planned_us: Mapping[TaskId
         waits = plan.start_us > max(now_us + PULL_AHEAD_US, request.earliest_start or 0)
         if waits and not by_choice and made_us <= room_us and now_us - made_us >= PULL_EVERY_US:
             found.append(task)
-    return sorted(found, key=lambda task: (-task.priority, task.order))
+    return found
 
 
 def silent_sites(state: State, heard_us: Mapping[AgentId, int], now_us: int, lost_us: int) -> list[SiteId]:

@@ -6,7 +6,7 @@ four, so a million of them cost no more than one where there is still no room.
 """
 
 import heapq
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 from suanwang.fair.ladder import Ladder
 from suanwang.fair.shares import Shares
@@ -18,8 +18,8 @@ from suanwang.model.tenants import path_of
 # A task of this priority or more goes before everything of less, whosever it is. Who may ask for it is the
 # operator's word (`priority_max` of the tenant).
 URGENT = 90
-# Of a kind that never waited, as many as there are may be looked at in one round.
-WINDOW_MAX = 1 << 20
+# Of a kind that never waited so many are looked at in one round, then twice as many while all of them find room.
+WINDOW_FIRST, WINDOW_MAX = 32, 1 << 20
 # Of kinds that were just woken, so many in one round: what is new must not wait for all of them to be looked at.
 PROBES_MAX = 16
 
@@ -47,7 +47,7 @@ class Kind:
         self.shelves: dict[tuple[TenantId, bool], Shelf] = {}
         self.parked: list[Shelf] = []  # set aside until the kind is woken
         self.blocked = False
-        self.window = WINDOW_MAX  # of its tasks in one round
+        self.window = WINDOW_FIRST  # of its tasks in one round
         self.taken = 0  # in this round
 
 
@@ -60,7 +60,7 @@ class Shelf:
         self.tenant, self.kind, self.urgent, self.number = tenant, kind, urgent, number
         self.heap: list[tuple[int, int, TaskId]] = []  # priority below zero, order of submission, task
         self.live = 0  # tasks of the heap that still wait
-        self.parked = False
+        self.parked: list[Shelf] | None = None  # the list that it is set aside in
 
 
 class Hand:
@@ -85,7 +85,7 @@ class Hand:
         while self.heads:
             shelf = self.heads[0][3]
             first = shelf.heap[0] if shelf.heap else None
-            if first is not None and not shelf.parked and first[:2] == self.heads[0][:2]:
+            if first is not None and shelf.parked is None and first[:2] == self.heads[0][:2]:
                 if first[2] in self.inside:
                     return shelf
                 heapq.heappop(self.heads)  # the task has left: the next one of the shelf says where it belongs
@@ -128,7 +128,7 @@ class Line:
         self._ladders = self._made()
         for kind in self.kinds.values():
             for shelf in kind.shelves.values():
-                if not shelf.parked:
+                if shelf.parked is None:
                     self._open(shelf)
 
     def touch(self, tenant: TenantId) -> None:
@@ -155,7 +155,7 @@ class Line:
         shelf.live += 1
         first = not shelf.heap or (-priority, order) < shelf.heap[0][:2]
         heapq.heappush(shelf.heap, (-priority, order, task_id))
-        if first and not shelf.parked:
+        if first and shelf.parked is None:
             self._open(shelf)
 
     def remove(self, task_id: TaskId) -> None:
@@ -177,7 +177,7 @@ class Line:
     def _forget(self, shelf: Shelf) -> None:
         """A shelf without a task, and its kind with the last of its shelves, unless a task of it is being decided."""
         kind = shelf.kind
-        shelf.heap, shelf.parked = [], False
+        shelf.heap, shelf.parked = [], None
         if kind.shelves.get((shelf.tenant, shelf.urgent)) is shelf:
             del kind.shelves[shelf.tenant, shelf.urgent]
         if not kind.shelves and not kind.taken and self.kinds.get(kind.key) is kind:
@@ -204,7 +204,7 @@ class Line:
                 probes += kind.window == 1
                 out.append(self._pop(hand, shelf))
             else:
-                assert shelf.parked, "who refuses a shelf sets it aside"
+                assert shelf.parked is not None, "who refuses a shelf sets it aside"
         return out
 
     def _pop(self, hand: Hand, shelf: Shelf) -> TaskId:
@@ -228,20 +228,29 @@ class Line:
         return self._taken[task_id]
 
     def park(self, shelf: Shelf, where: list[Shelf]) -> None:
-        """Set a shelf aside until somebody opens it."""
-        shelf.parked = True
-        where.append(shelf)
+        """Set a shelf aside until somebody opens what is in that list."""
+        if shelf.parked is not where:
+            shelf.parked = where
+            where.append(shelf)
 
-    def open_all(self, shelves: Iterable[Shelf]) -> None:
-        """Shelves that were set aside are looked at again."""
-        for shelf in shelves:
-            if shelf.parked:
-                shelf.parked = False
-                self._open(shelf)
+    def open_all(self, where: list[Shelf]) -> None:
+        """What was set aside in a list, and not in another since, is looked at again."""
+        for shelf in where:
+            if shelf.parked is where:
+                self.open(shelf)
+
+    def open(self, shelf: Shelf) -> None:
+        """A shelf that was set aside is looked at again."""
+        shelf.parked = None
+        self._open(shelf)
 
     def block(self, kind: Kind) -> None:
         """The kind found no room."""
-        kind.blocked, kind.window = True, 1
+        kind.blocked = True
+
+    def set_back(self, kind: Kind) -> None:
+        """A look at the kind brought nothing: the next ones begin small."""
+        kind.window = 0
 
     def wake(self, kind: Kind) -> None:
         """There may be room for the kind: one of it is looked at first."""
@@ -258,7 +267,7 @@ class Line:
         for shelf in self._taken.values():
             kind = shelf.kind
             if kind.taken and not kind.blocked:
-                kind.window = min(2 * kind.window, WINDOW_MAX)
+                kind.window = min(max(1, 2 * kind.window), WINDOW_MAX)
             kind.taken = 0
             if not kind.shelves:
                 self.kinds.pop(kind.key, None)

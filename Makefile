@@ -24,7 +24,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml tools/bootstrap.lock
 	@sh tools/install.sh "$(PYTHON)" $(VENV)
 	@touch $@
 
-$(VENV)/.warm: $(VENV)/.installed $(wildcard src/suanwang/plan/*.py src/suanwang/net/*.py)
+$(VENV)/.warm: $(VENV)/.installed $(wildcard src/suanwang/plan/*.py src/suanwang/plan/kernel/*.py src/suanwang/net/*.py)
 	@$(BIN)/python -m suanwang.runtime.warm
 	@touch $@
 

@@ -12,8 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +23,8 @@ from suanwang.plan.kernel.types import I64
 from .ten_million import Run, accelerator_fill, prefill_count
 from .worlds import Stream, World, churn_stream, make_world
 
-START = "from suanwang.plan.kernel.warm import warm; warm()"
+BULK = "from suanwang.plan.kernel.warm import warm; warm()"  # bulk kernel and node policy
+PLANNER = "from suanwang.plan import warm; warm()"  # one task at a time
 
 
 class Steady:
@@ -133,14 +133,22 @@ def snapshot_cost(servers: int) -> dict[str, float]:
     }
 
 
-def start_seconds(cold: bool) -> float:
-    """Wall seconds of a process from nothing to its first decision; cold: everything is compiled first."""
+class Start(NamedTuple):
+    """Of a process from nothing to its first decision, its end included."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def start_of(code: str, cold: bool) -> Start:
+    """Run the code in a process of its own; cold: everything is compiled first, else it has been."""
     with tempfile.TemporaryDirectory() as folder:
         there = dict(os.environ)
         if cold:
-            there["NUMBA_CACHE_DIR"] = str(Path(folder))
+            there["NUMBA_CACHE_DIR"] = folder
         else:
-            subprocess.run([sys.executable, "-c", START], env=there, check=True)
-        begun = time.perf_counter()
-        subprocess.run([sys.executable, "-c", START], env=there, check=True)
-        return time.perf_counter() - begun
+            subprocess.run([sys.executable, "-c", code], env=there, check=True)
+        wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], env=there, check=True)
+        wall, after = time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_CHILDREN)
+        return Start(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)

@@ -167,12 +167,17 @@ def _table(kept: list[_Seen], often: dict[_Seen, int], models: int, total: int, 
             first.append(len(rows))
     pieces = np.array([[free // milli for free in range(WHOLE + 1)] for _, milli in shapes], np.int64)
     table = np.array(rows, np.int64).reshape(len(rows), 5)
+    cpu, mem, weight, cpu_rate, mem_rate = (table[:, column].copy() for column in range(5))
     return Expected(
         np.array([cards for cards, _ in shapes], np.int64),
         np.array([milli for _, milli in shapes], np.int64),
         np.minimum(pieces, 255).astype(np.uint8).reshape(len(shapes), WHOLE + 1),
         np.array(first, np.int64),
-        *(table[:, column].copy() for column in range(5)),
+        cpu,
+        mem,
+        weight,
+        cpu_rate,
+        mem_rate,
         np.array([total], np.int64),
         np.array(parts, np.int64),
         _steps(total * sum(parts)),

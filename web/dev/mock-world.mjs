@@ -58,8 +58,8 @@ const line = (kind, item, quantity, price, per, permille = 1000) => ({
 export const DEFAULTS = {
   name: "task", run: "true", image: "host", environment: {}, secrets: [],
   resources: { cpu: 1, memory: 512 * 2 ** 20, disk: GIB, accelerator: null, accelerators: 0, nodes: 1, qubits: 0, shots: 0, processes: 256, kind: null, network: false, wall_time: 600 * US },
-  inputs: [], outputs: [], origin: null, latency: null, bandwidth: 0, security_level: 1, residency: [], protection: [], sites: [],
-  earliest_start: null, deadline: null, price_limit: null, preference: "cheapest", array: 1, retries: 2, priority: 10, on_budget: "continue", tags: {},
+  inputs: [], outputs: [], origin: null, latency: null, bandwidth: 0, security_level: 1, residency: [], protection: [], sites: [], owners: [],
+  earliest_start: null, deadline: null, price_limit: null, preference: "cheapest", array: 1, retries: 2, priority: 10, on_budget: "continue", tags: {}, together_with: {}, apart_from: {},
 };
 const SIZES = { KiB: 1024, MiB: 2 ** 20, GiB: GIB, TiB: 2 ** 40, Mbps: 1e6, Gbps: 1e9, ms: 1e3, s: 1e6, min: 6e7, h: 3.6e9, yuan: 1e6 };
 const unit = (value) => {
@@ -112,6 +112,7 @@ export class World {
     };
     cut("kind", ({ pool }) => pool.kind === kind);
     cut("site_list", ({ site }) => !r.sites.length || r.sites.includes(site.id));
+    cut("owner", ({ site }) => !r.owners.length || r.owners.includes(site.owner) || (site.owner !== "own" && r.owners.includes("third-party")));
     cut("site_down", ({ site }) => !this.down.has(site.id) && !avoid.has(site.id));
     cut("security_level", ({ site }) => site.security_level >= r.security_level);
     cut("residency", ({ site }) => !r.residency.length || r.residency.includes(site.region));

@@ -338,6 +338,7 @@ export interface TaskRequest {
   residency: string[];
   protection: ProtectionFunction[];
   sites: string[];
+  owners: string[];
   earliest_start: number | null;
   deadline: number | null;
   price_limit: number | null;
@@ -347,6 +348,8 @@ export interface TaskRequest {
   priority: number;
   on_budget: "continue" | "stop";
   tags: Record<string, string>;
+  together_with: Record<string, string>;
+  apart_from: Record<string, string>;
 }
 
 export interface TaskView {

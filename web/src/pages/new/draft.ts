@@ -32,6 +32,7 @@ export interface Draft {
   residency: string;
   protection: ProtectionFunction[];
   sites: string;
+  owners: string;
   earliestStart: string; // of an <input type="datetime-local">
   deadline: string;
   priceLimit: string;
@@ -41,6 +42,8 @@ export interface Draft {
   priority: string;
   stopOnBudget: boolean;
   tags: Pair[];
+  togetherWith: Pair[];
+  apartFrom: Pair[];
   environment: Pair[];
   secrets: Pair[];
   inputs: Pair[]; // name: path, value: source
@@ -72,6 +75,7 @@ export const EMPTY: Draft = {
   residency: "",
   protection: [],
   sites: "",
+  owners: "",
   earliestStart: "",
   deadline: "",
   priceLimit: "",
@@ -81,6 +85,8 @@ export const EMPTY: Draft = {
   priority: "10",
   stopOnBudget: false,
   tags: [],
+  togetherWith: [],
+  apartFrom: [],
   environment: [],
   secrets: [],
   inputs: [],
@@ -163,6 +169,7 @@ export function toRequest(draft: Draft): Loose {
   unlessDefault(out, "residency", words(draft.residency), []);
   unlessDefault(out, "protection", draft.protection, []);
   unlessDefault(out, "sites", words(draft.sites), []);
+  unlessDefault(out, "owners", words(draft.owners), []);
   if (draft.earliestStart) out.earliest_start = instant(draft.earliestStart);
   if (draft.deadline) out.deadline = instant(draft.deadline);
   if (draft.priceLimit.trim()) out.price_limit = /^[\d.]+$/.test(draft.priceLimit.trim()) ? `${draft.priceLimit.trim()} yuan` : draft.priceLimit.trim();
@@ -172,6 +179,8 @@ export function toRequest(draft: Draft): Loose {
   unlessDefault(out, "priority", number(draft.priority), 10);
   if (draft.stopOnBudget) out.on_budget = "stop";
   unlessDefault(out, "tags", record(draft.tags), {});
+  unlessDefault(out, "together_with", record(draft.togetherWith), {});
+  unlessDefault(out, "apart_from", record(draft.apartFrom), {});
   return out;
 }
 
@@ -224,6 +233,7 @@ export function fromRequest(request: TaskRequest): Draft {
     residency: request.residency.join(", "),
     protection: request.protection,
     sites: request.sites.join(", "),
+    owners: request.owners.join(", "),
     earliestStart: localInput(request.earliest_start),
     deadline: localInput(request.deadline),
     priceLimit: request.price_limit === null ? "" : String(request.price_limit / 1e6),
@@ -233,6 +243,8 @@ export function fromRequest(request: TaskRequest): Draft {
     priority: String(request.priority),
     stopOnBudget: request.on_budget === "stop",
     tags: pairs(request.tags),
+    togetherWith: pairs(request.together_with),
+    apartFrom: pairs(request.apart_from),
     environment: pairs(request.environment),
     secrets: request.secrets.map((name) => ({ name, value: "" })),
     inputs: request.inputs.map((one) => ({ name: one.path, value: one.source })),

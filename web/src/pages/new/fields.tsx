@@ -70,7 +70,7 @@ export function Group({ title, open, children }: { title: string; open?: boolean
 }
 
 interface PairsProps extends FormProps {
-  field: "tags" | "environment" | "secrets" | "inputs" | "outputs";
+  field: "tags" | "togetherWith" | "apartFrom" | "environment" | "secrets" | "inputs" | "outputs";
   label: UiKey;
   nameHint: string;
   valueHint: string;

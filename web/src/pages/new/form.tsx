@@ -116,14 +116,17 @@ export function TaskForm(props: FormProps) {
           </p>
         )}
       </Group>
-      <Group title={t("ui.new.more")} open={draft.environment.length + draft.secrets.length + draft.tags.length > 0}>
+      <Group title={t("ui.new.more")} open={[draft.environment, draft.secrets, draft.tags, draft.togetherWith, draft.apartFrom, draft.owners].some((one) => one.length > 0)}>
         <Text {...props} field="sites" label="ui.field.sites" />
+        <Text {...props} field="owners" label="ui.field.owners" hint="own, third-party" />
         <Text {...props} field="image" label="ui.field.image" hint="host" />
         <Text {...props} field="retries" label="ui.field.retries" />
         <Text {...props} field="priority" label="ui.field.priority" />
         <Pairs {...props} field="environment" label="ui.field.environment" nameHint={t("ui.new.name")} valueHint={t("ui.new.value")} />
         <Pairs {...props} field="secrets" label="ui.field.secrets" nameHint={t("ui.new.name")} valueHint={t("ui.new.secret_value")} hidden />
         <Pairs {...props} field="tags" label="ui.field.tags" nameHint={t("ui.new.name")} valueHint={t("ui.new.value")} />
+        <Pairs {...props} field="togetherWith" label="ui.field.together_with" nameHint={t("ui.new.name")} valueHint={t("ui.new.value")} />
+        <Pairs {...props} field="apartFrom" label="ui.field.apart_from" nameHint={t("ui.new.name")} valueHint={t("ui.new.value")} />
       </Group>
     </>
   );

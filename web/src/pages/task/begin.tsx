@@ -26,6 +26,9 @@ export function RequestSection({ record, grid }: Part) {
         <Row name={t("ui.field.security_level")}>{t("ui.site.level", { level: request.security_level })}</Row>
         {request.protection.length > 0 && <Row name={t("ui.field.protection")}>{request.protection.map((one) => word("ui.protection", one)).join(" → ")}</Row>}
         {request.residency.length > 0 && <Row name={t("ui.field.residency")}>{request.residency.join(", ")}</Row>}
+        {request.owners.length > 0 && <Row name={t("ui.field.owners")}>{request.owners.join(" → ")}</Row>}
+        {Object.keys(request.together_with).length > 0 && <Row name={t("ui.field.together_with")}>{labels(request.together_with)}</Row>}
+        {Object.keys(request.apart_from).length > 0 && <Row name={t("ui.field.apart_from")}>{labels(request.apart_from)}</Row>}
         {request.deadline !== null && <Row name={t("ui.field.deadline")}>{atFull(request.deadline)}</Row>}
         {request.price_limit !== null && <Row name={t("ui.field.price_limit")}>{yuan(request.price_limit)}</Row>}
         {request.inputs.length > 0 && <Row name={t("ui.field.inputs")}>{request.inputs.map((one) => <code>{one.source.length > 40 ? `${one.source.slice(0, 24)}…` : one.source}</code>)}</Row>}
@@ -35,6 +38,8 @@ export function RequestSection({ record, grid }: Part) {
     </Panel>
   );
 }
+
+const labels = (tags: Record<string, string>): string => Object.entries(tags).map(([name, value]) => `${name}: ${value}`).join(", ");
 
 export function AdmissionSection({ record, grid }: Part) {
   const { admission, waits } = record;

@@ -7,6 +7,7 @@ from suanwang.guide.problem import Problem, room_of, whole_fabric
 from suanwang.guide.program import Budget, Program, Solution, solve
 from suanwang.guide.rolling import Optimiser
 from suanwang.guide.scarcity import Scarce, scarce
+from suanwang.guide.worth import scarcity_of
 
 __all__ = [
     "Bound",
@@ -24,6 +25,7 @@ __all__ = [
     "remaining",
     "room_of",
     "scarce",
+    "scarcity_of",
     "solve",
     "whole_fabric",
 ]

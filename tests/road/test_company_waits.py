@@ -3,9 +3,10 @@
 import pytest
 from tests.road.town import S, Town
 
-from suanwang.dispatch.company import helps
+from suanwang.dispatch.company import helps, wait_reason
 from suanwang.model.ids import TaskId
-from suanwang.model.reason import WaitReason
+from suanwang.model.plan import ClauseCount
+from suanwang.model.reason import PoolReason, WaitReason
 from suanwang.model.record import Phase
 from suanwang.model.task import Resources, TaskRequest
 from suanwang.plan import PlanAsk
@@ -136,9 +137,10 @@ def asked(tags: dict | None = None, together: dict | None = None, apart: dict | 
     ("moved", "waiting", "coming", "leaving"),
     [
         (asked(DB), asked(), False, False),
-        (asked(DB), asked(together=DB), True, True),
+        (asked(DB), asked(together=DB), True, False),
+        (asked(DB), asked(DB, together=DB), True, True),
         (asked(DB), asked(together={**DB, "tier": "1"}), False, False),
-        (asked({**DB, "tier": "1"}), asked(together=DB), True, True),
+        (asked({**DB, "tier": "1"}), asked(together=DB), True, False),
         (asked(DB), asked(apart=DB), False, True),
         (asked(WEB), asked(apart=DB), False, False),
         (asked(apart=DB), asked(DB), False, True),
@@ -147,6 +149,23 @@ def asked(tags: dict | None = None, together: dict | None = None, apart: dict | 
 )
 def test_who_helps_whom(moved: TaskRequest, waiting: TaskRequest, coming: bool, leaving: bool) -> None:
     assert (helps(moved, True, waiting), helps(moved, False, waiting)) == (coming, leaving)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "wait"),
+    [
+        ("together", WaitReason.COMPANY),
+        ("site_down together", WaitReason.COMPANY),
+        ("kind apart", WaitReason.COMPANY),
+        ("together capacity", WaitReason.CAPACITY),
+        ("apart bandwidth site_down", WaitReason.SITES_DOWN),
+        ("site_down", WaitReason.SITES_DOWN),
+        ("kind deadline", WaitReason.CAPACITY),
+    ],
+)
+def test_what_a_task_is_said_to_wait_for(reasons: str, wait: WaitReason) -> None:
+    clauses = [ClauseCount(reason=PoolReason(one), pools=1, sites=1) for one in reasons.split()]
+    assert wait_reason(tuple(clauses)) is wait
 
 
 def test_a_brain_that_starts_again_knows_who_stands_where(town: Town) -> None:

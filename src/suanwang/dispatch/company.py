@@ -7,6 +7,15 @@ from suanwang.model.task import TaskRequest
 from suanwang.observe.state import Task
 
 COMPANY = frozenset({PoolReason.TOGETHER, PoolReason.APART})
+ROOM = frozenset(
+    {
+        PoolReason.BANDWIDTH,
+        PoolReason.DATA_PATH,
+        PoolReason.CAPACITY,
+        PoolReason.DEADLINE,
+        PoolReason.PRICE_LIMIT,
+    }
+)
 
 
 def binds(clauses: tuple[ClauseCount, ...]) -> bool:
@@ -15,10 +24,12 @@ def binds(clauses: tuple[ClauseCount, ...]) -> bool:
 
 
 def wait_reason(clauses: tuple[ClauseCount, ...]) -> WaitReason:
-    """Why a task that would fit on an empty grid waits, by what removes pools now."""
-    if binds(clauses):
+    """Why a task that would fit on an empty grid waits, by what removes pools now. Where some pool lacks only room,
+    company is not what it waits for."""
+    reasons = {one.reason for one in clauses}
+    if reasons & COMPANY and not reasons & ROOM:
         return WaitReason.COMPANY
-    return WaitReason.SITES_DOWN if any(one.reason is PoolReason.SITE_DOWN for one in clauses) else WaitReason.CAPACITY
+    return WaitReason.SITES_DOWN if PoolReason.SITE_DOWN in reasons else WaitReason.CAPACITY
 
 
 def helps(moved: TaskRequest, came: bool, waiting: TaskRequest) -> bool:
@@ -27,10 +38,11 @@ def helps(moved: TaskRequest, came: bool, waiting: TaskRequest) -> bool:
     To come helps those that must run with it; to leave helps those that keep apart from it, or it from them, and one
     of its group, which may now be the first.
     """
-    if waiting.together_with and bears(moved.tags, waiting.together_with):
-        return True
+    wanted = bool(waiting.together_with) and bears(moved.tags, waiting.together_with)
     if came:
-        return False
+        return wanted
+    if wanted and bears(waiting.tags, waiting.together_with):
+        return True
     avoided = bool(waiting.apart_from) and bears(moved.tags, waiting.apart_from)
     return avoided or (bool(moved.apart_from) and bears(waiting.tags, moved.apart_from))
 

@@ -24,6 +24,7 @@ BODIES = {
     ("POST", "/v1/plan"): {"json": {"run": "true"}},
     ("PUT", "/v1/objects/{blake3}"): {"content": OBJECT, "headers": OCTETS},
     ("POST", "/v1/agents/{agent_id}/logs/{attempt_id}"): {"content": b"x", "headers": OCTETS},
+    ("PUT", "/v1/tenants/{tenant_id}"): {"json": {"name": "Bio"}},
     ("POST", "/v1/keys"): {"json": {"tenant": "bio", "role": "viewer"}},
 }
 # Allowed by role, and refused for what the caller is or the state is in.
@@ -63,6 +64,7 @@ def filled(grid, row, task):
         "attempt_id": attempts[-1].attempt_id,
         "key_id": "key-" + "0" * 26,
         "lang": "en",
+        "tenant_id": "bio",
     }
     path = row.path
     for name, value in names.items():

@@ -18,6 +18,7 @@ LOG_OFFSET_MAX = 2**40  # past any log that is kept
 # Any text: one that is no id is a task that does not exist, and is told so.
 TaskIdPath = Annotated[str, Path(max_length=200, examples=["task-01jd0000000000000000000000"])]
 SitePath = Annotated[str, Path(pattern=SLUG)]
+TenantPath = Annotated[str, Path(pattern=SLUG)]
 LinkPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 AgentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 MadePath = Annotated[str, Path(pattern=MADE_PATTERN)]

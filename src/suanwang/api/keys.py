@@ -8,12 +8,12 @@ from fastapi.responses import Response
 from suanwang.api.caller import Caller
 from suanwang.api.context import Here
 from suanwang.api.documents import answer, read_json
-from suanwang.api.inputs import KeyPath, RawBody
+from suanwang.api.inputs import KeyPath, RawBody, TenantPath
 from suanwang.api.openapi import json_body
-from suanwang.model.grid import Tenant
+from suanwang.model.grid import Tenant, TenantLimits
 from suanwang.model.ids import KeyId, SiteId, TenantId
 from suanwang.model.principal import Role
-from suanwang.model.view import IssuedKey, KeyView, NewKey, Page
+from suanwang.model.view import IssuedKey, KeyView, NewKey, Page, Share
 from suanwang.store.rows import KeyRow
 
 router = APIRouter(tags=["keys"])
@@ -22,6 +22,25 @@ router = APIRouter(tags=["keys"])
 @router.get("/v1/tenants", response_model=Page[Tenant], summary="The tenants with their limits")
 def tenants(here: Here, caller: Caller) -> Response:
     return answer(Page[Tenant](items=tuple(here.brain.store.tenants())))
+
+
+@router.put(
+    "/v1/tenants/{tenant_id}",
+    response_model=Tenant,
+    openapi_extra=json_body(TenantLimits, "All of its limits; what is left out has its default."),
+    summary="Add a tenant, or change its limits and its place in the tree",
+)
+def set_tenant(request: Request, here: Here, caller: Caller, tenant_id: TenantPath, raw: RawBody) -> Response:
+    limits = read_json(request, raw, TenantLimits)
+    tenant = Tenant(id=TenantId(tenant_id), **limits.model_dump())
+    here.brain.set_tenant(caller, tenant)
+    return answer(tenant)
+
+
+@router.get("/v1/shares", response_model=Page[Share], summary="What the tenant and all below it have of the grid")
+def shares(here: Here, caller: Caller) -> Response:
+    """Dominant share, quota, borrowed and lent; an operator sees every tenant."""
+    return answer(Page[Share](items=here.brain.shares(caller)))
 
 
 @router.get("/v1/keys", response_model=Page[KeyView], summary="The keys, without their secrets")

@@ -10,10 +10,11 @@ from pydantic.json_schema import models_json_schema
 
 from suanwang.api.access import BY_ROUTE, Scope
 from suanwang.model.event import Heartbeat
+from suanwang.model.grid import TenantLimits
 from suanwang.model.task import TaskRequest
 from suanwang.model.view import NewKey, Problem
 
-INPUTS: tuple[type[BaseModel], ...] = (TaskRequest, Heartbeat, NewKey)
+INPUTS: tuple[type[BaseModel], ...] = (TaskRequest, Heartbeat, NewKey, TenantLimits)
 _REF = "#/components/schemas/{model}Input"
 # What any route of a kind may answer besides its success; each with the Problem document.
 _TITLES = {

@@ -20,6 +20,7 @@ from suanwang.client.outputs import AsyncOutputs
 from suanwang.client.uploads import Upload, local_inputs
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.record import ENDS
+from suanwang.model.scarcity import Scarcity
 from suanwang.model.task import TaskRequest
 from suanwang.model.view import (
     Bill,
@@ -29,6 +30,7 @@ from suanwang.model.view import (
     KeyView,
     Panorama,
     PlanView,
+    Share,
     TaskBill,
     TaskView,
     WhoAmI,
@@ -288,6 +290,9 @@ class AsyncClient:
     async def panorama(self) -> Panorama:
         return await self.call(calls.panorama())
 
+    async def scarcity(self) -> Scarcity:
+        return await self.call(calls.scarcity())
+
     async def fail_site(self, site: str) -> None:
         await self.call(calls.switch("sites", site, "fail"))
 
@@ -302,6 +307,14 @@ class AsyncClient:
 
     async def tenants(self) -> tuple[Tenant, ...]:
         return (await self.call(calls.tenants())).items
+
+    async def set_tenant(self, tenant: Tenant) -> Tenant:
+        """Add a tenant, or change all of its limits and its place in the tree."""
+        return await self.call(calls.set_tenant(tenant))
+
+    async def shares(self) -> tuple[Share, ...]:
+        """What the key's tenant and all below it have of the grid; an operator sees every tenant."""
+        return (await self.call(calls.shares())).items
 
     async def keys(self, *, revoked: bool = False) -> tuple[KeyView, ...]:
         return (await self.call(calls.keys(revoked))).items

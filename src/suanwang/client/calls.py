@@ -14,6 +14,7 @@ from suanwang.intent.read import read_task
 from suanwang.model.error import UnreachableError
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import TaskId
+from suanwang.model.scarcity import Scarcity
 from suanwang.model.task import TaskRequest
 from suanwang.model.view import (
     Bill,
@@ -25,6 +26,7 @@ from suanwang.model.view import (
     Panorama,
     PlanView,
     RowFaults,
+    Share,
     Stored,
     TaskBill,
     TaskView,
@@ -181,6 +183,10 @@ def panorama() -> Call[Panorama]:
     return _get("/v1/panorama", Panorama)
 
 
+def scarcity() -> Call[Scarcity]:
+    return _get("/v1/scarcity", Scarcity)
+
+
 def switch(kind: str, name: str, verb: str) -> Call[None]:
     """Fail or heal a site or a link."""
     assert kind in ("sites", "links"), "sites and links have switches"
@@ -190,6 +196,15 @@ def switch(kind: str, name: str, verb: str) -> Call[None]:
 
 def tenants() -> Call[Page[Tenant]]:
     return _get("/v1/tenants", Page[Tenant])
+
+
+def set_tenant(tenant: Tenant) -> Call[Tenant]:
+    body = tenant.model_dump_json(exclude={"id"}).encode()
+    return Call("PUT", f"/v1/tenants/{quote(tenant.id, safe='')}", _as(Tenant), headers=_JSON, body=body)
+
+
+def shares() -> Call[Page[Share]]:
+    return _get("/v1/shares", Page[Share])
 
 
 def keys(revoked: bool) -> Call[Page[KeyView]]:

@@ -19,6 +19,7 @@ from suanwang.client.outputs import Outputs
 from suanwang.client.uploads import Upload, local_inputs
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.record import ENDS
+from suanwang.model.scarcity import Scarcity
 from suanwang.model.task import TaskRequest
 from suanwang.model.view import (
     Bill,
@@ -28,6 +29,7 @@ from suanwang.model.view import (
     KeyView,
     Panorama,
     PlanView,
+    Share,
     TaskBill,
     TaskView,
     WhoAmI,
@@ -280,6 +282,9 @@ class Client:
     def panorama(self) -> Panorama:
         return self.call(calls.panorama())
 
+    def scarcity(self) -> Scarcity:
+        return self.call(calls.scarcity())
+
     def fail_site(self, site: str) -> None:
         self.call(calls.switch("sites", site, "fail"))
 
@@ -294,6 +299,14 @@ class Client:
 
     def tenants(self) -> tuple[Tenant, ...]:
         return self.call(calls.tenants()).items
+
+    def set_tenant(self, tenant: Tenant) -> Tenant:
+        """Add a tenant, or change all of its limits and its place in the tree."""
+        return self.call(calls.set_tenant(tenant))
+
+    def shares(self) -> tuple[Share, ...]:
+        """What the key's tenant and all below it have of the grid; an operator sees every tenant."""
+        return self.call(calls.shares()).items
 
     def keys(self, *, revoked: bool = False) -> tuple[KeyView, ...]:
         return self.call(calls.keys(revoked)).items

@@ -186,11 +186,10 @@ class PriceBook(Value):
     time_of_use: tuple[TimeOfUse, ...] = ()
 
 
-class Tenant(Value):
-    """Who pays. Limits are on what is live at once, the budget on what has been billed and quoted in all; each holds
-    for the tenant with all below it. See `tenants.py` for the tree, `docs/guide/tenants.md` for what it means."""
+class TenantLimits(Value):
+    """What a tenant may do. Limits are on what is live at once, the budget on what has been billed and quoted in all;
+    each holds for the tenant with all below it. See `tenants.py` for the tree, `docs/guide/tenants.md` for the rest."""
 
-    id: Annotated[TenantId, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
     name: Name
     budget_micro_yuan: MicroYuan | None = None
     live_tasks_max: Annotated[int, Field(ge=0, le=10**9)] = 1_000_000
@@ -204,6 +203,12 @@ class Tenant(Value):
     accelerators_borrowed_max: Count = 0
     cores_lent_max: Count = 10**9  # of what it leaves unused; the rest is kept for it
     accelerators_lent_max: Count = 10**9
+
+
+class Tenant(TenantLimits):
+    """Who pays."""
+
+    id: Annotated[TenantId, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
 
 
 class GridNotes(Value):

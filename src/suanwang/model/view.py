@@ -294,6 +294,36 @@ class IssuedKey(Value):
     key: str
 
 
+class Quota(Value):
+    """Of cores or accelerators: what the plans of a tenant and of all below it hold, what else their live tasks ask
+    for, and what it has from the other children of its parent, or they from it."""
+
+    limit: int
+    live: int  # of what is live, waiting tasks too
+    held: int  # by plans
+    borrowed: int
+    borrowed_max: int
+    lent: int
+    lent_max: int
+
+
+class Share(Value):
+    """What one tenant, with all below it, has of the whole grid. The share of turns is by `share_ppm / weight`."""
+
+    tenant: TenantId
+    name: str
+    parent: TenantId | None
+    weight: int
+    share_ppm: int  # the dominant share of what is held, in millionths, rounded down
+    resource: str | None  # the one that dominates: cores, memory_bytes, accelerators, hpc_nodes, quantum_nodes
+    live_tasks: int
+    live_tasks_max: int
+    cores: Quota
+    accelerators: Quota
+    budget_micro_yuan: int | None
+    spent_micro_yuan: int  # billed, and quoted for what is live
+
+
 class Stored(Value):
     """An object in the store."""
 

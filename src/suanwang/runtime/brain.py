@@ -15,8 +15,9 @@ from blake3 import blake3
 
 from suanwang.admission.admit import Refused, admit, with_defaults
 from suanwang.agent.objects import LocalObjects
+from suanwang.dispatch.sharing import shares_of
 from suanwang.flow import Road
-from suanwang.model.error import NotAllowedError, NotFoundError, NotKnownError, StoreError, SuanwangError
+from suanwang.model.error import FaultsError, NotAllowedError, NotFoundError, NotKnownError, StoreError, SuanwangError
 from suanwang.model.event import Heartbeat, InstructionKind, Orders
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, AttemptId, KeyId, LinkId, SiteId, TaskId, TenantId
@@ -24,12 +25,16 @@ from suanwang.model.plan import ClauseCount, Plan, PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
 from suanwang.model.reason import PoolReason
 from suanwang.model.record import KeyIssued, KeyRevoked, Phase, TenantSet
+from suanwang.model.scarcity import Scarcity
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest
+from suanwang.model.tenants import tree_fault
+from suanwang.model.view import Share
 from suanwang.observe.state import State, Task
 from suanwang.plan import PlanAsk, explain_verdicts, plan
 from suanwang.runtime import clock as real_clock
 from suanwang.runtime.ids import RealIds, new_secret
+from suanwang.runtime.scarce import ScarcityWatch, Sight, sight_of
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.task_logs import TaskLogs
 from suanwang.store import Store
@@ -57,6 +62,7 @@ class Brain:
         self._failed: BaseException | None = None
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self.scarce = ScarcityWatch(settings.scarcity_s, self._sight, self.clock)
         self._hear_known_agents()
 
     def _hear_known_agents(self) -> None:
@@ -114,6 +120,7 @@ class Brain:
         """Keep the road moving in a thread of its own."""
         self._thread = threading.Thread(target=self._loop, name="brain", daemon=True)
         self._thread.start()
+        self.scarce.start()
 
     def _loop(self) -> None:
         next_tick_s = 0.0
@@ -153,6 +160,7 @@ class Brain:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(timeout=10)
+        self.scarce.stop()
         self.store.close()
 
     def wait_change(self, seen: int, timeout_s: float) -> int:
@@ -203,11 +211,20 @@ class Brain:
             road.commit()
 
     def set_tenant(self, principal: Principal, tenant: Tenant) -> None:
-        """Add a tenant, or change its limits."""
+        """Add a tenant, or change its limits and its place in the tree. Raises FaultsError where it may not stand."""
         self._operators_only(principal)
         with self._verb() as road:
+            fault = tree_fault(tenant, road.state.tenants)
+            if fault is not None:
+                raise FaultsError([fault], "tenant")
             road.emit(TenantSet(at_us=self.clock(), tenant=tenant))
             road.commit()
+
+    def shares(self, principal: Principal) -> tuple[Share, ...]:
+        """What the tenant and all below it have of the grid; an operator sees every tenant."""
+        with self._look() as road:
+            viewer = None if principal.role is Role.OPERATOR else principal.tenant
+            return tuple(shares_of(road.state, viewer))
 
     @staticmethod
     def _operators_only(principal: Principal) -> None:
@@ -272,6 +289,14 @@ class Brain:
         with self._changed:
             seen, state = self.road.state.snapshot(), self.road.state
             return Snapshot(seen.version, seen.index, dict(state.sites), dict(state.leases), state.links_down)
+
+    def scarcity(self) -> Scarcity:
+        """What is scarce, where, and worth how much, as last computed."""
+        return self.scarce.latest()
+
+    def _sight(self) -> Sight:
+        with self._look() as road:
+            return sight_of(road.state, self.snapshot, self.clock())
 
     def fail_site(self, principal: Principal, site: SiteId) -> None:
         """An operator takes a site out: its tasks are planned elsewhere."""

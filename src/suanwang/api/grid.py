@@ -18,6 +18,7 @@ from suanwang.api.openapi import media_answer
 from suanwang.model.grid import Grid
 from suanwang.model.ids import LinkId, SiteId, TenantId
 from suanwang.model.principal import Role
+from suanwang.model.scarcity import Scarcity
 from suanwang.model.view import Panorama
 from suanwang.observe.panorama import difference
 
@@ -70,6 +71,13 @@ async def _pictures(here: Context, tenant: TenantId | None) -> AsyncIterator[byt
             yield sse.PING
         await sleep(STREAM_STEP_S)
         quiet_s += STREAM_STEP_S
+
+
+@router.get("/v1/scarcity", response_model=Scarcity, summary="What is scarce, where, and worth how much")
+def read_scarcity(here: Here, caller: Caller) -> Response:
+    """Dual prices of placing all that waits or lately came into what is free; computed in the background. Where there
+    are no rows `state` says why. The same for every tenant."""
+    return answer(here.brain.scarcity())
 
 
 def _done() -> Response:

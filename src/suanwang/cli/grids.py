@@ -21,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
     """Register `grid ...`."""
     grid = group("grid")
     command(grid, "show", brain=False)(show)
+    command(grid, "scarce")(scarce)
     command(grid, "validate", brain=False)(validate)
     command(grid, "schema", brain=False)(schema)
     command(grid, "generate", brain=False)(generate)
@@ -50,6 +51,18 @@ def show(
         session.console.print(view.sites(grid, text))
         return
     for one in view.whole(grid):
+        session.console.print(one)
+
+
+def scarce(session: Session) -> None:
+    with session.client() as client:
+        found, grid = client.scarcity(), client.grid()
+    if session.as_json:
+        session.document(found)
+        return
+    from suanwang.cli.show import scarce as view
+
+    for one in view.whole(found, grid):
         session.console.print(one)
 
 

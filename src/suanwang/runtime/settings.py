@@ -51,6 +51,7 @@ SETTINGS: Final = (
     Setting("allow_unsandboxed", "flag", False, "Where bubblewrap is missing: run tasks as the agent's own user."),
     Setting("object_bytes_max", "int", 1 << 34, "Largest object that may be uploaded, in bytes."),
     Setting("log_bytes_max", "int", 1 << 24, "Largest log that is kept of one attempt, in bytes."),
+    Setting("scarcity_s", "int", 60, "Seconds between two computations of what is scarce; 0: it is not computed."),
     Setting("url", "text", "", "For clients: the address of a running brain; empty: a brain in this process."),
     Setting("key", "text", "", "For clients: the API key."),
     Setting("lang", "text", "", "Language of texts: `en`, `zh-hant` or `zh-hans`; empty: from LANG."),
@@ -77,6 +78,7 @@ class Settings:
     allow_unsandboxed: bool = False
     object_bytes_max: int = 1 << 34
     log_bytes_max: int = 1 << 24
+    scarcity_s: int = 60
     url: str = ""
     key: str = ""
     lang: str = ""

@@ -1,0 +1,39 @@
+"""GET /v1/scarcity: what the brain last computed, the same for every tenant, with the reason where nothing is scarce."""
+
+import time
+
+from suanwang.model.scarcity import ScarceResource, Scarcity, ScarcityState
+
+SLOW = {"name": "slow", "run": "sleep", "tags": {"fake.duration-us": "600000000"}}
+
+
+def test_it_says_why_there_are_no_rows_and_how_old_it_is(user, grid):
+    task_id = user.post("/v1/tasks", json=SLOW).json()["task_id"]
+    try:
+        deadline = time.monotonic() + 20
+        while user.get(f"/v1/tasks/{task_id}").json()["phase"] != "running":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        grid.here.brain.scarce.make()
+        found = Scarcity.model_validate(user.get("/v1/scarcity").json())
+        assert found.state is ScarcityState.ENOUGH
+        assert found.rows == ()
+        assert found.came >= 1
+        assert found.candidates >= found.columns > 0
+        assert found.age_us >= 0
+        with grid.http("other") as other:
+            theirs = Scarcity.model_validate(other.get("/v1/scarcity").json())
+        assert theirs.model_copy(update={"age_us": found.age_us}) == found
+    finally:
+        user.post(f"/v1/tasks/{task_id}/cancel")
+
+
+def test_rows_name_the_resource_and_its_place(user, grid, monkeypatch):
+    site = grid.here.brain.index.grid.sites[0].id
+    row = {"resource": "link", "id": "a-b:ab", "site": site, "to": site, "free": 1, "whole": 2}
+    row |= {"micro_yuan": 3, "whole_micro_yuan": 6}
+    shown = Scarcity.model_validate({"state": "scarce", "rows": [row]})
+    monkeypatch.setattr(grid.here.brain.scarce, "_latest", shown)
+    found = Scarcity.model_validate(user.get("/v1/scarcity").json())
+    assert found.rows == shown.rows
+    assert found.rows[0].resource is ScarceResource.LINK

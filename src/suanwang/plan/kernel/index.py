@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suanwang.net.jit import inner, lean, lowest_bit
-from suanwang.plan.kernel.layout import CARDED_CPU, OPENED, Layout, mem_row
+from suanwang.plan.kernel.layout import OPENED, STEPS, Layout, cpu_row, mem_row
 from suanwang.plan.kernel.types import CARDS_MAX, I32, I64, WHOLE
 
 ONE = np.uint64(1)
@@ -107,11 +107,11 @@ def _leave(layout: Layout, index: Index, count: I32, mask: I64, pool: int, local
 
 @inner
 def _steps(bits: NDArray[np.uint64], at: int, words: int, old: int, new: int, bit: np.uint64) -> None:
-    """Move a node from `at least old` to `at least new`; `at` is its word in the row of step 0."""
-    for step in range(old + 1, new + 1):
-        bits[at + step * words] |= bit
-    for step in range(new + 1, old + 1):
-        bits[at + step * words] &= ~bit
+    """Move a node from row `old` to row `new` of rows of at least so much; `at` is its word in row 0."""
+    for row in range(old + 1, new + 1):
+        bits[at + row * words] |= bit
+    for row in range(new + 1, old + 1):
+        bits[at + row * words] &= ~bit
 
 
 @inner
@@ -125,10 +125,8 @@ def move(
     words = int(layout.words[pool])
     base = layout.bit_first[pool] + (local >> 6)
     bit = ONE << np.uint64(local & 63)
-    bits = index.bits
-    row_old, row_new = cpu_old >> layout.cpu_shift[pool], cpu >> layout.cpu_shift[pool]
+    row_old, row_new = cpu_old >> layout.part_shift[pool], cpu >> layout.part_shift[pool]
     if layout.cards[pool] > 0:
-        _steps(bits, base + CARDED_CPU * words, words, row_old, row_new, bit)
         row_old, row_new = whole_old, whole
         if opened_old != opened:
             if opened_old > 0:
@@ -138,8 +136,8 @@ def move(
     if row_old != row_new:
         _leave(layout, index, index.row_count, index.row_mask, pool, local, 0, row_old)
         _enter(layout, index, index.row_count, index.row_mask, pool, local, 0, row_new)
-    shift = layout.mem_shift[pool]
-    _steps(bits, base + mem_row(layout, pool) * words, words, mem_old >> shift, mem >> shift, bit)
+    _steps(index.bits, base, words, cpu_row(layout, pool, cpu_old), cpu_row(layout, pool, cpu), bit)
+    _steps(index.bits, base, words, mem_row(layout, pool, mem_old), mem_row(layout, pool, mem), bit)
 
 
 @lean
@@ -152,18 +150,16 @@ def enter_all(layout: Layout, free: Free, index: Index) -> None:
             local = node - layout.node_first[pool]
             at = layout.bit_first[pool] + (local >> 6)
             bit = ONE << np.uint64(local & 63)
-            steps = int(free.cpu[node]) >> layout.cpu_shift[pool]
-            row = steps
+            row = int(free.cpu[node]) >> layout.part_shift[pool]
             if carded:
                 row = whole_cards(free, node)
                 opened = opened_card(free, node)
                 if opened > 0:
                     _enter(layout, index, index.opened_count, index.opened_mask, pool, local, OPENED, opened // TENTH)
-                for step in range(steps + 1):
-                    index.bits[at + (CARDED_CPU + step) * words] |= bit
             _enter(layout, index, index.row_count, index.row_mask, pool, local, 0, row)
-            for step in range((int(free.mem[node]) >> layout.mem_shift[pool]) + 1):
-                index.bits[at + (mem_row(layout, pool) + step) * words] |= bit
+            exact = int(layout.exact[pool])
+            _steps(index.bits, at, words, exact - 1, cpu_row(layout, pool, free.cpu[node]), bit)
+            _steps(index.bits, at, words, exact + STEPS - 1, mem_row(layout, pool, free.mem[node]), bit)
 
 
 @inner
@@ -177,10 +173,8 @@ def _collect(
     """
     words = int(layout.words[pool])
     base = layout.bit_first[pool]
-    by_mem = base + (mem_row(layout, pool) + (mem >> layout.mem_shift[pool])) * words
-    by_cpu = by_mem
-    if layout.cards[pool] > 0:
-        by_cpu = base + (CARDED_CPU + (cpu >> layout.cpu_shift[pool])) * words
+    by_cpu = base + cpu_row(layout, pool, cpu) * words
+    by_mem = base + mem_row(layout, pool, mem) * words
     bits = index.bits
     start = layout.node_first[pool]
     while mask != 0:
@@ -216,14 +210,14 @@ def find_nodes(
     """Write the first `want` different nodes that fit, in the published order; returns how many there are.
 
     Order: the tightest row first (fewest whole cards; for a share: an opened card of the lowest tenth that has room,
-    then a node with the fewest whole cards; without cards: fewest steps of processor), then the lowest node.
+    then a node with the fewest whole cards; without cards: fewest 31sts of processor), then the lowest node.
     """
     if layout.words[pool] == 0 or cpu > layout.shape_cpu[pool] or mem > layout.shape_mem[pool]:
         return 0
     if layout.cards[pool] == 0:
         if cards > 0:
             return 0
-        least = cpu >> layout.cpu_shift[pool]
+        least = cpu >> layout.part_shift[pool]
         mask = (index.row_mask[pool] >> least) << least
         return _collect(layout, free, index, pool, 0, mask, cpu, mem, 0, 0, out, 0, want)
     found = 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from suanwang.plan.kernel.choose import Memo, Order
 from suanwang.plan.kernel.index import Free, Index, enter_all, packed
-from suanwang.plan.kernel.layout import STEPS, TENTHS, Layout, layout_of
+from suanwang.plan.kernel.layout import PARTS, TENTHS, Layout, layout_of
 from suanwang.plan.kernel.order import guided_order, policy_order
 from suanwang.plan.kernel.types import CARDS_MAX, I32, I64, WHOLE, Classes, Fabric, Guidance, Policy
 
@@ -41,7 +41,7 @@ def indexed(layout: Layout, free: Free) -> Index:
     index = Index(
         bits=np.zeros(layout.total_words, np.uint64),
         sums=np.zeros(layout.total_sum_words, np.uint64),
-        row_count=np.zeros((pools, STEPS), np.int32),
+        row_count=np.zeros((pools, PARTS), np.int32),
         row_mask=np.zeros(pools, np.int64),
         opened_count=np.zeros((pools, TENTHS), np.int32),
         opened_mask=np.zeros(pools, np.int64),

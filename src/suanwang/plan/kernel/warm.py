@@ -30,7 +30,7 @@ def warm_bulk() -> tuple[Fabric, Classes, Decisions]:
     fabric = Fabric(_i32(0), _i32(0), _i64(1), *pool_sums(*shape), *shape, _i64(9), *route)
     needs = _i32(1), _i32(1), _i32(1), _i32(500), _i64(1), _i32(1), _i64(9), _i64(9)
     candidates = _i32(0, 1), _i32(0), _i32(0), _i64(1)
-    state, live = State(fabric, Classes(*needs, *candidates, *no_floating(1))), Live()
+    state, live = State(fabric, Classes(*needs, *candidates, *no_floating(1))), Live(2)  # it grows
     rows = decide(state, Tasks(_i64(0, 1), _i32(0, 0), np.zeros(2, np.uint8)))
     live.remember(rows)
     release(state, live.recall(_i64(0, 1)))

@@ -58,6 +58,25 @@ def test_panorama_shows_the_grids_figures_and_draws_the_map(server: Server, open
     assert page.evaluate(COLOURS_ON_MAP) > 50, "an empty canvas has one colour"
 
 
+def test_panorama_says_what_is_scarce_where_and_worth_how_much(server: Server, open_page: Open) -> None:
+    page = open_page(server)
+    panel = page.locator(".scarce")
+    expect(panel).to_contain_text("What is scarce")
+    expect(panel.locator("li")).to_have_count(2)
+    expect(panel.locator("li").first).to_contain_text("¥28.71")
+    expect(panel.locator("li").first).to_contain_text("0 of")
+    expect(panel.locator("li").nth(1)).to_contain_text("→")
+    expect(panel).to_contain_text("90 min on average")
+    panel.locator("button").first.click()
+    expect(page.locator(".site-panel")).to_be_visible()
+
+
+def test_panorama_says_why_nothing_is_scarce(start_server: Callable[..., Server], open_page: Open) -> None:
+    panel = open_page(start_server("--tasks", "0")).locator(".scarce")
+    expect(panel).to_contain_text("Nothing is scarce")
+    expect(panel.locator("li")).to_have_count(0)
+
+
 COLOURS_ON_MAP = """() => {
   const seen = new Set();
   for (const canvas of document.querySelectorAll('.map canvas')) {

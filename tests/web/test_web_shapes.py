@@ -6,6 +6,7 @@ import pytest
 from webserver import Server
 
 from suanwang.model.grid import Grid
+from suanwang.model.scarcity import Scarcity
 from suanwang.model.view import Bill, Explain, Page, Panorama, PlanView, TaskView, WhoAmI
 
 REQUEST = {"name": "one", "run": "true", "resources": {"cpu": 2}}
@@ -17,6 +18,7 @@ REQUEST = {"name": "one", "run": "true", "resources": {"cpu": 2}}
         ("/whoami", WhoAmI),
         ("/grid", Grid),
         ("/panorama", Panorama),
+        ("/scarcity", Scarcity),
         ("/tasks?limit=200", Page[TaskView]),
         ("/bill?from=0", Bill),
     ],

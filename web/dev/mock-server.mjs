@@ -44,6 +44,21 @@ const nodes = (sites, kinds) => sites.reduce((sum, site) => sum + site.pools.red
 const gflops = (sites, kinds) => sites.reduce((sum, site) => sum + site.pools.reduce((all, pool) => all + (kinds.includes(pool.kind) ? pool.nodes * pool.gflops_per_node : 0), 0), 0);
 const third = world.grid.sites.filter((site) => site.owner !== "own");
 
+function scarcity() {
+  const live = world.tasks.filter((task) => task.ended === null).length;
+  const base = { made_us: now() - 2e7, age_us: 2e7, every_s: 60, waiting: 0, came: live, unread: 0, placed: live, hold_us: 54e8, rows: [] };
+  if (!world.tasks.length) return { ...base, state: "idle" };
+  const site = world.grid.sites.find((one) => one.pools.some((pool) => pool.kind === "ai"));
+  const pool = site.pools.find((one) => one.kind === "ai");
+  const link = world.grid.links[0];
+  const whole = pool.nodes * pool.accelerators_per_node;
+  const rows = [
+    { resource: "card", id: pool.id, site: site.id, to: null, model: pool.accelerator_model, free: 0, whole, micro_yuan: 28_705_157, whole_micro_yuan: 28_705_157 * whole },
+    { resource: "link", id: `${link.id}:ab`, site: link.a, to: link.b, model: null, free: 1e9, whole: link.capacity_bps, micro_yuan: 412_000, whole_micro_yuan: 41_200_000 },
+  ];
+  return { ...base, state: "scarce", classes: 3, candidates: 900, columns: 36, resources: 3162, value_micro_yuan: 9e9, bound_micro_yuan: 9e9, rows };
+}
+
 function panorama() {
   const live = world.tasks.filter((task) => task.ended === null && task.plans.length);
   const phases = {};
@@ -165,6 +180,7 @@ async function api(request, response, path, query) {
   if (path === "/whoami") return send(response, 200, { key_id: "key-demo", tenant: "demo", role: who, now_us: now(), tenants: world.grid.tenants.map((one) => one.id) });
   if (path === "/grid") return send(response, 200, world.grid);
   if (path === "/panorama") return send(response, 200, panorama());
+  if (path === "/scarcity") return send(response, 200, scarcity());
   if (path === "/panorama/stream") {
     const put = streamOf(response);
     const timer = setInterval(() => put("panorama", panorama()), 1000);

@@ -193,6 +193,27 @@ export interface Panorama {
   recent: RecentChange[];
 }
 
+export interface ScarceRow {
+  resource: "core" | "memory" | "card" | "node" | "link" | "security";
+  id: string;
+  site: string;
+  to: string | null;
+  model: string | null;
+  free: number;
+  whole: number;
+  micro_yuan: number;
+  whole_micro_yuan: number;
+}
+
+export interface Scarcity {
+  state: "off" | "not_yet" | "idle" | "nowhere" | "unpriced" | "late" | "enough" | "scarce";
+  made_us: number;
+  waiting: number;
+  came: number;
+  hold_us: number;
+  rows: ScarceRow[];
+}
+
 export interface Path {
   sites: string[];
   links: { link: string; forward: boolean }[];

@@ -10,6 +10,7 @@ import type { PanoramaMap } from "../map/panorama-map";
 import { ErrorBox, Loading } from "../parts/states";
 import { Legend } from "./panorama/legend";
 import { KpiStrip } from "./panorama/kpis";
+import { WhatIsScarce } from "./panorama/scarce";
 import { BusiestLinks, LoadByTier, PhaseCounts, Ticker } from "./panorama/side";
 import { SitePanel } from "./panorama/site-panel";
 
@@ -64,7 +65,10 @@ export function PanoramaPage() {
           {picked ? (
             <SitePanel grid={grid} picture={picture} id={picked} onClose={() => setPicked(null)} />
           ) : (
-            <Ticker grid={grid} picture={picture} />
+            <>
+              <WhatIsScarce grid={grid} picture={picture} onPick={setPicked} />
+              <Ticker grid={grid} picture={picture} />
+            </>
           )}
         </aside>
       </div>

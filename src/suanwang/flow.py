@@ -10,10 +10,12 @@ half-way leaves the memory ahead of the log, so the process must end and replay:
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from suanwang import failpoints
 from suanwang.admission.admit import Applicant, Refused, Standing, admit, with_defaults
-from suanwang.dispatch import carry, company, reconcile, repeats, watch
+from suanwang.dispatch import carry, company, preempt, reconcile, repeats, watch
 from suanwang.dispatch.keeper import Keeper
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.event import Heartbeat, Orders
@@ -31,6 +33,7 @@ from suanwang.model.record import (
     TaskSubmitted,
     TaskWaits,
 )
+from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.lending import may_hold
 from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
@@ -41,6 +44,9 @@ from suanwang.verify import verify
 # How many waiting tasks are planned and committed as one batch: large enough to share an fsync, small enough
 # that the last of them does not wait long for the first.
 PLAN_BATCH = 256
+# A task that would start later than this may ask others to give way, in so many pools at the most.
+PREEMPT_AFTER_US = 1_000_000
+WAYS_MAX = 3
 
 
 class Road(Keeper):
@@ -139,6 +145,8 @@ class Road(Keeper):
         if answer.fault is not None:
             self.plan_faults, self.plan_fault = self.plan_faults + 1, (task.task_id, answer.fault)
             self.put_off(task, carry.RETRY_DELAY_US_MAX, now_us)
+        elif self._make_way(task, answer, now_us):
+            return
         elif answer.plan is not None:
             faults = verify(answer.plan, self.ask(task).request, self.state.snapshot(), task.tenant)
             failpoints.hit("brain.plan.verified")
@@ -158,6 +166,25 @@ class Road(Keeper):
                 self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=answer.clauses))
         else:
             self._no_pool(task, answer, now_us)
+
+    def _make_way(self, task: Task, answer: PlanAnswer, now_us: int) -> bool:
+        """Where it cannot start now, and others that may be stopped stand below it: their room is its."""
+        later_us = max(now_us + PREEMPT_AFTER_US, task.request.earliest_start or 0 if task.request else 0)
+        starts = answer.plan is not None and answer.plan.start_us <= later_us
+        if starts or not self.waits.preemptible or not preempt.is_within_quota(task, self.state.tally):
+            return False
+        ask, pools = self.ask(task), self.waits.pools_of(task)
+        found = preempt.ways(task, pools, self.waits.preemptible.values(), self.state, now_us)
+        for way in islice(found, WAYS_MAX):
+            view = without(self.state.snapshot(), way.victims)
+            made = plan(view, [ask], now_us, self.seed, self.ids)[0].plan
+            if made is not None and made.start_us <= later_us and not verify(made, ask.request, view, task.tenant):
+                for victim in way.victims:
+                    self.signal(victim, Signal.PREEMPTED, carry.Cause(now_us, FailureReason.PREEMPTED, task.task_id))
+                self.emit(PlanCommitted(at_us=now_us, plan=made))
+                self.planned_us[task.task_id] = now_us
+                return True
+        return False
 
     def _must_wait(self, task: Task, made: Plan, now_us: int) -> bool:
         """A good plan that is not committed: one before it took what the quota left, or it only keeps one place more
@@ -235,3 +262,10 @@ class Road(Keeper):
         failpoints.hit("brain.settle.committed")
         failpoints.hit("brain.dispatch.sent")
         return Orders(acknowledged=self.state.cursors.get(heartbeat.agent, 0), instructions=found.instructions)
+
+
+def without(view: Snapshot, victims: Sequence[Task]) -> Snapshot:
+    """A view on which the plans of some tasks do not stand."""
+    gone = {victim.plan.lease_id for victim in victims if victim.plan is not None}
+    leases = {lease: holds for lease, holds in view.leases.items() if lease not in gone}
+    return replace(view, leases=leases, history=None, history_end=0, by_key=None)

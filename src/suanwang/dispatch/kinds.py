@@ -17,7 +17,19 @@ Key = Hashable
 
 # What a task says of itself, runs and brings back: the planner does not look at it.
 NOT_PLANNED = frozenset(
-    {"name", "run", "image", "environment", "secrets", "outputs", "retries", "priority", "on_budget", "tags"}
+    {
+        "name",
+        "run",
+        "image",
+        "environment",
+        "secrets",
+        "outputs",
+        "retries",
+        "priority",
+        "preemptible",
+        "on_budget",
+        "tags",
+    }
 )
 _planned = attrgetter(
     *(name for name in TaskRequest.model_fields if name not in {*NOT_PLANNED, "inputs", "price_limit"})

@@ -33,6 +33,7 @@ class Signal(StrEnum):
     FAILED_RETRY = "failed_retry"
     FAILED_FINAL = "failed_final"
     ATTEMPT_LOST = "attempt_lost"  # its site or its agent no longer answers for it
+    PREEMPTED = "preempted"  # its room goes to a task of higher rank
     STOPPED = "stopped"
     STOP_ASKED = "stop_asked"  # the brain stops it: its budget is used up
     CANCEL_ASKED = "cancel_asked"
@@ -76,6 +77,7 @@ def _table() -> dict[tuple[Phase, Signal], Transition]:
         (P.WAITING, S.DEADLINE_LOST): Transition(P.EXPIRED, (E.END,)),
         (P.WAITING, S.CANCEL_ASKED): Transition(P.CANCELLED, (E.END,)),
         (P.PLANNED, S.PLAN_DROPPED): Transition(P.WAITING, (E.DROP_LEASE, E.QUEUE_FOR_PLAN)),
+        (P.PLANNED, S.PREEMPTED): Transition(P.WAITING, (E.DROP_LEASE, E.QUEUE_FOR_PLAN)),
         (P.PLANNED, S.ATTEMPT_OPENED): Transition(P.DISPATCHED, (E.SEND_START,)),
         (P.PLANNED, S.CANCEL_ASKED): Transition(P.CANCELLED, (E.DROP_LEASE, E.END)),
         (P.DISPATCHED, S.ACCEPTED): Transition(P.DISPATCHED),
@@ -103,6 +105,7 @@ def _table() -> dict[tuple[Phase, Signal], Transition]:
             (phase, S.FAILED_RETRY): Transition(P.WAITING, (*_CLOSE, E.QUEUE_FOR_PLAN)),
             (phase, S.FAILED_FINAL): Transition(P.FAILED, (*_CLOSE, E.END)),
             (phase, S.ATTEMPT_LOST): Transition(P.WAITING, (*_CLOSE, E.QUEUE_FOR_PLAN)),
+            (phase, S.PREEMPTED): Transition(P.WAITING, (*_CLOSE, E.QUEUE_FOR_PLAN)),
             (phase, S.STOPPED): Transition(P.WAITING, (*_CLOSE, E.QUEUE_FOR_PLAN)),
             (phase, S.CANCEL_ASKED): Transition(P.STOPPING, (E.SEND_STOP,)),
             (phase, S.STOP_ASKED): Transition(P.STOPPING, (E.SEND_STOP,)),

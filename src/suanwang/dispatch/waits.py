@@ -55,6 +55,7 @@ class Waits:
         self.line = Line(totals_of(state.index), state.tenants, self._held)
         self.late, self.pauses = Moments(), Moments()
         self.turned_away: list[TaskId] = []  # by their tenant's quota, in the last round
+        self.preemptible: dict[TaskId, Task] = {}  # with a plan that may give way
         self._places = Places(state.index)
         self._said: dict[TaskId, tuple[int, WaitReason, Clauses]] = {}
         self._aside: dict[frozenset[PoolId], dict[Kind, None]] = {}  # kinds by the pools that could serve them
@@ -72,6 +73,8 @@ class Waits:
             self._add(task)
         for task in state.paused.values():
             self._pause(task)
+        for group in (state.planned, *state.by_site.values()):
+            self.preemptible |= {one.task_id: one for one in group.values() if _may_give_way(one)}
         for task in state.planned.values():
             assert task.plan is not None, "a planned task has its plan"
             self._book(task, task.plan, task.plan.start_us - BOOKED_AHEAD_US - 1)
@@ -145,6 +148,11 @@ class Waits:
     def end_round(self) -> None:
         """Every task that was taken is decided."""
         self.line.end_round()
+
+    def pools_of(self, task: Task) -> frozenset[PoolId]:
+        """The pools that could ever serve a task."""
+        assert task.request is not None, "a live task has its request"
+        return self._places.of(task.request)
 
     def rank(self, task: Task) -> tuple[list[Fraction], int, int]:
         """To sort a few tasks by the shares of their tenants from the top of the tree down, priority and age."""
@@ -250,6 +258,7 @@ class Waits:
                 task = self.state.tasks[record.plan.task_id]
                 self._leave(task)
                 self._book(task, record.plan, record.at_us)
+                self.preemptible |= {task.task_id: task} if _may_give_way(task) else {}
                 self._move(task, True)
                 self.line.touch(task.tenant)
             case TaskEnded() | TaskRefused():
@@ -284,6 +293,7 @@ class Waits:
             self._add(task)
 
     def _let_go(self, task: Task) -> None:
+        self.preemptible.pop(task.task_id, None)
         self._unbook(task)
         self.line.touch(task.tenant)
         self._open_quotas([self._top(task.tenant)])
@@ -324,6 +334,10 @@ class Waits:
         self.pauses.drop(task.task_id)
         self._said.pop(task.task_id, None)
         self._kept_out.discard(task.task_id)
+
+
+def _may_give_way(task: Task) -> bool:
+    return task.plan is not None and task.request is not None and task.request.preemptible
 
 
 def _book_of(task: Task) -> tuple[TenantId, bool]:

@@ -111,6 +111,7 @@ class FailureReason(StrEnum):
     LOST = "lost"  # the agent no longer knows the attempt
     SITE_LOST = "site_lost"  # no heartbeat from the site
     CROWDED_OUT = "crowded_out"  # what runs there outlasted its window; it had not begun and is planned again
+    PREEMPTED = "preempted"  # gave way to a task of higher rank; it is planned again
     STALE = "stale"  # an older fencing number
     BUDGET_STOP = "budget_stop"
     CANCELLED = "cancelled"
@@ -127,13 +128,20 @@ RETRYABLE = frozenset(
         FailureReason.LOST,
         FailureReason.SITE_LOST,
         FailureReason.CROWDED_OUT,
+        FailureReason.PREEMPTED,
         FailureReason.BACKEND,
         FailureReason.DELIVERY,
     }
 )
 # Of these, the ones that are not the task's own doing: they do not use up its retries.
 NOT_THE_TASKS_FAULT = frozenset(
-    {FailureReason.LOST, FailureReason.SITE_LOST, FailureReason.BACKEND, FailureReason.CROWDED_OUT}
+    {
+        FailureReason.LOST,
+        FailureReason.SITE_LOST,
+        FailureReason.BACKEND,
+        FailureReason.CROWDED_OUT,
+        FailureReason.PREEMPTED,
+    }
 )
 
 

@@ -129,10 +129,11 @@ class TaskRequest(Value):
     array: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     retries: Annotated[int, Field(ge=0, le=20)] = 2
     priority: Annotated[int, Field(ge=0, le=100)] = 10
+    preemptible: bool = False  # may give way to a task of higher priority; it is planned again, and no retry is used
     on_budget: Literal["continue", "stop"] = "continue"
     tags: Tags = Field(default_factory=dict)
-    together_with: OthersTags = Field(default_factory=dict)  # only at a site of another live task with all of these tags
-    apart_from: OthersTags = Field(default_factory=dict)  # at no site of another live task with all of these tags
+    together_with: OthersTags = Field(default_factory=dict)  # only at a site of another live task with all these tags
+    apart_from: OthersTags = Field(default_factory=dict)  # at no site of another live task with all these tags
 
 
 def latency_us_max(request: TaskRequest) -> int | None:

@@ -1,10 +1,10 @@
 """The planning core, measured: rate, ten million on the clock, distance from the bound, the GPU-sharing yardstick.
 
-    python bench/plan.py [--json] [--quick] [--only ten growth gap openb start]
+    python bench/plan.py [--json] [--quick] [--only ten growth peer memory gap openb start] [--plot FILE]
 
 `--quick` runs smaller worlds and ends within a minute; its figures are for a look, not to quote. Without it the run of
-ten million is the whole one: 924,000 nodes, 300 sites, 2,000 classes. What each key means: docs/reference of the bench
-in `docs/decisions/0060-bulk-kernel.md`. Keys of parts that did not run are null.
+ten million is the whole one: 924,000 nodes, 300 sites, 2,000 classes. What each key means: `docs/guide/bulk.md`. Keys of
+parts that did not run are null. `--plot` writes the part `growth` as a picture.
 """
 
 import argparse
@@ -17,10 +17,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the package `bench`, from wherever this is started
 
-from bench.planning import growth
+from bench.planning import growth, memory
+from bench.planning.plot import growth_svg
 from bench.planning.ten_million import Run, ten_million
 
-PARTS = ("ten", "growth", "gap", "openb", "start")
+PARTS = ("ten", "growth", "peer", "memory", "gap", "openb", "start")
 KEYS = (
     "joint_decisions_per_s",
     "ten_million_wall_s",
@@ -56,6 +57,19 @@ def grown(quick: bool) -> dict[str, Any]:
         "by_threads": growth.by_threads(92_400, 1_000_000),
         "snapshot": growth.snapshot_cost(924_000),
     }
+
+
+def peer(quick: bool) -> dict[str, Any]:
+    """HiGHS' own time for the same batch."""
+    from bench.planning.peers import beside_highs
+
+    sizes = [(100, 3_000, 400)] if quick else [(300, 30_000, 2_000), (300, 92_400, 2_000)]
+    return {"peer": [beside_highs(*size) for size in sizes]}
+
+
+def remembered(quick: bool) -> dict[str, Any]:
+    """Memory of a process that holds a full grid and tasks that wait."""
+    return {"memory": memory.measured(*((9_240, 10_000) if quick else (924_000, 1_000_000)))}
 
 
 def gaps(quick: bool) -> dict[str, Any]:
@@ -94,7 +108,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small worlds, within a minute")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--openb", type=Path, help="folder of the openb trace")
+    parser.add_argument(
+        "--plot", type=Path, help="write how the cost of a decision grows, as SVG; needs the part growth"
+    )
     args = parser.parse_args()
+    if args.plot and "growth" not in args.only:
+        parser.error("--plot draws the part growth: it must run")
     said: dict[str, Any] = dict.fromkeys(KEYS)
     said |= {
         "quick": args.quick,
@@ -105,6 +124,8 @@ def main() -> None:
     runs = {
         "ten": ten,
         "growth": grown,
+        "peer": peer,
+        "memory": remembered,
         "gap": gaps,
         "openb": lambda quick: yardstick(quick, args.openb),
         "start": starts,
@@ -114,6 +135,8 @@ def main() -> None:
             said |= runs[part](args.quick)
             if not args.json:
                 print(f"{part}: done", file=sys.stderr)
+    if args.plot:
+        args.plot.write_text(growth_svg(said["by_batch"], said["by_world"]), encoding="utf-8")
     print(json.dumps(said) if args.json else json.dumps(said, indent=2))
 
 

@@ -27,6 +27,14 @@ BULK = "from suanwang.plan.kernel.warm import warm; warm()"  # bulk kernel and n
 PLANNER = "from suanwang.plan import warm; warm()"  # one task at a time
 
 
+class Turned(NamedTuple):
+    """What some arrivals came to."""
+
+    placed: int
+    released: int
+    cost: int  # micro-yuan, refusals at what the class says
+
+
 class Steady:
     """A world that is full, with the rest of its stream."""
 
@@ -34,14 +42,17 @@ class Steady:
         run = Run(batch=batch)
         self.world, self.batch, self.policy = world, batch, policy
         self.first = prefill_count(world, run)
-        self.stream: Stream = churn_stream(world, run.seed, self.first + decisions, run.fill, run.card_share)
+        self.end = self.first + decisions
+        # Twice as long as what is played: in a stream that ends too early tasks live too short to fill the cards.
+        self.stream: Stream = churn_stream(world, run.seed, self.end + self.first, run.fill, run.card_share)
         self.when = self.stream.release_before[self.stream.release_order]
         self.state, self.live = State(world.fabric, world.classes), Live(1 << 20)
         self._turns(0, self.first, 65_536)
 
-    def _turns(self, first: int, end: int, batch: int) -> tuple[int, int]:
-        """(placed, released) of arrivals `first` up to `end`."""
-        placed = released = 0
+    def _turns(self, first: int, end: int, batch: int) -> Turned:
+        """Decide arrivals `first` up to `end`."""
+        placed = released = cost = 0
+        reject_cost = self.world.classes.reject_cost
         for at in range(first, end, batch):
             till = min(at + batch, end)
             gone: I64 = self.stream.release_order[slice(*np.searchsorted(self.when, [at, till]))]
@@ -52,14 +63,15 @@ class Steady:
             self.live.remember(rows)
             placed += int((rows.reason == Reason.PLACED).sum())
             released += int((back.reason == Reason.RELEASED).sum())
-        return placed, released
+            cost += int(rows.cost.sum()) + int(reject_cost[rows.task_class[rows.candidate < 0]].sum())
+        return Turned(placed, released, cost)
 
     def measure(self) -> dict[str, Any]:
         """Decide the rest."""
         self.state.own().memo.passed[:] = 0
-        count = len(self.stream.task_class) - self.first
+        count = self.end - self.first
         wall, core = time.perf_counter(), time.thread_time()
-        placed, released = self._turns(self.first, len(self.stream.task_class), self.batch)
+        turned = self._turns(self.first, self.end, self.batch)
         wall, core = time.perf_counter() - wall, time.thread_time() - core
         return {
             "decisions_per_core_s": round(count / core),
@@ -68,8 +80,10 @@ class Steady:
             "nodes": int(self.world.fabric.node_first[-1]),
             "sites": len(self.world.site_province),
             "pools": len(self.world.fabric.pool_site),
-            "placed": placed / count,
-            "releases_per_decision": released / count,
+            "placed": turned.placed / count,
+            "refused": count - turned.placed,
+            "cost_micro_yuan": turned.cost,
+            "releases_per_decision": turned.released / count,
             "accelerator_fill": accelerator_fill(self.state),
             "passed_per_decision": float(self.state.arrays.memo.passed.sum()) / count,
         }
@@ -89,9 +103,13 @@ def by_world(worlds: list[tuple[int, int]], decisions: int) -> list[dict[str, An
 
 
 def by_policy(servers: int, decisions: int) -> dict[str, dict[str, Any]]:
-    """The same stream under every policy."""
+    """The same stream under every policy; `cost_over_cheapest`: refusals included, 1.0 is the default policy's."""
     world = make_world(1, servers=servers)
-    return {one.name.lower(): Steady(world, decisions, 65_536, one).measure() for one in Policy}
+    said = {one.name.lower(): Steady(world, decisions, 65_536, one).measure() for one in Policy}
+    least = said[Policy.CHEAPEST.name.lower()]["cost_micro_yuan"]
+    for row in said.values():
+        row["cost_over_cheapest"] = row["cost_micro_yuan"] / max(least, 1)
+    return said
 
 
 def by_threads(servers: int, decisions: int) -> dict[str, Any]:

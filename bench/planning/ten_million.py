@@ -52,7 +52,8 @@ class Lane:
     def __init__(self, name: str, work: Callable[[Any], None]) -> None:
         self.inbox: queue.Queue[Any] = queue.Queue(AHEAD)
         self.cpu_s = 0.0
-        self._work, self._error = work, None
+        self._work = work
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 

@@ -8,19 +8,23 @@ and one moment is enough: deadlines, tenants' budgets, company, and the bandwidt
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from operator import add
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from suanwang.guide.problem import Problem, room_of
 from suanwang.model.grid import PoolKind
+from suanwang.model.ids import LeaseId
+from suanwang.model.plan import Demand, Hold
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import Preference
 from suanwang.plan.ask import PlanAsk
+from suanwang.plan.calendar import FOREVER_US
 from suanwang.plan.clauses import PASSED
 from suanwang.plan.decide import place_codes
 from suanwang.plan.kernel.types import I32, I64, WHOLE, Classes, Fabric, no_floating
-from suanwang.plan.layout import Layout, build_layout
+from suanwang.plan.layout import Layout, amounts, build_layout
 from suanwang.plan.ledger import Ledger
 from suanwang.plan.money import asked_of
 from suanwang.plan.need import Need, need_of
@@ -58,8 +62,9 @@ def problem_of(snapshot: Snapshot, asks: Sequence[PlanAsk], now_us: int) -> Take
     """The problem of placing these tasks now. Derives all from its arguments and keeps nothing."""
     layout = build_layout(snapshot.index)
     memory = Memory(layout, Ledger(layout))
-    memory.ledger.follow(snapshot)
-    scene = scene_of(memory, snapshot)
+    standing = _standing(snapshot, now_us)
+    memory.ledger.follow(standing)
+    scene = scene_of(memory, standing)
     counts: dict[Need, int] = {}
     for ask in asks:
         need = _at_once(need_of(ask, snapshot.index, now_us), now_us)
@@ -73,6 +78,34 @@ def problem_of(snapshot: Snapshot, asks: Sequence[PlanAsk], now_us: int) -> Take
     room = _room(scene, now_us)
     problem = Problem(fabric, _classes(kept, found), tasks, room)
     return Taken(layout, problem, whole, tuple(kept), len(asks) - int(tasks.sum()))
+
+
+def _standing(snapshot: Snapshot, now_us: int) -> Snapshot:
+    """The snapshot with what is held at this moment, summed by resource and held on: a calendar of every lease, of
+    which only this moment is asked, would cost seconds where there are many."""
+    sums: dict[tuple[Literal["pool", "link", "protection"], str], list[int]] = {}
+    for holds in snapshot.leases.values():
+        for hold in holds:
+            if hold.start_us <= now_us < hold.end_us:
+                figures = (0, 0, 0, 0) if hold.demand is None else amounts(hold.demand)
+                found = sums.setdefault((hold.resource, hold.key), [0] * 5)
+                found[:] = [*map(add, found, figures), found[4] + hold.bps]
+    holds = tuple(
+        Hold.model_construct(
+            resource=resource,
+            key=key,
+            demand=_demand(*held) if resource == "pool" else None,
+            bps=bps,
+            start_us=now_us,
+            end_us=FOREVER_US,
+        )
+        for (resource, key), (*held, bps) in sums.items()
+    )
+    return replace(snapshot, leases={LeaseId("standing"): holds}, history=None, history_end=0, by_key=None)
+
+
+def _demand(cores: int, memory_bytes: int, accelerators: int, nodes: int) -> Demand:
+    return Demand.model_construct(cores=cores, memory_bytes=memory_bytes, accelerators=accelerators, nodes=nodes)
 
 
 def _at_once(need: Need, now_us: int) -> Need:

@@ -9,47 +9,25 @@ batch in the log (one fsync), and nothing leaves the brain before its batch is c
 half-way leaves the memory ahead of the log, so the process must end and replay: the brain is crash-only.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Sequence
 
 from suanwang import failpoints
-from suanwang.admission.admit import Applicant, Refused, Standing, admit, with_defaults
-from suanwang.dispatch import carry, company, preempt, reconcile, repeats, watch
-from suanwang.dispatch.keeper import Keeper
+from suanwang.admission.admit import Refused, admit
+from suanwang.dispatch import carry, company, reconcile, repeats, watch
 from suanwang.dispatch.lifecycle import Signal
+from suanwang.judge import Judge
 from suanwang.model.event import Heartbeat, Orders
-from suanwang.model.grid import Tenant
 from suanwang.model.ids import TaskId, TenantId
-from suanwang.model.plan import Plan
 from suanwang.model.principal import Submission, Submitted
-from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
-from suanwang.model.record import (
-    Phase,
-    PlanCommitted,
-    Refusal,
-    TaskAdmitted,
-    TaskRefused,
-    TaskSubmitted,
-    TaskWaits,
-)
-from suanwang.model.snapshot import Snapshot
-from suanwang.model.task import TaskRequest
-from suanwang.observe.lending import may_hold
-from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
-from suanwang.observe.state import Task
-from suanwang.plan import PlanAnswer, PlanAsk, plan
-from suanwang.verify import verify
+from suanwang.model.reason import FailureReason
+from suanwang.model.record import Phase, TaskAdmitted, TaskRefused, TaskSubmitted
 
 # How many waiting tasks are planned and committed as one batch: large enough to share an fsync, small enough
 # that the last of them does not wait long for the first.
 PLAN_BATCH = 256
-# A task that would start later than this may ask others to give way, in so many pools at the most.
-PREEMPT_AFTER_US = 1_000_000
-WAYS_MAX = 3
 
 
-class Road(Keeper):
+class Road(Judge):
     """The verbs. Not thread-safe: its owner holds a lock around each."""
 
     # -- TaskRequest -> Admitted -------------------------------------------------------------------------------
@@ -89,141 +67,19 @@ class Road(Keeper):
         self.emit(TaskAdmitted(at_us=now_us, task_id=task_id))
         return Submitted(task_id=task_id, phase=Phase.WAITING)
 
-    def applicant(self, tenant: TenantId, request: TaskRequest, secrets: frozenset[str]) -> Applicant:
-        (own, standing), *above = self._standings(tenant)
-        return Applicant(request, own, standing, self.state.index, self.clock(), secrets, tuple(above))
-
-    def _standings(self, tenant: TenantId) -> list[tuple[Tenant, Standing]]:
-        """What the tenant and each one above it have live and have spent."""
-        tally, out = self.state.tally, []
-        cards = tally.claims(tenant, LIVE_ACCELERATORS)
-        for (one, cores), (_, accelerators) in zip(tally.claims(tenant, LIVE_CORES), cards, strict=True):
-            whole = tally.together(one.id)
-            spent = whole.billed_micro_yuan + whole.quoted_micro_yuan
-            out.append((one, Standing(whole.live_tasks, cores, accelerators, spent)))
-        return out
-
     # -- Admitted -> Plan --------------------------------------------------------------------------------------
 
     def plan_round(self, limit: int = PLAN_BATCH) -> int:
         """Plan the next `limit` waiting tasks, whose turn it is by `fair`; verify and commit each plan."""
         tasks = self.waits.take(limit)
         for task_id in self.waits.turned_away:
-            self._over_quota(self.state.tasks[task_id])
+            self.over_quota(self.state.tasks[task_id])
         if tasks:
-            self._plan(tasks)
+            self.judge(tasks)
         self.waits.end_round()
         self.commit()
         failpoints.hit("brain.plan.committed")
         return len(tasks)
-
-    def _plan(self, tasks: Sequence[Task]) -> None:
-        asks = [self.ask(task) for task in tasks]
-        answers = plan(self.state.snapshot(), asks, self.clock(), self.seed, self.ids)
-        failpoints.hit("brain.plan.made")
-        for task, answer in zip(tasks, answers, strict=True):
-            self._decide(task, answer)
-
-    def ask(self, task: Task) -> PlanAsk:
-        """What the planner is asked for a task: within what its tenant and its price limit still leave."""
-        assert task.request is not None, "a live task has its request"
-        request = with_defaults(task.request, self.state.index)
-        rooms = list(self._budgets_left(task.tenant))
-        rooms += [] if request.price_limit is None else [request.price_limit - task.billed_micro_yuan]
-        if rooms:
-            request = request.model_copy(update={"price_limit": max(0, min(rooms))})
-        return PlanAsk(task.task_id, task.tenant, request, task.generation + 1, task.parent)
-
-    def _budgets_left(self, tenant: TenantId) -> Iterator[int]:
-        for one in self.state.tally.path(tenant):
-            budget, load = self.state.tenants[one].budget_micro_yuan, self.state.tally.together(one)
-            if budget is not None:
-                yield budget - load.billed_micro_yuan - load.quoted_micro_yuan
-
-    def _decide(self, task: Task, answer: PlanAnswer) -> None:
-        now_us = self.clock()
-        if answer.fault is not None:
-            self.plan_faults, self.plan_fault = self.plan_faults + 1, (task.task_id, answer.fault)
-            self.put_off(task, carry.RETRY_DELAY_US_MAX, now_us)
-        elif self._make_way(task, answer, now_us):
-            return
-        elif answer.plan is not None:
-            faults = verify(answer.plan, self.ask(task).request, self.state.snapshot(), task.tenant)
-            failpoints.hit("brain.plan.verified")
-            if not faults and self._must_wait(task, answer.plan, now_us):
-                return
-            if not faults:
-                self.emit(PlanCommitted(at_us=now_us, plan=answer.plan))
-                self.planned_us[task.task_id] = now_us
-                return
-            # The plan was made on a view that has moved on (a task before it in this batch may have taken what its
-            # tenant's budget still left), or the planner is wrong: it is asked again.
-            self.verify_faults += 1
-            self.put_off(task, carry.RETRY_DELAY_US, now_us)
-        elif answer.ever:
-            reason = company.wait_reason(answer.clauses)
-            if self.waits.in_vain(task, reason, answer.clauses, now_us):
-                self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=answer.clauses))
-        else:
-            self._no_pool(task, answer, now_us)
-
-    def _make_way(self, task: Task, answer: PlanAnswer, now_us: int) -> bool:
-        """Where it cannot start now, and others that may be stopped stand below it: their room is its."""
-        later_us = max(now_us + PREEMPT_AFTER_US, task.request.earliest_start or 0 if task.request else 0)
-        starts = answer.plan is not None and answer.plan.start_us <= later_us
-        if starts or not self.waits.preemptible or not preempt.is_within_quota(task, self.state.tally):
-            return False
-        ask, pools = self.ask(task), self.waits.pools_of(task)
-        found = preempt.ways(task, pools, self.waits.preemptible.values(), self.state, now_us)
-        for way in islice(found, WAYS_MAX):
-            view = without(self.state.snapshot(), way.victims)
-            made = plan(view, [ask], now_us, self.seed, self.ids)[0].plan
-            if made is not None and made.start_us <= later_us and not verify(made, ask.request, view, task.tenant):
-                for victim in way.victims:
-                    self.signal(victim, Signal.PREEMPTED, carry.Cause(now_us, FailureReason.PREEMPTED, task.task_id))
-                self.emit(PlanCommitted(at_us=now_us, plan=made))
-                self.planned_us[task.task_id] = now_us
-                return True
-        return False
-
-    def _must_wait(self, task: Task, made: Plan, now_us: int) -> bool:
-        """A good plan that is not committed: one before it took what the quota left, or it only keeps one place more
-        in the calendar."""
-        if not may_hold(self.state.tally, task.tenant, task.cores, task.accelerators):
-            self.waits.put_back(task)
-            self._over_quota(task)
-            return True
-        if self.waits.is_booked_out(task, made, now_us):
-            self.waits.book_full(task)
-            if self.waits.say(task.task_id, WaitReason.CAPACITY, (), now_us):
-                self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.CAPACITY))
-            return True
-        return False
-
-    def _over_quota(self, task: Task) -> None:
-        now_us = self.clock()
-        if self.waits.say(task.task_id, WaitReason.QUOTA, (), now_us):
-            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUOTA))
-
-    def _no_pool(self, task: Task, answer: PlanAnswer, now_us: int) -> None:
-        """Nothing could ever take it: a refusal with what would help at the first look, an end after that."""
-        if task.generation == 0:
-            report = answer.report()
-            refused = (Refusal(reason=RefusalReason.NO_POOL, field=""),)
-            self.emit(
-                TaskRefused(
-                    at_us=now_us,
-                    task_id=task.task_id,
-                    refusals=refused,
-                    clauses=report.clauses,
-                    relaxations=report.relaxations,
-                )
-            )
-            return
-        late = any(one.reason is PoolReason.DEADLINE for one in answer.clauses)
-        signal = Signal.DEADLINE_LOST if late else Signal.NO_POOL_LEFT
-        reason = FailureReason.DEADLINE_LOST if late else FailureReason.NO_POOL_LEFT
-        self.signal(task, signal, carry.Cause(now_us, reason))
 
     # -- Plan -> Instruction -----------------------------------------------------------------------------------
 
@@ -262,10 +118,3 @@ class Road(Keeper):
         failpoints.hit("brain.settle.committed")
         failpoints.hit("brain.dispatch.sent")
         return Orders(acknowledged=self.state.cursors.get(heartbeat.agent, 0), instructions=found.instructions)
-
-
-def without(view: Snapshot, victims: Sequence[Task]) -> Snapshot:
-    """A view on which the plans of some tasks do not stand."""
-    gone = {victim.plan.lease_id for victim in victims if victim.plan is not None}
-    leases = {lease: holds for lease, holds in view.leases.items() if lease not in gone}
-    return replace(view, leases=leases, history=None, history_end=0, by_key=None)

@@ -26,7 +26,8 @@ ALLOWED: dict[str, set[str]] = {
     "agent": {"model"},
     "bus": {"model"},
     "store": {"model"},
-    "flow": {"model", "admission", "plan", "guide", "verify", "dispatch", "observe", "settle", "store"},
+    "judge": {"model", "admission", "plan", "verify", "dispatch", "observe"},
+    "flow": {"model", "judge", "admission", "dispatch"},
     "api": {"model", "intent", "observe", "store"},  # the store to read its projections; only the brain writes
     "client": {"model", "intent"},
     "cli": {"model", "intent", "grids", "client", "runtime", "twin"},  # `suanwang twin` ships with the product

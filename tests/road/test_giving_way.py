@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from tests.road.town import TENANT, S, Town
 
-from suanwang import flow
+from suanwang import judge
 from suanwang.dispatch import preempt
 from suanwang.fair.line import URGENT
 from suanwang.model.grid import PriceBook, Tenant
@@ -187,7 +187,7 @@ def started(town: Town) -> Counter:
 
 def test_where_nobody_may_give_way_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     town = town_of("here")
-    monkeypatch.setattr(flow.preempt, "ways", lambda *_: pytest.fail("looked"))
+    monkeypatch.setattr(judge.preempt, "ways", lambda *_: pytest.fail("looked"))
     submit(town)
     submit(town, priority=50)
     town.plan()

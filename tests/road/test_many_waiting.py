@@ -4,7 +4,7 @@ import pytest
 from tests.plan.worlds import general, site_of
 from tests.road.town import NOW, TENANT, S, Town
 
-from suanwang import flow
+from suanwang import judge
 from suanwang.dispatch.kinds import Places, key_of
 from suanwang.dispatch.waits import BOOKED_MAX, Waits
 from suanwang.model.event import Heartbeat
@@ -31,7 +31,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[list[TaskId]]:
         seen.append([one.task_id for one in asks])
         return plan(view, asks, *rest)
 
-    monkeypatch.setattr(flow, "plan", watched)
+    monkeypatch.setattr(judge, "plan", watched)
     return seen
 
 

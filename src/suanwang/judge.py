@@ -28,10 +28,14 @@ from suanwang.verify import verify
 # A task that would start later than this may ask others to give way, in so many pools at the most.
 PREEMPT_AFTER_US = 1_000_000
 WAYS_MAX = 3
+# So many claims are tried in one round: each takes views of their own, and others wait for the brain meanwhile.
+CLAIMS_MAX = 2
 
 
 class Judge(Keeper):
     """The applier that decides on waiting tasks. Not thread-safe."""
+
+    _claims_left = 0  # in this round
 
     def applicant(self, tenant: TenantId, request: TaskRequest, secrets: frozenset[str]) -> Applicant:
         (own, standing), *above = self._standings(tenant)
@@ -49,6 +53,7 @@ class Judge(Keeper):
 
     def judge(self, tasks: Sequence[Task]) -> None:
         """Plan tasks as one batch, and decide on each by its answer."""
+        self._claims_left = CLAIMS_MAX
         asks = [self.ask(task) for task in tasks]
         answers = plan(self.state.snapshot(), asks, self.clock(), self.seed, self.ids)
         failpoints.hit("brain.plan.made")
@@ -105,13 +110,20 @@ class Judge(Keeper):
         if starts or not self.waits.preemptible or not preempt.is_within_quota(task, self.state.tally):
             return False
         ask, pools = self.ask(task), self.waits.pools_of(task)
-        found = preempt.ways(task, pools, self.waits.preemptible.values(), self.state, now_us)
-        for way in islice(found, WAYS_MAX):
+        found = list(islice(preempt.ways(task, pools, self.waits.preemptible.values(), self.state, now_us), WAYS_MAX))
+        if found and self._claims_left <= 0:
+            self.waits.put_back(task)  # its turn is the next round's
+            return True
+        self._claims_left -= bool(found)
+        for way in found:
             view = without(self.state.snapshot(), way.victims)
             made = plan(view, [ask], now_us, self.seed, self.ids)[0].plan
             if made is not None and made.start_us <= later_us and not verify(made, ask.request, view, task.tenant):
                 for victim in way.victims:
-                    self.signal(victim, Signal.PREEMPTED, carry.Cause(now_us, FailureReason.PREEMPTED, task.task_id))
+                    gives = self.signal(
+                        victim, Signal.PREEMPTED, carry.Cause(now_us, FailureReason.PREEMPTED, task.task_id)
+                    )
+                    assert gives, "who may be displaced gives way"
                 self.emit(PlanCommitted(at_us=now_us, plan=made))
                 self.planned_us[task.task_id] = now_us
                 return True
@@ -161,4 +173,5 @@ def without(view: Snapshot, victims: Sequence[Task]) -> Snapshot:
     """A view on which the plans of some tasks do not stand."""
     gone = {victim.plan.lease_id for victim in victims if victim.plan is not None}
     leases = {lease: holds for lease, holds in view.leases.items() if lease not in gone}
-    return replace(view, leases=leases, history=None, history_end=0, by_key=None)
+    stand = view.placements.without([victim.task_id for victim in victims])
+    return replace(view, leases=leases, history=None, history_end=0, by_key=None, placements=stand)

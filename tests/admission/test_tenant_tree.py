@@ -9,6 +9,7 @@ from suanwang.grids import random_grid
 from suanwang.grids.check import check_all
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import TenantId
+from suanwang.model.share import NOTHING
 from suanwang.model.snapshot import index_grid
 from suanwang.model.task import Resources, TaskRequest
 from suanwang.model.tenants import DEPTH_MAX, path_of, tree_fault
@@ -141,3 +142,23 @@ def test_safety_sums_up_the_tree_are_what_they_say_after_any_history(seed):
         assert loads.together(at).held[0] == sum(held[two] for two in below)
         for figure in (LIVE_CORES, HELD_CORES):
             assert next(iter(loads.claims(at, figure)))[1] == within_again(loads, at, figure)
+
+
+def test_a_change_right_after_a_tenant_was_set_counts_once() -> None:
+    """Nobody need have asked in between: the sum over the tree is made before the change, not after."""
+    loads = Loads(family())
+    for tenant in family():
+        loads.alone(tenant)
+    for change in (
+        lambda one: loads.live(one, 1, 4, 2),
+        lambda one: loads.bill(one, 5),
+        lambda one: loads.take(one, 7, 4, 2, NOTHING),
+    ):
+        loads.tree_changed()
+        change(TenantId("a"))
+    again = Loads(family(), loads.own)
+    again.tree_changed()
+    for tenant in family():
+        assert loads.together(tenant) == again.together(tenant)
+        for figure in range(4):
+            assert list(loads.claims(tenant, figure)) == list(again.claims(tenant, figure))

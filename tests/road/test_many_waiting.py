@@ -234,3 +234,27 @@ class TestQuota:
         town.road.emit(TenantSet(at_us=town.now_us, tenant=Tenant(id=TENANT, name="T", parent="top", cores_max=8)))
         town.plan()
         assert town.task(tasks[1]).phase is Phase.PLANNED
+
+
+def test_tasks_that_leave_leave_nothing_behind() -> None:
+    town = Town("here")
+    town.exchange()
+    big = town.submit(sites=("here",), tags={"fake.duration-us": str(55 * S)})
+    town.until(big, Phase.RUNNING)
+    waits = town.road.waits
+    for number in range(20):
+        task_id = town.submit(deadline=town.now_us + 70 * S + number)
+        town.road.plan_round()
+        town.road.cancel(task_id, "me")
+    assert not any(waits._aside.values())
+    assert not waits.line.kinds
+    later = [town.submit(sites=("here",)) for _ in range(BOOKED_MAX + 1)]
+    town.plan()
+    for _ in range(20):
+        waits._freed["here/general"] = None
+        town.now_us += 1_000
+        town.road.plan_round()
+    assert [len(one) for one in waits._full.values()] == [1]
+    for one in later:
+        town.road.cancel(one, "me")
+    assert not waits._full

@@ -8,6 +8,8 @@ tenant's own quota stands above what runs on borrowed room.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from suanwang.dispatch import lifecycle
+from suanwang.dispatch.lifecycle import Signal
 from suanwang.dispatch.watch import amounts, capacities
 from suanwang.fair.line import URGENT
 from suanwang.model.ids import PoolId, TenantId
@@ -39,6 +41,8 @@ def may_displace(claimant: Task, victim: Task, tally: Loads) -> bool:
     request = victim.request
     if request is None or not request.preemptible or victim.plan is None:
         return False
+    if lifecycle.step(victim.phase, Signal.PREEMPTED) is None:
+        return False  # it is being stopped already: its room comes by itself
     if rank(victim.priority, victim.borrowed) >= rank(claimant.priority, False):
         return False
     if victim.tenant == claimant.tenant or claimant.priority >= URGENT:

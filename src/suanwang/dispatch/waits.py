@@ -5,7 +5,6 @@ It is forgotten with the process, and after a start everything that waits may be
 all that waits: a tick costs what has become due, a round what it looks at.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -67,8 +66,9 @@ class Waits:
         self._freed: dict[PoolId, None] = {}
         self._network_freed = self._anything = False
         self._booked: dict[tuple[TenantId, bool], dict[TaskId, None]] = {}
-        self._full: dict[tuple[TenantId, bool], deque[Shelf]] = {}
-        self._over_quota: dict[TenantId, list[Shelf]] = {}  # by the top of the tenant's tree
+        self._full: dict[tuple[TenantId, bool], dict[Shelf, None]] = {}
+        self._over_quota: dict[TenantId, dict[Shelf, None]] = {}  # by the top of the tenant's tree
+        self.line.may_displace, self.line.gone = (lambda: bool(self.preemptible)), self._gone
         for task in (*state.queue.values(), *state.blocked.values()):
             self._add(task)
         for task in state.paused.values():
@@ -102,7 +102,7 @@ class Waits:
         if may_hold(self.state.tally, shelf.tenant, shelf.kind.cores, shelf.kind.cards):
             return True
         self.turned_away.append(shelf.heap[0][2])
-        self.line.park(shelf, self._over_quota.setdefault(self._top(shelf.tenant), []))
+        self.line.park(shelf, self._over_quota.setdefault(self._top(shelf.tenant), {}))
         return False
 
     def _top(self, tenant: TenantId) -> TenantId:
@@ -115,7 +115,7 @@ class Waits:
             self._kept_out.add(task.task_id)
             self._add(task)
             kind = self.line.inside[task.task_id].kind
-        self.line.block(kind)
+        self.line.block(kind, task.tenant, task.priority)
         self._set_aside(task, kind)
         return self.say(task.task_id, reason, clauses, now_us)
 
@@ -128,7 +128,7 @@ class Waits:
         kind = self.line.shelf_of(task.task_id).kind
         self.line.set_back(kind)
         shelf = self._set_aside(task, kind)
-        self._full.setdefault(_book_of(task), deque()).append(shelf)
+        self._full.setdefault(_book_of(task), {})[shelf] = None
 
     def _set_aside(self, task: Task, kind: Kind) -> Shelf:
         self._add(task)
@@ -207,7 +207,8 @@ class Waits:
         for book, shelves in list(self._full.items()):
             places = _places_of(book) - len(self._booked.get(book, ()))
             while shelves and places > 0:
-                shelf = shelves.popleft()
+                shelf = next(iter(shelves))
+                del shelves[shelf]
                 if shelf.parked is shelf.kind.parked and not shelf.kind.blocked:
                     self.line.open(shelf)
                     places -= 1
@@ -216,7 +217,19 @@ class Waits:
 
     def _open_quotas(self, tops: Iterable[TenantId]) -> None:
         for top in tops:
-            self.line.open_all(self._over_quota.pop(top, []))
+            self.line.open_all(self._over_quota.pop(top, {}))
+
+    def _gone(self, shelf: Shelf) -> None:
+        """A shelf has no task left; with the last shelf of a kind nobody waits for what could wake it."""
+        for to_deadline in (False, True):
+            full = self._full.get((shelf.tenant, to_deadline))
+            if full is not None and full.pop(shelf, shelf) is None and not full:
+                del self._full[shelf.tenant, to_deadline]
+        kind = shelf.kind
+        if not kind.shelves:
+            self._aside.get(kind.pools, {}).pop(kind, None)
+            self._networked.pop(kind, None)
+            self._social.get(shelf.tenant, {}).pop(kind, None)
 
     # -- places in the calendar --------------------------------------------------------------------------------
 
@@ -258,7 +271,9 @@ class Waits:
                 task = self.state.tasks[record.plan.task_id]
                 self._leave(task)
                 self._book(task, record.plan, record.at_us)
-                self.preemptible |= {task.task_id: task} if _may_give_way(task) else {}
+                if _may_give_way(task):
+                    self.preemptible[task.task_id] = task
+                    self._freed[record.plan.pool] = None  # for those who may displace it
                 self._move(task, True)
                 self.line.touch(task.tenant)
             case TaskEnded() | TaskRefused():

@@ -29,7 +29,7 @@ class Kind:
 
     __slots__ = (
         *("key", "need", "cores", "cards", "pools", "networked", "social"),
-        *("shelves", "parked", "blocked", "window", "taken"),
+        *("shelves", "parked", "blocked", "tried", "window", "taken"),
     )
 
     def __init__(
@@ -45,8 +45,9 @@ class Kind:
         self.pools = pools  # could serve it, by what never changes
         self.networked, self.social = networked, social  # holds bandwidth; where it may run depends on other tasks
         self.shelves: dict[tuple[TenantId, bool], Shelf] = {}
-        self.parked: list[Shelf] = []  # set aside until the kind is woken
+        self.parked: dict[Shelf, None] = {}  # set aside until the kind is woken
         self.blocked = False
+        self.tried: dict[TenantId, int] = {}  # the highest priority of each tenant that found no room, since then
         self.window = WINDOW_FIRST  # of its tasks in one round
         self.taken = 0  # in this round
 
@@ -60,7 +61,7 @@ class Shelf:
         self.tenant, self.kind, self.urgent, self.number = tenant, kind, urgent, number
         self.heap: list[tuple[int, int, TaskId]] = []  # priority below zero, order of submission, task
         self.live = 0  # tasks of the heap that still wait
-        self.parked: list[Shelf] | None = None  # the list that it is set aside in
+        self.parked: dict[Shelf, None] | None = None  # where it is set aside
 
 
 class Hand:
@@ -108,7 +109,9 @@ class Line:
         self.inside: dict[TaskId, Shelf] = {}
         self.kinds: dict[Hashable, Kind] = {}
         self._taken: dict[TaskId, Shelf] = {}  # in this round
-        self._rest: list[Shelf] = []  # set aside until the next round
+        self._rest: dict[Shelf, None] = {}  # set aside until the next round
+        self.may_displace: Callable[[], bool] = lambda: False  # whether anybody could give way to a higher priority
+        self.gone: Callable[[Shelf], None] = lambda _: None  # told of every shelf that has no task left
         self._extra: dict[tuple[TenantId, bool], Amounts] = {}  # of what was taken in this round
         self._numbers = 0
         self._ladders = self._made()
@@ -155,7 +158,9 @@ class Line:
         shelf.live += 1
         first = not shelf.heap or (-priority, order) < shelf.heap[0][:2]
         heapq.heappush(shelf.heap, (-priority, order, task_id))
-        if first and shelf.parked is None:
+        if first and shelf.parked is kind.parked and self._passes(shelf):
+            self.open(shelf)
+        elif first and shelf.parked is None:
             self._open(shelf)
 
     def remove(self, task_id: TaskId) -> None:
@@ -177,11 +182,14 @@ class Line:
     def _forget(self, shelf: Shelf) -> None:
         """A shelf without a task, and its kind with the last of its shelves, unless a task of it is being decided."""
         kind = shelf.kind
+        if shelf.parked is not None:
+            shelf.parked.pop(shelf, None)
         shelf.heap, shelf.parked = [], None
         if kind.shelves.get((shelf.tenant, shelf.urgent)) is shelf:
             del kind.shelves[shelf.tenant, shelf.urgent]
         if not kind.shelves and not kind.taken and self.kinds.get(kind.key) is kind:
             del self.kinds[kind.key]
+        self.gone(shelf)
 
     # -- a round -----------------------------------------------------------------------------------------------
 
@@ -196,7 +204,7 @@ class Line:
             if hand is None or shelf is None:
                 break
             kind = shelf.kind
-            if kind.blocked:
+            if kind.blocked and not self._passes(shelf):
                 self.park(shelf, kind.parked)
             elif kind.taken >= kind.window or (kind.window == 1 and probes >= PROBES_MAX):
                 self.park(shelf, self._rest)
@@ -227,26 +235,37 @@ class Line:
         """Of a task that was taken in this round."""
         return self._taken[task_id]
 
-    def park(self, shelf: Shelf, where: list[Shelf]) -> None:
-        """Set a shelf aside until somebody opens what is in that list."""
+    def park(self, shelf: Shelf, where: dict[Shelf, None]) -> None:
+        """Set a shelf aside until somebody opens what is in there."""
         if shelf.parked is not where:
+            if shelf.parked is not None:
+                shelf.parked.pop(shelf, None)
             shelf.parked = where
-            where.append(shelf)
+            where[shelf] = None
 
-    def open_all(self, where: list[Shelf]) -> None:
-        """What was set aside in a list, and not in another since, is looked at again."""
-        for shelf in where:
+    def open_all(self, where: dict[Shelf, None]) -> None:
+        """What was set aside in there, and not elsewhere since, is looked at again."""
+        for shelf in list(where):
             if shelf.parked is where:
                 self.open(shelf)
 
     def open(self, shelf: Shelf) -> None:
         """A shelf that was set aside is looked at again."""
+        if shelf.parked is not None:
+            shelf.parked.pop(shelf, None)
         shelf.parked = None
         self._open(shelf)
 
-    def block(self, kind: Kind) -> None:
-        """The kind found no room."""
+    def block(self, kind: Kind, tenant: TenantId, priority: int) -> None:
+        """A task of the kind, of that tenant and priority, found no room."""
         kind.blocked = True
+        kind.tried[tenant] = max(priority, kind.tried.get(tenant, priority))
+
+    def _passes(self, shelf: Shelf) -> bool:
+        """Whether the first task of a shelf is looked at although its kind found no room: others may give way to it
+        that did not to those of the kind that were looked at."""
+        tried = shelf.kind.tried.get(shelf.tenant)
+        return self.may_displace() and bool(shelf.heap) and (tried is None or -shelf.heap[0][0] > tried)
 
     def set_back(self, kind: Kind) -> None:
         """A look at the kind brought nothing: the next ones begin small."""
@@ -254,9 +273,8 @@ class Line:
 
     def wake(self, kind: Kind) -> None:
         """There may be room for the kind: one of it is looked at first."""
-        kind.blocked, kind.window = False, 1
-        parked, kind.parked = kind.parked, []
-        self.open_all(parked)
+        kind.blocked, kind.window, kind.tried = False, 1, {}
+        self.open_all(kind.parked)
 
     def end_round(self) -> None:
         """What was taken is decided: only what is held counts from here on."""
@@ -272,8 +290,7 @@ class Line:
             if not kind.shelves:
                 self.kinds.pop(kind.key, None)
         self._taken = {}
-        rest, self._rest = self._rest, []
-        self.open_all(rest)
+        self.open_all(self._rest)
 
     def is_ready(self) -> bool:
         """Whether a round would find something. A kind that found no room may still stand first: then it is set aside."""

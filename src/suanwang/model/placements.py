@@ -4,7 +4,7 @@ A task stands at a site from when its plan is committed until that plan is dropp
 with tags, or with something that they keep apart from, are kept: no other can matter to anyone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from suanwang.model.ids import SiteId, TaskId, TenantId
@@ -59,6 +59,17 @@ class Placements:
                 del group[one.site]
             if not group:
                 del self._groups[key]
+
+    def without(self, gone: Iterable[TaskId]) -> "Placements":
+        """The same but for some tasks; this one stays as it is."""
+        out = Placements(dict(self._of), dict(self._groups))
+        for task_id in gone:
+            one = out._of.get(task_id)
+            for key in _keys(one) if one is not None else ():
+                group = out._groups[key]
+                out._groups[key] = {site: dict(there) for site, there in group.items()}
+            out.lift(task_id)
+        return out
 
     def of(self, tenant: TenantId) -> Mapping[SiteId, Mapping[TaskId, Placed]]:
         """All of a tenant's, by site."""

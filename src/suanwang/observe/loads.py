@@ -122,6 +122,7 @@ class Loads:
         self._each(tenant, change)
 
     def _each(self, tenant: TenantId, change: Callable[[TenantLoad], None]) -> None:
+        self._sum_again()  # before anything changes, else the sum would count the change, and then it would come again
         change(self.alone(tenant))
         for one in self.path(tenant):
             change(self.together(one))

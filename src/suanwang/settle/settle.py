@@ -13,10 +13,10 @@ def settle(
     """The billed lines of one attempt.
 
     The task ran from `run_start_us` to `run_end_us` (equal where it never ran: then only bytes moved are billed).
-    `reason` is why it failed, None where it succeeded; an attempt that its site lost is free. One that gave way
-    is billed until then, for the site did its work and the task said that it may be stopped; the quote still bounds all.
+    `reason` is why it failed, None where it succeeded; an attempt that its site lost is free, and so is one that gave
+    way to another task: its work is done again, and whoever pays a limited price pays for it once.
     """
-    if reason in NOT_THE_TASKS_FAULT and reason is not FailureReason.PREEMPTED:
+    if reason in NOT_THE_TASKS_FAULT:
         return []
     lines: list[Line] = []
     held_us = max(0, run_end_us - run_start_us)

@@ -254,3 +254,9 @@ def compare(before: State, after: State) -> None:
     ):
         if getattr(before, name) != getattr(after, name):
             raise BrokenPromiseError(f"after a replay `{name}` is not what it was")
+    for tenant in before.tenants:
+        for figure in range(4):
+            if list(before.tally.claims(tenant, figure)) != list(after.tally.claims(tenant, figure)):
+                raise BrokenPromiseError(f"after a replay what {tenant} claims is not what it was")
+        if before.tally.together(tenant) != after.tally.together(tenant):
+            raise BrokenPromiseError(f"after a replay what {tenant} has is not what it was")

@@ -13,6 +13,7 @@ from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.plan import Plan
 from suanwang.model.task import Resources, TaskRequest
 from suanwang.plan import PlanAsk, plan, planner
+from suanwang.plan.build import unpack
 from suanwang.plan.decide import decide
 
 
@@ -85,3 +86,11 @@ def test_what_weighs_time_against_price_is_decided_each_time(given: dict, monkey
     monkeypatch.setattr(planner, "decide", lambda scene, need: decided.append(need) or decide(scene, need))
     together(World(two_sites(), task()), [task(**given)] * 3)
     assert len(decided) == 3
+
+
+def test_a_limit_that_keeps_a_candidate_out_says_so_whoever_was_asked_before() -> None:
+    """The dear pool costs 3,000: feasible for the first, past the limit of the second."""
+    world = World(two_sites(), task())
+    last = together(world, [task(), task(price_limit=2_000)])[-1]
+    assert last is not None
+    assert unpack(last.verdicts) == unpack(together(world, [task(price_limit=2_000)])[0].verdicts)

@@ -6,9 +6,9 @@ nothing was feasible, nothing is.
 
 This takes needs whose candidates do not depend on which moments are tried. A hold that is added brings a new moment at
 which one ends, and a run from then on may catch a cheaper hour or a faster way for the data than any moment before it:
-needs with a price or an owner to weigh against time, and needs with data to move, are decided one by one. A price limit is such a
-price only where it keeps some candidate out; one that the plan is within, and that kept nothing out, is as good as
-none, so the tasks of a tenant with a budget share their decisions too.
+needs with a price or an owner to weigh against time, and needs with data to move, are decided one by one. A price limit
+is such a price only where it keeps a candidate out; one that all that is feasible is within is as good as none, so the
+tasks of a tenant with a budget share their decisions too.
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ from suanwang.plan.decide import Decision
 from suanwang.plan.ledger import Ledger
 from suanwang.plan.need import Need
 
-PRICE_LIMIT = CODE[PoolReason.PRICE_LIMIT]
+PRICE_LIMIT, WORSE = CODE[PoolReason.PRICE_LIMIT], CODE[PoolReason.WORSE]
 
 
 class Alike:
@@ -37,8 +37,7 @@ class Alike:
         found = self._made.get(_key(need)) if _is_timeless(need) else None
         if found is None or found[1] is None:
             return found
-        within = need.price_limit is None or found[1].quote_micro_yuan <= need.price_limit
-        return found if within and self._ledger.has_room(found[1].holds) else None
+        return found if _within(need, found[0]) and self._ledger.has_room(found[1].holds) else None
 
     def note(self, need: Need, decision: Decision, made: Plan | None) -> None:
         if _is_timeless(need) and not (decision.verdicts() == PRICE_LIMIT).any():
@@ -55,6 +54,14 @@ def once_more(made: Plan, ask: PlanAsk, ids: PlanIds) -> Plan:
         "parent": ask.parent,
     }
     return made.model_copy(update=fresh)
+
+
+def _within(need: Need, decision: Decision) -> bool:
+    """Whether the price limit keeps no candidate out that the decision found feasible."""
+    if need.price_limit is None:
+        return True
+    feasible = decision.best.code == WORSE
+    return bool((decision.best.price[feasible] <= need.price_limit).all())
 
 
 def _key(need: Need) -> Need:

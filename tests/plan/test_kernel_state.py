@@ -116,6 +116,22 @@ def test_replay_reaches_the_same_bits_and_decides_alike(seed: int, guided: bool)
         assert restored.digest() == state.digest()
 
 
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds, policies=st.lists(st.sampled_from(list(Policy)), min_size=2, max_size=6), guided=st.booleans())
+def test_policies_may_change_on_one_state(seed: int, policies: list[Policy], guided: bool) -> None:
+    """Cursors are of one order of candidates: each batch is decided as on a state that never knew another policy."""
+    state, draw = made(seed, guided)
+    for batch, policy in enumerate(policies):
+        fresh = State(state.fabric, state.classes, state.arrays.free)
+        if state.guidance is not None:
+            fresh.guide(state.guidance)
+            fresh.own().quota_left[:] = state.arrays.quota_left
+        tasks = small_tasks(draw, state.classes, 25, first=100 * batch)
+        assert same(decide(state, tasks, policy, seed), decide(fresh, tasks, policy, seed))
+        assert state.digest() == fresh.digest()
+        state = state.snapshot() if batch % 2 else state
+
+
 def test_a_snapshot_stays_as_it_was() -> None:
     state, draw = made(3)
     tasks = small_tasks(draw, state.classes, 40)

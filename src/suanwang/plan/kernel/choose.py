@@ -1,6 +1,6 @@
 """The bulk decision: tasks in their published order, each to its first candidate with nodes, sums and bandwidth.
 
-Without a release between, what could not take a class can never take it again: each class keeps a cursor that only
+Without a release between, under one order of candidates, what could not take a class can never take it again: each class keeps a cursor that only
 moves forward, and each (shape of need, pool) found full is remembered until something of the pool is released. Both
 are memories of what a search from the start would find, so they change no decision.
 """
@@ -35,7 +35,7 @@ class Memo(NamedTuple):
     full: I32  # [needs, P] freed + 1 at which it was found full
     cursor: I32  # [C, 2] positions in the quota list and in the order
     cursor_at: I64  # [C] the epoch of the cursors
-    epoch: I64  # [1] counts releases of any kind
+    epoch: I64  # [1] counts releases of any kind, and changes of the order of candidates
     passed: I64  # [3] candidates passed: known to be full, found to be full, without bandwidth
 
 

@@ -24,10 +24,9 @@ def decide(state: State, tasks: Tasks, policy: Policy = Policy.CHEAPEST, seed: i
 
     The result is that of one call a task in that order. `seed` matters to RANDOM_FEASIBLE alone.
     """
-    order = state.order(policy)
     tasks = Tasks(*(writeable(column) for column in tasks))
     which = published_order(tasks.task_class, tasks.priority, len(state.classes.cpu))
-    arrays = state.own()
+    arrays, order = state.own(), state.follow(policy)
     most = int(state.classes.nodes.max()) if len(state.classes.nodes) else 1
     rows = empty_decisions(len(which) if most == 1 else int(state.classes.nodes[tasks.task_class].sum(dtype=np.int64)))
     scratch = np.empty(max(most, 1), np.int32)

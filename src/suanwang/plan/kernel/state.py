@@ -86,6 +86,7 @@ class State:
         memo = blank_memo(fabric, classes)
         self.arrays = Arrays(free, indexed(self.layout, free), memo, np.empty(0, np.int64))
         self._orders: dict[Policy | None, Order] = {}
+        self._followed: Order | None = None  # whose positions the cursors are
         self._holders: weakref.WeakSet[State] = weakref.WeakSet([self])
 
     def snapshot(self) -> "State":
@@ -128,6 +129,14 @@ class State:
         if key not in self._orders:
             self._orders[key] = policy_order(self.fabric, self.classes, policy)
         return self._orders[key]
+
+    def follow(self, policy: Policy) -> Order:
+        """The order to decide by now, on arrays of its own: cursors are positions in one order, and begin anew in another."""
+        order = self.order(policy)
+        if order is not self._followed:
+            self.own().memo.epoch[0] += 1
+            self._followed = order
+        return order
 
     def extend(self, classes: Classes) -> None:
         """Know more classes: those known stay as they are, with their candidates, and new ones follow them."""

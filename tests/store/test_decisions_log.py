@@ -9,7 +9,7 @@ from tests.plan.kernel_worlds import small_classes, small_fabric, small_guidance
 
 from suanwang.plan.kernel import Decisions, Guidance, Reason, State, apply, decide, release
 from suanwang.plan.kernel.types import take
-from suanwang.store.decisions import DamagedLogError, DecisionLog, read_blocks
+from suanwang.store.decisions import BrokenLogError, DamagedLogError, DecisionLog, read_blocks
 
 
 def columns(first: int, rows: int = 5) -> dict[str, np.ndarray]:
@@ -95,6 +95,36 @@ def test_damage_before_the_end_raises_whichever_bit_it_is(tmp_path: Path) -> Non
             DecisionLog(tmp_path)
 
 
+def test_damage_is_found_however_the_last_block_behind_it_is_torn(tmp_path: Path) -> None:
+    written(tmp_path, 3)
+    path = one_file(tmp_path)
+    whole = path.read_bytes()
+    size = len(whole) // 3
+    for at in range(size, 2 * size):
+        damaged = whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :]
+        for torn in (16, 40, size - 1):  # bytes that are left of the block behind
+            path.write_bytes(damaged[: 2 * size + torn])
+            with pytest.raises(DamagedLogError):
+                list(read_blocks(tmp_path))
+            with pytest.raises(DamagedLogError):
+                DecisionLog(tmp_path)
+    path.write_bytes(whole[: size + 60] + b"!" + whole[size + 61 : 2 * size + 1])  # one byte of it is enough
+    with pytest.raises(DamagedLogError):
+        list(read_blocks(tmp_path))
+
+
+def test_a_last_block_is_torn_wherever_the_page_begins_that_is_missing(tmp_path: Path) -> None:
+    """Its length may be on disk before its bytes are: what is missing is nought."""
+    written(tmp_path, 2)
+    path = one_file(tmp_path)
+    whole = path.read_bytes()
+    size = len(whole) // 2
+    for edge in range(size + 1):
+        for torn in (whole[: size + edge] + bytes(size - edge), whole[:size] + bytes(edge) + whole[size + edge :]):
+            path.write_bytes(torn)
+            assert firsts(tmp_path) == ([0, 10] if torn == whole else [0])
+
+
 def test_a_missing_or_foreign_file_raises(tmp_path: Path) -> None:
     written(tmp_path / "a", 3, file_bytes=250)
     files = sorted((tmp_path / "a").iterdir())
@@ -121,6 +151,32 @@ def test_a_batch_is_on_disk_before_append_returns(tmp_path: Path, monkeypatch: p
             log.append("rows", columns(block))
             assert synced[-1] == one_file(tmp_path).stat().st_size
     assert len(synced) == 3
+
+
+@pytest.mark.parametrize("call", ["writev", "fdatasync"])
+def test_after_an_error_the_log_takes_nothing_until_it_is_opened_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def full(file: int, parts: list[memoryview] | None = None) -> int:
+        if parts:
+            os.write(file, bytes(parts[0]))
+        raise OSError(28, "no space left")
+
+    log = DecisionLog(tmp_path)
+    log.append("rows", columns(0))
+    with monkeypatch.context() as failing:
+        failing.setattr(os, call, full)
+        with pytest.raises(OSError, match="no space left"):
+            log.append("rows", columns(10))
+    size = one_file(tmp_path).stat().st_size
+    for _ in range(2):
+        with pytest.raises(BrokenLogError, match="open the log anew"):
+            log.append("rows", columns(20))
+    log.close()
+    assert one_file(tmp_path).stat().st_size == size
+    with DecisionLog(tmp_path) as again:
+        again.append("rows", columns(30))
+    assert firsts(tmp_path) == ([0, 30] if call == "writev" else [0, 10, 30])
 
 
 def test_a_short_write_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 A block is a head (its size, its number, the digest of the block before it), the names and types of its columns, and
 their bytes one column after the other; its digest covers all of that. What kind of rows a block holds is a word of the
 caller's, so a log can hold decisions and the guidance that they followed. A crash may tear the last block off: opening
-the log again drops it. Damage before the end is never dropped: it raises.
+the log again drops it. Damage before the last block is never dropped: it raises. A last block that is damaged and nothing
+behind it cannot be told from one that was torn off, and is dropped too.
 
 Files are named by the number of their first block and rotate by size; the chain of digests goes on through all of them.
 """
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 MAGIC = b"SWDB\x00\x01\r\n"
 HEAD = struct.Struct("<8sQII16s")  # magic, number, bytes of names, bytes of columns, digest of the block before
+NUMBER = struct.Struct("<Q")  # stands behind the magic
 DIGEST = 16
 FILE_BYTES = 1 << 30
 BLOCK_BYTES_MAX = (1 << 31) - 1
@@ -31,7 +33,11 @@ ENDING = ".decisions"
 
 
 class DamagedLogError(RuntimeError):
-    """A block before the end does not have its digest, or blocks are missing. Restore the files from a copy."""
+    """A block before the last does not have its digest, or blocks are missing. Restore the files from a copy."""
+
+
+class BrokenLogError(RuntimeError):
+    """A batch could not be written, so nothing may follow it. Open the log anew: that says what is in it."""
 
 
 class Block(NamedTuple):
@@ -93,15 +99,21 @@ def _unpacked(data: memoryview, at: int) -> _Found | None:
     return _Found(Block(number, kind, columns), before, digest, end)
 
 
-def _later_block(data: memoryview, at: int) -> bool:
-    """Whether a whole block stands somewhere behind a place."""
-    whole = bytes(data[at:])
-    found = whole.find(MAGIC)
+def _was_last(data: memoryview, at: int, number: int, before: bytes) -> bool:
+    """Whether what is not whole at a place may be a last block torn off: nothing was ever written behind it."""
+    rest = bytes(data[at:])
+    if len(rest) >= HEAD.size:
+        magic, named, names_size, size, follows = HEAD.unpack_from(rest)
+        # A head may be torn as well; one that ends in the digest before it came to the disk up to there.
+        if (magic, named, follows) == (MAGIC, number, before) and HEAD.size + names_size + size + DIGEST < len(rest):
+            return False
+    found = rest.find(MAGIC, 1)
     while found >= 0:
-        if _unpacked(data, at + found) is not None:
-            return True
-        found = whole.find(MAGIC, found + 1)
-    return False
+        later = rest[found + len(MAGIC) : found + len(MAGIC) + NUMBER.size]
+        if len(later) == NUMBER.size and NUMBER.unpack(later)[0] > number:
+            return False
+        found = rest.find(MAGIC, found + 1)
+    return True
 
 
 class _End(NamedTuple):
@@ -133,7 +145,7 @@ def _walk(folder: Path, end: list[_End]) -> Iterator[Block]:
         while at < len(data):
             found = _unpacked(data, at)
             if found is None:
-                if which + 1 < len(files) or _later_block(data, at + 1):
+                if which + 1 < len(files) or not _was_last(data, at, end[0].number, end[0].digest):
                     raise DamagedLogError(f"{path.name}: the block at byte {at} is damaged")
                 return
             if found.block.number != end[0].number or found.before != end[0].digest:
@@ -161,6 +173,7 @@ class DecisionLog:
             pass
         self.number, self._digest = end[0].number, end[0].digest
         self._file: int | None = None
+        self._broken = False
         if end[0].file is not None:
             self._file = os.open(end[0].file, os.O_WRONLY | os.O_APPEND)
             os.ftruncate(self._file, end[0].size)
@@ -168,14 +181,25 @@ class DecisionLog:
         self._size = end[0].size
 
     def append(self, kind: str, columns: Mapping[str, NDArray[Any]]) -> int:
-        """Write one batch and return its number once it is on disk. After an OSError open the log anew."""
+        """Write one batch and return its number once it is on disk.
+
+        After an OSError nobody knows how much of the batch is on disk: the log is closed and raises BrokenLogError from
+        then on. Opened anew it ends before that batch, or with it where all of it came to the disk.
+        """
+        if self._broken:
+            raise BrokenLogError(f"{self.folder}: a batch could not be written: open the log anew")
         pieces = _packed(self.number, kind, columns, self._digest)
         size = sum(len(piece) for piece in pieces)
-        if self._file is None or (self._size and self._size + size > self._limit):
-            self._begin()
-        assert self._file is not None
-        _write(self._file, pieces)
-        os.fdatasync(self._file)
+        try:
+            if self._file is None or (self._size and self._size + size > self._limit):
+                self._begin()
+            assert self._file is not None
+            _write(self._file, pieces)
+            os.fdatasync(self._file)
+        except BaseException:
+            self._broken = True
+            self.close()
+            raise
         self._size += size
         self._digest = pieces[-1]
         self.number += 1
@@ -196,8 +220,8 @@ class DecisionLog:
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
-            os.close(self._file)
-            self._file = None
+            file, self._file = self._file, None
+            os.close(file)
 
     def __enter__(self) -> Self:
         return self

@@ -205,10 +205,14 @@ class TenantLimits(Value):
     accelerators_lent_max: Count = 10**9
 
 
-class Tenant(TenantLimits):
-    """Who pays."""
+class TenantKey(Value):
+    """What a tenant is called in everything that names it."""
 
     id: Annotated[TenantId, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")]
+
+
+class Tenant(TenantLimits, TenantKey):  # in this order the id is its first field: a grid file shows it first
+    """Who pays."""
 
 
 class GridNotes(Value):

@@ -14,6 +14,7 @@ from kernel_worlds import small_classes, small_fabric, small_guidance, small_tas
 from suanwang.plan.kernel import (
     Classes,
     Decisions,
+    Fabric,
     Policy,
     Reason,
     RowsNotApplicableError,
@@ -27,7 +28,7 @@ from suanwang.plan.kernel.apply import apply_rows as apply_kernel
 from suanwang.plan.kernel.choose import decide_tasks
 from suanwang.plan.kernel.order import guided_order, published_order
 from suanwang.plan.kernel.state import indexed
-from suanwang.plan.kernel.types import DTYPES, join, take
+from suanwang.plan.kernel.types import DTYPES, join, no_floating, take
 
 seeds = st.integers(0, 2**32)
 
@@ -177,6 +178,77 @@ def test_a_row_of_no_sense_is_refused(column: str, wrong: int) -> None:
         wrong = 1_000
     with pytest.raises(RowsNotApplicableError):
         release(state, bad._replace(**{column: np.full_like(getattr(bad, column), wrong)}))
+
+
+def gang() -> tuple[State, Decisions]:
+    """A state with a gang of two tasks on two nodes each, whole cards, and one pool without nodes; and its rows."""
+    shape = np.array([0, 2, 2], np.int32), *(np.array([8, 0], np.int32) for _ in range(2)), np.array([2, 0], np.int32)
+    wide, zero = np.array([8, 8]), np.zeros(2, np.int32)
+    fabric = Fabric(zero, zero, wide, wide * 2, wide * 2, wide * 500, *shape, wide, zero[:1], zero[:0], wide[:0])
+    one = [np.ones(2, np.int32) for _ in range(3)]
+    classes = Classes(
+        *one, one[0] * 1000, wide * 0, np.array([2, 1], np.int32), wide, wide * 9, np.array([0, 1, 2], np.int32),
+        np.array([0, 1], np.int32), zero - 1, wide - 1, *no_floating(2),
+    )  # fmt: skip
+    state = State(fabric, classes)
+    rows = decide(state.snapshot(), Tasks(np.arange(3), np.array([0, 0, 1], np.int32), np.zeros(3, np.uint8)))
+    assert rows.reason.tolist() == [0, 1, 0, 1, 0]
+    assert rows.node.tolist() == [0, 1, 0, 1, -1]
+    return state, rows
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "wrong"),
+    [
+        ("node", 0, -1),  # of a pool with nodes
+        ("node", 4, 0),  # of a pool without
+        ("cards", 0, 0),
+        ("cards", 0, 3),
+        ("cards", 4, 1),
+        ("cost", 0, 6),
+        ("cost", 1, 7),
+        ("nodes", 0, 1),
+        ("nodes", 1, 0),
+        ("nodes", 4, 2),
+        ("reason", 0, 1),  # a member of nothing
+        ("reason", 1, 0),
+        ("reason", 1, 3),
+        ("reason", 1, 9),  # a gang that is not whole
+        ("reason", 4, 7),
+        ("reason", 4, 77),
+        ("task", 1, 5),
+        ("task_class", 1, 1),
+    ],
+)
+def test_a_row_that_cannot_be_true_is_refused(column: str, row: int, wrong: int) -> None:
+    state, rows = gang()
+    before = state.digest()
+    bad = getattr(rows, column).copy()
+    bad[row] = wrong
+    with pytest.raises(RowsNotApplicableError):
+        apply_rows(state, rows._replace(**{column: bad}))
+    assert state.digest() == before
+    apply_rows(state, rows)
+    release(state, rows)
+    assert state.digest() == before
+
+
+def test_a_part_of_a_gang_is_neither_placed_nor_released() -> None:
+    state, rows = gang()
+    for part in (slice(0, 1), slice(1, 2), slice(1, 4)):
+        with pytest.raises(RowsNotApplicableError):
+            apply_rows(state, take(rows, part))
+    apply_rows(state, rows)
+    with pytest.raises(RowsNotApplicableError):
+        release(state, take(rows, slice(0, 1)))
+
+
+@pytest.mark.parametrize("column", [one for one in Classes._fields if not one.startswith("float")])
+def test_no_column_of_known_classes_may_change(column: str) -> None:
+    state, _ = made(5)
+    with pytest.raises(ValueError, match="known classes have changed"):
+        state.extend(state.classes._replace(**{column: getattr(state.classes, column) + 1}))
+    state.extend(state.classes)
 
 
 def test_more_classes_follow_those_known() -> None:

@@ -140,10 +140,7 @@ class State:
 
     def extend(self, classes: Classes) -> None:
         """Know more classes: those known stay as they are, with their candidates, and new ones follow them."""
-        known, have = len(self.classes.cpu), len(self.classes.cand_pool)
-        if not np.array_equal(classes.cand_first[: known + 1], self.classes.cand_first) or not np.array_equal(
-            classes.cand_pool[:have], self.classes.cand_pool
-        ):
+        if not all(np.array_equal(new[: len(old)], old) for new, old in zip(classes, self.classes, strict=True)):
             raise ValueError("known classes have changed")
         if self.guidance is not None:
             raise ValueError("guidance is of the known classes: drop it first")

@@ -92,9 +92,9 @@ class Full:
         raise AssertionError("the world is too large to fill")
 
     def end_some(self) -> I64:
-        """As many of the oldest as arrive in a batch end."""
-        oldest = self.live.recall(np.arange(self.arrived - self.arrived // 2, self.arrived)[:BATCH])
-        back = release(self.state, oldest)
+        """As many of the tasks as arrive in a batch end: those that arrived from the middle of the time on."""
+        ending = self.live.recall(np.arange(self.arrived - self.arrived // 2, self.arrived)[:BATCH])
+        back = release(self.state, ending)
         found = self.checker.check(back)
         assert found is None, found
         return back.task

@@ -124,11 +124,15 @@ def _arrow(path: Path, stream: Stream, bare: NDArray[np.bool_], first: int, batc
 
 
 def _read(path: Path, put: Callable[[Any], None]) -> None:
-    """Record batches as columns, without a copy."""
-    with pa.memory_map(str(path / "ends.arrow")) as one, pa.memory_map(str(path / "arrivals.arrow")) as two:
-        for ends, arrivals in zip(pa.ipc.open_stream(one), pa.ipc.open_stream(two), strict=True):
-            put((ends.column(0).to_numpy(), Tasks(*(part.to_numpy() for part in arrivals.columns))))
-    put(None)
+    """Record batches as columns, without a copy; then None, or the error that ended the reading."""
+    try:
+        with pa.memory_map(str(path / "ends.arrow")) as one, pa.memory_map(str(path / "arrivals.arrow")) as two:
+            for ends, arrivals in zip(pa.ipc.open_stream(one), pa.ipc.open_stream(two), strict=True):
+                put((ends.column(0).to_numpy(), Tasks(*(part.to_numpy() for part in arrivals.columns))))
+    except BaseException as error:  # handed to the thread that decides
+        put(error)
+    else:
+        put(None)
 
 
 class Books:
@@ -189,6 +193,8 @@ def _measured(state: State, live: Live, books: Books, folder: Path) -> dict[str,
     ahead.start()
     own = time.thread_time()
     while (item := inbox.get()) is not None:
+        if isinstance(item, BaseException):
+            raise item
         back, rows = _turn(state, live, *item)
         behind.put((back, rows))
         said["releases"] += int((back.reason == Reason.RELEASED).sum())

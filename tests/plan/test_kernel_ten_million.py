@@ -1,5 +1,10 @@
 """The bench of ten million in small: every part runs, the log leads to the same bits, and a fault stops it."""
 
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,3 +36,44 @@ def test_a_fault_found_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BatchChecker, "check", check)
     with pytest.raises(AssertionError, match="CPU_OVER"):
         bench.ten_million(SMALL)
+
+
+def test_an_error_in_reading_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = bench._arrow
+
+    def shorter(path: Path, *of: Any) -> None:
+        real(path, *of)
+        file = path / "arrivals.arrow"
+        file.write_bytes(file.read_bytes()[:20_000])
+
+    monkeypatch.setattr(bench, "_arrow", shorter)
+    ended: queue.Queue[BaseException | None] = queue.Queue()
+
+    def run() -> None:
+        try:
+            bench.ten_million(SMALL)
+        except BaseException as error:
+            ended.put(error)
+        else:
+            ended.put(None)
+
+    threading.Thread(target=run, daemon=True).start()
+    assert isinstance(ended.get(timeout=60), OSError)
+
+
+CALLS = """
+import sys
+from bench import plan
+calls = []
+plan.bulk = lambda: calls.append("bulk")
+plan.gaps = lambda quick: calls.append("gap") or {}
+sys.argv = ["plan.py", "--json", "--quick", "--only", "gap"]
+plan.main()
+print(calls)
+"""
+
+
+def test_kernels_are_ready_before_the_first_part() -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", CALLS], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['bulk', 'gap']"

@@ -2,9 +2,10 @@
 
 import hashlib
 import weakref
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from suanwang.plan.kernel.choose import Memo, Order
 from suanwang.plan.kernel.index import Free, Index, enter_all, packed
@@ -140,7 +141,8 @@ class State:
 
     def extend(self, classes: Classes) -> None:
         """Know more classes: those known stay as they are, with their candidates, and new ones follow them."""
-        if not all(np.array_equal(new[: len(old)], old) for new, old in zip(classes, self.classes, strict=True)):
+        columns: list[tuple[NDArray[Any], NDArray[Any]]] = list(zip(classes, self.classes, strict=True))
+        if not all(np.array_equal(new[: len(old)], old) for new, old in columns):
             raise ValueError("known classes have changed")
         if self.guidance is not None:
             raise ValueError("guidance is of the known classes: drop it first")

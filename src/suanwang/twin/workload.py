@@ -77,7 +77,7 @@ def _resources(draw: random.Random, kind: PoolKind, wall_us: int) -> Resources:
 
 def _inputs(draw: random.Random, grid: Grid) -> tuple[Input, ...]:
     public = [one for one in grid.data_sets if one.tenant is None and one.size_bytes <= DATA_BYTES_MAX]
-    if not public or draw.random() < 0.7:
+    if not public or draw.random() < 0.8:
         return ()
     one = draw.choice(public)
     return (Input(source=f"dataset:{one.id}", path="in.bin"),)

@@ -65,8 +65,8 @@ export function App() {
 
 function CurrentPage() {
   const route = useStore(routeStore);
-  const who = useStore(whoStore);
-  const scope = who?.key_id ?? "";
+  // By the key itself and not by what the brain says of it: that answer comes later, and what was shown would be lost.
+  const scope = useStore(keyStore) ?? "";
   switch (route.page) {
     case "":
       return <PanoramaPage key={scope} />;

@@ -51,7 +51,7 @@ class Reference:
 
     def of(self, task_class: int) -> tuple[int, int, int, int, int, int]:
         one = self.classes
-        return tuple(int(part[task_class]) for part in (one.cpu, one.mem, one.cards, one.milli, one.nodes, one.mbps))  # type: ignore[return-value]
+        return tuple(int(part[task_class]) for part in (one.cpu, one.mem, one.cards, one.milli, one.nodes, one.mbps))  # type: ignore[return-value]  # six figures: the checker counts none in a generator
 
     def nodes_for(self, task_class: int, pool: int) -> list[int] | None:
         """The nodes that it would get in the pool; [] in a pool without nodes; None: no room."""
@@ -193,4 +193,4 @@ class Reference:
 
 def as_rows(columns: tuple[np.ndarray, ...]) -> list[Row]:
     """Decisions as the reference writes them."""
-    return [tuple(int(part) for part in row) for row in zip(*columns, strict=True)]  # type: ignore[misc]
+    return [tuple(int(part) for part in row) for row in zip(*columns, strict=True)]  # type: ignore[misc]  # as above, eight

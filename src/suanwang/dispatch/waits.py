@@ -163,10 +163,6 @@ class Waits:
 
     # -- waking ------------------------------------------------------------------------------------------------
 
-    def wake_all(self) -> None:
-        """Anything may fit now."""
-        self._anything = True
-
     def _watch(self, kind: Kind, task: Task) -> None:
         group = self._aside.get(kind.pools)
         if group is None:

@@ -135,14 +135,14 @@ def options(walls: Walls, python: Sequence[Path], root: Path = Path("/")) -> lis
     if not walls.network:
         out += ["--unshare-net"]
     # First the task's own folders: a Python that is installed below /tmp is then shown on top of the task's /tmp.
-    out += [*_rights(walls), "--bind", str(walls.disk / "tmp"), "/tmp"]  # noqa: S108
+    out += [*_rights(walls), "--bind", str(walls.disk / "tmp"), "/tmp"]  # noqa: S108 - the sandbox's own
     out += _open_folders([Path(RUN_FOLDER), Path("/etc/ssl/certs"), *python, *walls.hidden])
     out += _system(root) + _etc(walls) + _python(walls, python)
     out += ["--proc", "/proc", "--dev", "/dev"]
-    out += ["--perms", "1777", "--size", str(walls.shared_memory_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108
+    out += ["--perms", "1777", "--size", str(walls.shared_memory_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108 - the sandbox's own
     out += ["--bind", str(walls.disk / "task"), TASK_FOLDER]
     out += ["--bind", str(walls.disk / "run"), RUN_FOLDER]
-    out += ["--dir", "/var", "--symlink", "/tmp", "/var/tmp"]  # noqa: S108
+    out += ["--dir", "/var", "--symlink", "/tmp", "/var/tmp"]  # noqa: S108 - the sandbox's own
     out += ["--perms", "0444", "--file", str(walls.environment_fd), ENVIRONMENT_FILE]
     out += ["--json-status-fd", str(walls.status_fd), "--chdir", TASK_FOLDER]
     if walls.seccomp_fd is not None:

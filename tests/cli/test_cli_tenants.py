@@ -33,3 +33,9 @@ def test_what_cannot_be_is_said(sw):
     refused = sw("tenant", "set", "orphan", "--parent", "nobody-at-all", "--json")
     assert (refused.exit, refused.json["error"]["faults"][0]["code"]) == (Exit.FAULTS, "tenant_parent_unknown")
     assert sw("tenant", "set", "orphan", "--weight", "0").exit == Exit.FAULTS
+
+
+def test_every_fault_is_said_at_once(sw):
+    refused = sw("tenant", "set", "orphan", "--weight", "0", "--priority", "101", "--json")
+    assert refused.exit == Exit.FAULTS
+    assert {one["where"] for one in refused.json["error"]["faults"]} == {"weight", "priority_max"}

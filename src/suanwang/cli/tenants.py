@@ -1,12 +1,16 @@
 """tenant set, list, show."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from suanwang.cli.command import command, group
 from suanwang.cli.session import Session
 from suanwang.cli.words import t
+
+if TYPE_CHECKING:
+    from suanwang.model.view import Quota, Share
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,19 +62,16 @@ def set_(
 
 def _set(session: Session, tenant: str, changed: dict[str, Any]) -> None:
     """Change what was given and leave the rest as it is."""
-    from pydantic import ValidationError
+    import json
 
+    from suanwang.intent import parse, validate
     from suanwang.model.grid import Tenant
 
     with session.client() as client:
         known = next((one for one in client.tenants() if one.id == tenant), None)
-        before = known.model_dump() if known is not None else {"name": tenant}
-        try:
-            wanted = Tenant.model_validate({**before, **changed, "id": tenant})
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise typer.BadParameter(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-        made = client.set_tenant(wanted)
+        before = known.model_dump(mode="json") if known is not None else {"name": tenant}
+        wanted = json.dumps({**before, **changed, "id": tenant})
+        made = client.set_tenant(validate(Tenant, parse(wanted, "tenant")))
     if session.as_json:
         session.document(made)
     else:
@@ -101,7 +102,7 @@ def show(
     _table(session, found)
 
 
-def _table(session: Session, shares: Any) -> None:
+def _table(session: Session, shares: "Sequence[Share]") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -134,7 +135,7 @@ def _table(session: Session, shares: Any) -> None:
     session.console.print(table)
 
 
-def _quota(quota: Any) -> str:
+def _quota(quota: "Quota") -> str:
     """`12 / 60 +8 -0`: held of the quota, borrowed, lent; without a quota only what is held."""
     limit = f" / {quota.limit:,}" if quota.limit < 10**9 else ""
     moved = f" +{quota.borrowed:,}" if quota.borrowed else ""

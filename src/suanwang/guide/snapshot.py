@@ -116,7 +116,7 @@ def _at_once(need: Need, now_us: int) -> Need:
 def _class_of(scene: Scene, need: Need, now_us: int, routes: dict[Route, int]) -> _Class:
     free = Ledger(scene.layout)
     parts = [_weighed(replace(scene, ledger=free), need, now_us, routes)]
-    if need.bandwidth_bps and scene.ledger.lines.busy:
+    if need.bandwidth_bps and not scene.ledger.lines.is_empty:
         crowded = Ledger(scene.layout)
         crowded.lines = scene.ledger.lines
         parts.append(_weighed(replace(scene, ledger=crowded), need, now_us, routes))
@@ -194,7 +194,7 @@ def _room(scene: Scene, now_us: int) -> I64:
     layout, pools, lines = scene.layout, scene.layout.capacity.copy(), scene.layout.empty_room.copy()
     for at in scene.ledger.pools.busy_resources().tolist():
         pools[at] -= scene.ledger.pools.peak(at, now_us, now_us + 1)
-    for at in scene.ledger.lines.busy_resources().tolist():
+    for at in not scene.ledger.lines.is_empty_resources().tolist():
         lines[at] -= scene.ledger.lines.peak(at, now_us, now_us + 1)[0]
     return np.maximum(_rows(layout, pools, lines), 0)
 

@@ -25,6 +25,18 @@ class Steps(NamedTuple):
     rows: Ints
 
 
+class Book(NamedTuple):
+    """A calendar's arrays for kernels that change it: rows as in `Steps`, with the room of each resource for rows and
+    how many holds are on it."""
+
+    at_us: Ints
+    held: Ints
+    offset: Ints
+    rows: Ints
+    room: Ints
+    count: Ints
+
+
 class Calendar:
     """The step functions of `resources` resources with `width` figures each."""
 
@@ -36,36 +48,50 @@ class Calendar:
         self.at_us = np.zeros(1024, np.int64)
         self.held = np.zeros((1024, width), np.int64)
         self.top = 0
-        self.busy: dict[int, int] = {}  # resource -> number of holds on it
-        self._busy_array: Ints | None = None
+        self.count = np.zeros(resources, np.int64)  # of holds on each resource
+        self._busy: Ints | None = None
 
     def add(self, resource: int, start_us: int, end_us: int, amounts: tuple[int, ...]) -> None:
         """Hold `amounts` of a resource over [start, end)."""
-        count = self.busy.get(resource, 0)
-        self.busy[resource] = count + 1
-        if not count:
-            self._busy_array = None
-        self._change(resource, start_us, end_us, amounts)
+        self._change(resource, start_us, end_us, amounts, 1)
 
     def remove(self, resource: int, start_us: int, end_us: int, amounts: tuple[int, ...]) -> None:
         """Take back what `add` held."""
-        count = self.busy[resource] - 1
-        self.busy[resource] = count
-        if not count:
-            del self.busy[resource]
-            self._busy_array = None
-        self._change(resource, start_us, end_us, tuple(-one for one in amounts))
+        self._change(resource, start_us, end_us, amounts, -1)
 
-    def _change(self, resource: int, start_us: int, end_us: int, amounts: tuple[int, ...]) -> None:
+    def _change(self, resource: int, start_us: int, end_us: int, amounts: tuple[int, ...], sign: int) -> None:
+        self.count[resource] += sign
+        self._busy = None
         if start_us >= end_us:
             return
         if self.rows[resource] + 2 > self.room[resource]:
-            self._grow(resource)
+            self.grow(resource)
         where, rows = int(self.offset[resource]), int(self.rows[resource])
-        change = np.array(amounts, np.int64)
-        self.rows[resource] = _change(self.at_us, self.held, where, rows, start_us, end_us, change)
+        change = np.array(amounts, np.int64) * sign
+        self.rows[resource] = change_rows(self.at_us, self.held, where, rows, start_us, end_us, change)
 
-    def _grow(self, resource: int) -> None:
+    def change_many(self, resources: Ints, starts_us: Ints, ends_us: Ints, amounts: Ints, sign: int) -> None:
+        """Add (sign 1) or take back (-1) many holds: row i of `amounts` [hold, figure] over [start i, end i)."""
+        self._busy = None
+        at = 0
+        while True:
+            book = Book(self.at_us, self.held, self.offset, self.rows, self.room, self.count)
+            at = _change_many(book, resources, starts_us, ends_us, amounts, sign, at)
+            if at == len(resources):
+                return
+            self.grow(int(resources[at]))
+
+    def book(self) -> "Book":
+        """The arrays for a kernel that changes rows itself: it calls for `grow` where a resource lacks room, and
+        counts its holds in `count`. Whoever hands it out says `changed()` afterwards."""
+        return Book(self.at_us, self.held, self.offset, self.rows, self.room, self.count)
+
+    def changed(self) -> None:
+        """A kernel has changed rows."""
+        self._busy = None
+
+    def grow(self, resource: int) -> None:
+        """Give a resource room for twice as many rows. Arrays handed out before are no longer those in use."""
         room = max(ROOM_FIRST, 2 * int(self.room[resource]))
         if self.top + room > len(self.at_us):
             self._compact(room)
@@ -97,9 +123,20 @@ class Calendar:
 
     def busy_resources(self) -> Ints:
         """The resources with any hold, sorted."""
-        if self._busy_array is None:
-            self._busy_array = np.array(sorted(self.busy), np.int64)
-        return self._busy_array
+        if self._busy is None:
+            self._busy = np.flatnonzero(self.count)
+        return self._busy
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is held."""
+        return not len(self.busy_resources())
+
+    def peaks_from(self, since_us: int) -> Ints:
+        """[resource, figure]: the most that is held of each resource at any moment from `since_us` on."""
+        out = np.zeros((len(self.rows), self.width), np.int64)
+        _peaks_from(self.steps(), self.busy_resources(), since_us, out)
+        return out
 
     def peak(self, resource: int, start_us: int, end_us: int) -> tuple[int, ...]:
         """The most that is held of a resource at any moment of [start, end), figure by figure."""
@@ -109,7 +146,7 @@ class Calendar:
 
     def free(self, base: Flags, room: Ints, start_us: int, end_us: int) -> Flags:
         """`base`, without the resources of which more than `room` is held at a moment of [start, end)."""
-        if not self.busy:
+        if self.is_empty:
             return base
         out = base.copy()
         _free(self.steps(), self.busy_resources(), room, start_us, end_us, out)
@@ -118,7 +155,7 @@ class Calendar:
     def free_until(self, room: Ints, start_us: int) -> Ints:
         """For each resource, the first moment from `start_us` on at which more than `room` is held."""
         out = np.where(room >= 0, FOREVER_US, start_us)
-        if self.busy:
+        if not self.is_empty:
             _free_until(self.steps(), self.busy_resources(), room, start_us, out)
         return out
 
@@ -163,25 +200,60 @@ def _cut(at_us: Ints, held: Ints, where: int, rows: int, moment_us: int) -> int:
 
 
 @kernel
-def _change(at_us: Ints, held: Ints, where: int, rows: int, start_us: int, end_us: int, change: Ints) -> int:
-    """Add to every row of [start, end), then take out the rows that change nothing; returns the number of rows."""
+def change_rows(at_us: Ints, held: Ints, where: int, rows: int, start_us: int, end_us: int, change: Ints) -> int:
+    """Add to every row of [start, end), then take out the rows that change nothing; returns the number of rows.
+
+    Rows inside change alike, so only the first of them and the first after them can be equal to the row before.
+    """
     rows = _cut(at_us, held, where, rows, start_us)
     rows = _cut(at_us, held, where, rows, end_us)
-    for row in range(rows):
-        if start_us <= at_us[where + row] < end_us:
-            for figure in range(held.shape[1]):
-                held[where + row, figure] += change[figure]
-    kept = 0
-    for row in range(rows):
-        same = True
+    first, last = _place(at_us, where, rows, start_us), _place(at_us, where, rows, end_us)
+    for row in range(first, last):
         for figure in range(held.shape[1]):
-            before = held[where + kept - 1, figure] if kept > 0 else 0
-            same = same and held[where + row, figure] == before
-        if not same:
-            at_us[where + kept] = at_us[where + row]
-            held[where + kept] = held[where + row]
-            kept += 1
-    return kept
+            held[where + row, figure] += change[figure]
+    rows = _join(at_us, held, where, rows, last)
+    return _join(at_us, held, where, rows, first)
+
+
+@kernel
+def _join(at_us: Ints, held: Ints, where: int, rows: int, row: int) -> int:
+    """Take out a row if it changes nothing; returns the number of rows."""
+    for figure in range(held.shape[1]):
+        before = held[where + row - 1, figure] if row > 0 else 0
+        if held[where + row, figure] != before:
+            return rows
+    for at in range(row, rows - 1):
+        at_us[where + at] = at_us[where + at + 1]
+        held[where + at] = held[where + at + 1]
+    return rows - 1
+
+
+@kernel
+def _change_many(
+    book: Book, resources: Ints, starts_us: Ints, ends_us: Ints, amounts: Ints, sign: int, first: int
+) -> int:
+    """The changes from `first` on; returns the first that lacks room for its rows, or the number of changes."""
+    for at in range(first, len(resources)):
+        one = resources[at]
+        if starts_us[at] < ends_us[at]:
+            if book.rows[one] + 2 > book.room[one]:
+                return at
+            change = amounts[at] * sign
+            book.rows[one] = change_rows(
+                book.at_us, book.held, book.offset[one], book.rows[one], starts_us[at], ends_us[at], change
+            )
+        book.count[one] += sign
+    return len(resources)
+
+
+@kernel
+def _peaks_from(steps: Steps, busy: Ints, since_us: int, out: Ints) -> None:
+    for at in range(len(busy)):
+        one = busy[at]
+        where = steps.offset[one]
+        for row in range(max(0, _place(steps.at_us, where, steps.rows[one], since_us)), steps.rows[one]):
+            for figure in range(out.shape[1]):
+                out[one, figure] = max(out[one, figure], steps.held[where + row, figure])
 
 
 @kernel

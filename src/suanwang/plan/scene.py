@@ -70,7 +70,7 @@ class Scene:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is held."""
-        return not self.ledger.pools.busy and not self.ledger.lines.busy
+        return self.ledger.pools.is_empty and self.ledger.lines.is_empty
 
     def codes(self, need: Need) -> Ints:
         """The first static clause that each pool fails, `SITE_DOWN` left out."""

@@ -22,7 +22,7 @@ from suanwang.model.task import TaskRequest
 from suanwang.observe.lending import may_hold
 from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
 from suanwang.observe.state import Task
-from suanwang.plan import PlanAnswer, PlanAsk, plan
+from suanwang.plan import PlanAnswer, PlanAsk, plan, plan_batch
 from suanwang.verify import verify
 
 # A task that would start later than this may ask others to give way, in so many pools at the most.
@@ -55,7 +55,7 @@ class Judge(Keeper):
         """Plan tasks as one batch, and decide on each by its answer."""
         self._claims_left = CLAIMS_MAX
         asks = [self.ask(task) for task in tasks]
-        answers = plan(self.state.snapshot(), asks, self.clock(), self.seed, self.ids)
+        answers = plan_batch(self.state.snapshot(), asks, self.clock(), self.seed, self.ids)
         failpoints.hit("brain.plan.made")
         for task, answer in zip(tasks, answers, strict=True):
             self._decide(task, answer)

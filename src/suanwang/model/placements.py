@@ -38,20 +38,28 @@ class Placements:
 
     _of: dict[TaskId, Placed] = field(default_factory=dict)
     _groups: dict[tuple[str, ...], Group] = field(default_factory=dict)
+    _wary: int = 0  # that keep apart from others
 
     def place(self, task_id: TaskId, tenant: TenantId, site: SiteId, request: TaskRequest) -> None:
         """A plan of a task is committed."""
         assert task_id not in self._of, "a task stands at one site"
         if request.tags or request.apart_from:
             one = self._of[task_id] = Placed(task_id, tenant, site, request.tags, request.apart_from)
+            self._wary += bool(one.apart_from)
             for key in _keys(one):
                 self._groups.setdefault(key, {}).setdefault(site, {})[task_id] = one
+
+    @property
+    def is_wary(self) -> bool:
+        """Whether anybody keeps apart from anyone."""
+        return self._wary > 0
 
     def lift(self, task_id: TaskId) -> None:
         """The plan of a task no longer stands."""
         one = self._of.pop(task_id, None)
         if one is None:
             return
+        self._wary -= bool(one.apart_from)
         for key in _keys(one):
             group = self._groups[key]
             del group[one.site][task_id]
@@ -62,7 +70,7 @@ class Placements:
 
     def without(self, gone: Iterable[TaskId]) -> "Placements":
         """The same but for some tasks; this one stays as it is."""
-        out = Placements(dict(self._of), dict(self._groups))
+        out = Placements(dict(self._of), dict(self._groups), self._wary)
         for task_id in gone:
             one = out._of.get(task_id)
             for key in _keys(one) if one is not None else ():

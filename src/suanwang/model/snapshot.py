@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from suanwang.model.grid import DataSet, Grid, Link, Pool, PriceBook, SecurityPool, Site
 from suanwang.model.ids import DataSetId, LeaseId, LinkId, PoolId, PriceBookId, SecurityPoolId, SiteId
 from suanwang.model.placements import Placements
-from suanwang.model.plan import Hold
+
+if TYPE_CHECKING:
+    from suanwang.model.compact import Holds
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class SiteState:
 
 @dataclass(frozen=True)
 class GridIndex:
-    """Look-ups over one grid; built once by `index_grid`. `pool_order` is the order of every per-pool vector."""
+    """Look-ups over one grid; built once by `index_grid`. `pool_order` is the order of every per-pool vector, `security_order`
+    that of security pools."""
 
     grid: Grid
     sites: Mapping[SiteId, Site]
@@ -29,20 +33,23 @@ class GridIndex:
     data_sets: Mapping[DataSetId, DataSet]
     price_books: Mapping[PriceBookId, PriceBook]
     pool_order: tuple[PoolId, ...]
+    security_order: tuple[SecurityPoolId, ...] = ()
 
 
 def index_grid(grid: Grid) -> GridIndex:
     """Build the look-ups; the grid has passed `suanwang.grids.check`."""
     pools = {pool.id: (pool, site) for site in grid.sites for pool in site.pools}
+    security_pools = {pool.id: (pool, site) for site in grid.sites for pool in site.security_pools}
     return GridIndex(
         grid=grid,
         sites={site.id: site for site in grid.sites},
         pools=pools,
         links={link.id: link for link in grid.links},
-        security_pools={pool.id: (pool, site) for site in grid.sites for pool in site.security_pools},
+        security_pools=security_pools,
         data_sets={one.id: one for one in grid.data_sets},
         price_books={book.id: book for book in grid.price_books},
         pool_order=tuple(pools),
+        security_order=tuple(security_pools),
     )
 
 
@@ -51,7 +58,7 @@ class LeaseChange:
     """One step of the history of holds: a lease's holds were added, or taken away (an extension is both)."""
 
     lease_id: LeaseId
-    holds: tuple[Hold, ...]
+    holds: "Holds"
     added: bool
 
 
@@ -69,9 +76,9 @@ class Snapshot:
     version: int
     index: GridIndex
     sites: Mapping[SiteId, SiteState]
-    leases: Mapping[LeaseId, tuple[Hold, ...]]
+    leases: "Mapping[LeaseId, Holds]"
     links_down: frozenset[LinkId] = field(default_factory=frozenset)
     history: Sequence[LeaseChange] | None = None
     history_end: int = 0
     placements: Placements = field(default_factory=Placements)  # of the tasks whose plans stand
-    by_key: Mapping[str, Mapping[LeaseId, tuple[Hold, ...]]] | None = None
+    by_key: "Mapping[str, Mapping[LeaseId, Holds]] | None" = None

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from suanwang.model.grid import Pool, PoolKind, PriceBook, Site
-from suanwang.model.plan import ChargeKind, Demand, Line
+from suanwang.model.plan import ChargeKind, Demand, Line, Path, ProtectionStep
+from suanwang.model.snapshot import GridIndex
 from suanwang.model.units import GIB, US_PER_DAY, US_PER_HOUR, div_half_up
 
 UTC8_US = 8 * US_PER_HOUR
@@ -116,6 +117,24 @@ def compute_lines(
 def bandwidth_line(kind: ChargeKind, item: str, bps: int, hold_us: int, price_micro_yuan_per_gbps_hour: int) -> Line:
     """A line of held bandwidth (of a path or of a security pool)."""
     return line(kind, item, bps * hold_us, price_micro_yuan_per_gbps_hour, GBPS_HOUR)
+
+
+def network_lines(
+    index: GridIndex, bps: int, hold_us: int, path: Path, protection: Iterable[ProtectionStep]
+) -> list[Line]:
+    """Bandwidth and protection, once a crossing. What has no price has no line."""
+    out: list[Line] = []
+    if not bps:
+        return out
+    for one in path.links:
+        price = index.links[one.link].price_micro_yuan_per_gbps_hour
+        if price:
+            out.append(bandwidth_line(ChargeKind.BANDWIDTH, one.link, bps, hold_us, price))
+    for step in protection:
+        price = index.security_pools[step.security_pool][0].price_micro_yuan_per_gbps_hour
+        if price:
+            out.append(bandwidth_line(ChargeKind.PROTECTION, step.security_pool, bps, hold_us, price))
+    return out
 
 
 def transfer_line(item: str, size_bytes: int, price_micro_yuan_per_gib: int) -> Line:

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+from suanwang.model.compact import AnyPlan
 from suanwang.model.ids import LeaseId, PlanId, SiteId, TaskId, TenantId
-from suanwang.model.plan import ClauseCount, Plan, PlanReport
+from suanwang.model.plan import ClauseCount, PlanReport
 from suanwang.model.task import TaskRequest
 
 
@@ -44,7 +45,7 @@ class PlanAnswer:
     """
 
     task_id: TaskId
-    plan: Plan | None
+    plan: AnyPlan | None
     why: Why = field(repr=False)
     fault: Exception | None = None  # the planner broke on this task: there is neither a plan nor a reason
     _reports: dict[bool, PlanReport] = field(default_factory=dict, repr=False)

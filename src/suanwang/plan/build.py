@@ -7,7 +7,6 @@ from typing import Literal
 from suanwang.model.ids import PoolId, SiteId
 from suanwang.model.plan import (
     Alternative,
-    ChargeKind,
     DataMove,
     Demand,
     DirectedLink,
@@ -18,7 +17,7 @@ from suanwang.model.plan import (
     ProtectionStep,
 )
 from suanwang.model.reason import WRITTEN_POOL_REASONS
-from suanwang.model.tariff import bandwidth_line, compute_lines, total_micro_yuan, transfer_line
+from suanwang.model.tariff import compute_lines, network_lines, total_micro_yuan, transfer_line
 from suanwang.net import Walk
 from suanwang.net.network import Ints
 from suanwang.plan.ask import PlanAsk, PlanIds
@@ -52,7 +51,7 @@ def build_plan(scene: Scene, ask: PlanAsk, decision: Decision, ids: PlanIds) -> 
     book = layout.index.price_books[site.price_book]
     quote = [
         *compute_lines(book, pool, site, need.demand, need.shots, run_start_us, end_us),
-        *_network_lines(layout, need, path, protection),
+        *network_lines(layout.index, need.bandwidth_bps, need.wall_us, path, protection),
         *_transfer_lines(layout, data),
     ]
     price = total_micro_yuan(quote)
@@ -150,23 +149,6 @@ def _steps(layout: Layout, need: Need, walk: Walk) -> tuple[ProtectionStep, ...]
         pool, site = pools[number]
         out.append(ProtectionStep.model_construct(function=function, security_pool=pool.id, site=site.id))
     return tuple(out)
-
-
-def _network_lines(layout: Layout, need: Need, path: Path, protection: tuple[ProtectionStep, ...]) -> list[Line]:
-    """Bandwidth and protection, once a crossing. What has no price has no line, as in the bill."""
-    index, bps, hold_us = layout.index, need.bandwidth_bps, need.wall_us
-    out: list[Line] = []
-    if not bps:
-        return out
-    for one in path.links:
-        price = index.links[one.link].price_micro_yuan_per_gbps_hour
-        if price:
-            out.append(bandwidth_line(ChargeKind.BANDWIDTH, one.link, bps, hold_us, price))
-    for step in protection:
-        price = index.security_pools[step.security_pool][0].price_micro_yuan_per_gbps_hour
-        if price:
-            out.append(bandwidth_line(ChargeKind.PROTECTION, step.security_pool, bps, hold_us, price))
-    return out
 
 
 def _transfer_lines(layout: Layout, data: tuple[DataMove, ...]) -> list[Line]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from suanwang.net.jit import kernel
+from suanwang.net.jit import kernel, lean
 from suanwang.net.network import Flags, Ints
 
 ROOM_FIRST = 8
@@ -171,7 +171,7 @@ class Calendar:
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
-@kernel
+@lean
 def _place(at_us: Ints, where: int, rows: int, moment_us: int) -> int:
     """The last row that is in force at a moment, or -1."""
     lo, hi = 0, rows
@@ -184,7 +184,7 @@ def _place(at_us: Ints, where: int, rows: int, moment_us: int) -> int:
     return lo - 1
 
 
-@kernel
+@lean
 def _cut(at_us: Ints, held: Ints, where: int, rows: int, moment_us: int) -> int:
     """Make a row begin at a moment; returns the number of rows."""
     row = _place(at_us, where, rows, moment_us)
@@ -192,14 +192,15 @@ def _cut(at_us: Ints, held: Ints, where: int, rows: int, moment_us: int) -> int:
         return rows
     for at in range(rows - 1, row, -1):
         at_us[where + at + 1] = at_us[where + at]
-        held[where + at + 1] = held[where + at]
+        for figure in range(held.shape[1]):
+            held[where + at + 1, figure] = held[where + at, figure]
     at_us[where + row + 1] = moment_us
     for figure in range(held.shape[1]):
         held[where + row + 1, figure] = held[where + row, figure] if row >= 0 else 0
     return rows + 1
 
 
-@kernel
+@lean
 def change_rows(at_us: Ints, held: Ints, where: int, rows: int, start_us: int, end_us: int, change: Ints) -> int:
     """Add to every row of [start, end), then take out the rows that change nothing; returns the number of rows.
 
@@ -215,7 +216,7 @@ def change_rows(at_us: Ints, held: Ints, where: int, rows: int, start_us: int, e
     return _join(at_us, held, where, rows, first)
 
 
-@kernel
+@lean
 def _join(at_us: Ints, held: Ints, where: int, rows: int, row: int) -> int:
     """Take out a row if it changes nothing; returns the number of rows."""
     for figure in range(held.shape[1]):
@@ -224,7 +225,8 @@ def _join(at_us: Ints, held: Ints, where: int, rows: int, row: int) -> int:
             return rows
     for at in range(row, rows - 1):
         at_us[where + at] = at_us[where + at + 1]
-        held[where + at] = held[where + at + 1]
+        for figure in range(held.shape[1]):
+            held[where + at, figure] = held[where + at + 1, figure]
     return rows - 1
 
 
@@ -265,7 +267,7 @@ def _peak(at_us: Ints, held: Ints, where: int, rows: int, start_us: int, end_us:
         row += 1
 
 
-@kernel
+@lean
 def fits(steps: Steps, resource: int, start_us: int, end_us: int, room: Ints) -> bool:
     """Whether no more than `room` of a resource is held at any moment of [start, end)."""
     where, rows = steps.offset[resource], steps.rows[resource]

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from suanwang.model.ids import LeaseId, PoolId, SecurityPoolId
+from suanwang.model.compact import CompactHolds, Holds
 from suanwang.model.plan import Hold
 from suanwang.model.snapshot import LeaseChange, Snapshot
 from suanwang.net.network import Ints
 from suanwang.plan.calendar import Calendar, fits
 from suanwang.plan.layout import Layout, amounts
 
-Holds = tuple[Hold, ...]
 
 
 class Ledger:
@@ -45,28 +45,42 @@ class Ledger:
         self.scratch.append(holds)
         self._apply(holds, add=True)
 
+    def pushed(self, holds: Sequence[CompactHolds]) -> None:
+        """A kernel has put these on top itself."""
+        self.scratch += holds
+
     def pop_all(self) -> None:
         """Take off what was put on top."""
-        while self.scratch:
-            self._apply(self.scratch.pop(), add=False)
+        compact = [one for one in self.scratch if isinstance(one, CompactHolds)]
+        for one in self.scratch:
+            if not isinstance(one, CompactHolds):
+                self._apply(one, add=False)
+        self.scratch = []
+        self._apply_many(compact, -1)
 
     def _step(self, history: Sequence[LeaseChange], end: int) -> None:
-        """Go along the history, forth or back."""
-        while self.position < end:
-            change = history[self.position]
-            self._turn(change, change.added)
-            self.position += 1
-        while self.position > end:
-            self.position -= 1
-            change = history[self.position]
-            self._turn(change, not change.added)
-
-    def _turn(self, change: LeaseChange, add: bool) -> None:
-        self._apply(change.holds, add)
-        if add:
-            self.known[change.lease_id] = change.holds
-        else:
-            del self.known[change.lease_id]
+        """Go along the history, forth or back. What came and went in between needs no work where it is compact."""
+        back = end < self.position
+        changes = history[end : self.position][::-1] if back else history[self.position : end]
+        come: dict[LeaseId, CompactHolds] = {}
+        gone: dict[LeaseId, CompactHolds] = {}
+        for change in changes:
+            lease_id, holds, add = change.lease_id, change.holds, change.added is not back
+            if add:
+                self.known[lease_id] = holds
+            else:
+                del self.known[lease_id]
+            if type(holds) is not CompactHolds:
+                self._apply(holds, add)
+                continue
+            here, there = (come, gone) if add else (gone, come)
+            if there.get(lease_id) is holds:
+                del there[lease_id]
+            else:
+                here[lease_id] = holds
+        self._apply_many(list(come.values()), 1)
+        self._apply_many(list(gone.values()), -1)
+        self.position = end
 
     def _differ(self, leases: Mapping[LeaseId, Holds]) -> None:
         known = self.known
@@ -82,7 +96,7 @@ class Ledger:
         than once does so over the same span."""
         sums: dict[tuple[bool, int, int, int], Ints] = {}
         for hold in holds:
-            where = self._where(hold)
+            where = self.where(hold)
             if where is not None:
                 key = (where[0] is self.pools, where[1], hold.start_us, hold.end_us)
                 sums[key] = sums.get(key, 0) + np.array(where[2], np.int64)
@@ -95,12 +109,30 @@ class Ledger:
 
     def _apply(self, holds: Holds, add: bool) -> None:
         for hold in holds:
-            where = self._where(hold)
+            where = self.where(hold)
             if where is not None:
                 calendar, at, figures = where
                 (calendar.add if add else calendar.remove)(at, hold.start_us, hold.end_us, figures)
 
-    def _where(self, hold: Hold) -> tuple[Calendar, int, tuple[int, ...]] | None:
+    def _apply_many(self, some: Sequence[CompactHolds], sign: int) -> None:
+        """Hold (1) or take back (-1) what compact plans hold: all of it from the start of each to its end."""
+        if not some:
+            return
+        plans = [one.plan for one in some]
+        windows = np.array([(plan.pool_number, plan.start_us, plan.end_us) for plan in plans], np.int64)
+        figures = np.array([amounts(plan.demand) for plan in plans], np.int64)
+        self.pools.change_many(*_columns(windows), figures, sign)
+        rows = [
+            (line, plan.start_us, plan.end_us, plan.bandwidth_bps)
+            for plan in plans
+            if plan.bandwidth_bps
+            for line in (*plan.route.edges, *(self.links + number for number in plan.route.pools))
+        ]
+        if rows:
+            held = np.array(rows, np.int64)
+            self.lines.change_many(*_columns(held[:, :3]), np.ascontiguousarray(held[:, 3:]), sign)
+
+    def where(self, hold: Hold) -> tuple[Calendar, int, tuple[int, ...]] | None:
         """The calendar, the resource's place in it and the figures of a hold; None if the grid no longer has it."""
         if hold.resource == "pool":
             at = self.layout.pool_at.get(PoolId(hold.key))
@@ -111,3 +143,9 @@ class Ledger:
             return None if at is None else (self.lines, at, (hold.bps,))
         at = self.layout.sec_at.get(SecurityPoolId(hold.key))
         return None if at is None else (self.lines, at + self.links, (hold.bps,))
+
+
+def _columns(rows: Ints) -> tuple[Ints, Ints, Ints]:
+    """The three columns of a table, each on its own."""
+    one, two, three = np.ascontiguousarray(rows.T)
+    return one, two, three

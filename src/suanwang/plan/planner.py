@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import RLock
 
+from suanwang.model.compact import AnyPlan, CompactHolds, CompactPlan, Holds
 from suanwang.model.placements import Placements
 from suanwang.model.plan import ClauseCount, Plan, PlanReport
 from suanwang.model.snapshot import GridIndex, Snapshot
@@ -17,11 +18,12 @@ from suanwang.plan.build import build_plan
 from suanwang.plan.company import alone, in_company
 from suanwang.plan.decide import Decision, decide
 from suanwang.plan.layout import build_layout
-from suanwang.plan.ledger import Holds, Ledger
+from suanwang.plan.ledger import Ledger
 from suanwang.plan.need import Need, need_of
 from suanwang.plan.relax import relaxations
 from suanwang.plan.report import build_report, clause_counts
 from suanwang.plan.scene import Memory, Scene, empty_scene, scene_of
+from suanwang.plan.sweep import Sweep
 
 # A process works on one grid, or a few in tests and in the twin; each costs some ten megabytes.
 MEMORIES_MAX = 4
@@ -38,24 +40,78 @@ def plan(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, i
     with _lock:
         memory = _memory(snapshot.index)
         memory.ledger.follow(snapshot)
-        scene = scene_of(memory, snapshot)
-        answers: list[PlanAnswer] = []
-        before: list[Holds] = []
-        alike, batch = Alike(memory.ledger), Placements()
+        batch = _Batch(scene_of(memory, snapshot), snapshot, now_us, ids)
         for ask in tasks:
-            try:
-                need = in_company(need_of(ask, snapshot.index, now_us), ask, (snapshot.placements, batch))
-                decision, made = _decided(scene, ask, need, alike, ids)
-            except Exception as error:  # a fault of the planner's own on one task shall not stop the others
-                answers.append(PlanAnswer(ask.task_id, None, _Broken(error), fault=error))
-                continue
-            answers.append(PlanAnswer(ask.task_id, made, _Why(snapshot, ask, decision, before, len(before))))
-            if made is not None:
-                memory.ledger.push(made.holds)
-                before.append(made.holds)
-                batch.place(ask.task_id, ask.tenant, made.site, ask.request)
+            batch.one(ask)
         memory.ledger.pop_all()
-    return answers
+    return batch.answers
+
+
+class _Batch:
+    """The answers so far, and what the plans among them hold."""
+
+    def __init__(self, scene: Scene, snapshot: Snapshot, now_us: int, ids: PlanIds) -> None:
+        self.scene, self.snapshot, self.now_us, self.ids = scene, snapshot, now_us, ids
+        self.answers: list[PlanAnswer] = []
+        self._before: list[Holds] = []
+        self._alike, self._company = Alike(scene.ledger), Placements()
+
+    def one(self, ask: PlanAsk) -> Plan | None:
+        """Decide one task on what those before it leave."""
+        try:
+            need = need_of(ask, self.snapshot.index, self.now_us)
+            need = in_company(need, ask, (self.snapshot.placements, self._company))
+            decision, made = _decided(self.scene, ask, need, self._alike, self.ids)
+        except Exception as error:  # a fault of the planner's own on one task shall not stop the others
+            self.answers.append(PlanAnswer(ask.task_id, None, _Broken(error), fault=error))
+            return None
+        why = _Why(self.snapshot, ask, decision, self._before, len(self._before))
+        self.answers.append(PlanAnswer(ask.task_id, made, why))
+        if made is not None:
+            self.scene.ledger.push(made.holds)
+            self._note(ask, made)
+        return made
+
+    def placed(self, asks: Sequence[PlanAsk], answers: Sequence[PlanAnswer]) -> None:
+        """Tasks that the sweep has placed; the ledger holds what they hold already."""
+        self.answers += answers
+        compact: list[CompactHolds] = []
+        for ask, answer in zip(asks, answers, strict=True):
+            assert isinstance(answer.plan, CompactPlan), "the sweep gives compact plans"
+            compact.append(answer.plan.holds)
+            self._note(ask, answer.plan)
+        self.scene.ledger.pushed(compact)
+
+    def _note(self, ask: PlanAsk, made: AnyPlan) -> None:
+        self._before.append(made.holds)
+        self._company.place(ask.task_id, ask.tenant, made.site, ask.request)
+
+
+
+
+def plan_batch(
+    snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, ids: PlanIds
+) -> list[PlanAnswer]:
+    """The same answers as `plan`, for batches of thousands: plans of plain tasks are compact (`sweep`)."""
+    with _lock:
+        memory = _memory(snapshot.index)
+        memory.ledger.follow(snapshot)
+        scene = scene_of(memory, snapshot)
+        batch = _Batch(scene, snapshot, now_us, ids)
+        run = Sweep(memory, scene, snapshot, tasks, now_us)
+        at = 0
+        while at < len(tasks):
+            until = run.run(at)
+            if until > at:
+                batch.placed(tasks[at:until], run.answers(at, until, ids))
+            at = until
+            if at < len(tasks):
+                made = batch.one(tasks[at])
+                if made is not None:
+                    run.took(made.holds)
+                at += 1
+        memory.ledger.pop_all()
+    return batch.answers
 
 
 def _decided(scene: Scene, ask: PlanAsk, need: Need, alike: Alike, ids: PlanIds) -> tuple[Decision, Plan | None]:

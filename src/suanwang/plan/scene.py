@@ -6,6 +6,7 @@ depends on, so that a kept path and a new one are the same.
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,7 @@ class Memory:
     codes: Kept = field(default_factory=lambda: Kept(CODES_MAX))
     states: list[SiteState | None] = field(default_factory=list)  # of the sites, in the grid's order
     live: Flags = field(default_factory=lambda: np.zeros(0, np.bool_))  # of the pools, by `states`
+    sweep: Any = None  # `sweep_tables.SweepTables`
 
 
 @dataclass
@@ -74,21 +76,7 @@ class Scene:
 
     def codes(self, need: Need) -> Ints:
         """The first static clause that each pool fails, `SITE_DOWN` left out."""
-        key = (
-            need.kind,
-            need.node_figures,
-            need.model,
-            need.demand.cores,
-            need.demand.memory_bytes,
-            need.demand.accelerators,
-            need.demand.nodes,
-            need.security_level,
-            need.residency,
-            tuple(move.residency for move in need.moves),
-            need.sites,
-            need.owners,
-            need.excluded,
-        )
+        key = static_key(need)
         found = self.memory.codes.get(key)
         if found is None:
             found = static_codes(self.layout, need)
@@ -140,6 +128,25 @@ class Scene:
             self.memory.trees.put(key, found)
         assert isinstance(found, Tree), "trees are kept as trees"
         return found
+
+
+def static_key(need: Need) -> Hashable:
+    """Everything of a need that its static codes depend on."""
+    return (
+        need.kind,
+        need.node_figures,
+        need.model,
+        need.demand.cores,
+        need.demand.memory_bytes,
+        need.demand.accelerators,
+        need.demand.nodes,
+        need.security_level,
+        need.residency,
+        tuple(move.residency for move in need.moves),
+        need.sites,
+        need.owners,
+        need.excluded,
+    )
 
 
 def chain_of(need: Need) -> tuple[int, ...]:

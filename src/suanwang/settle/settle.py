@@ -4,7 +4,7 @@ from suanwang.model.grid import Pool, PriceBook, Site
 from suanwang.model.plan import ChargeKind, Line, Plan
 from suanwang.model.reason import NOT_THE_TASKS_FAULT, FailureReason
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.tariff import bandwidth_line, compute_lines, total_micro_yuan, transfer_line
+from suanwang.model.tariff import compute_lines, network_lines, total_micro_yuan, transfer_line
 
 
 def settle(
@@ -24,7 +24,7 @@ def settle(
         pool, site = index.pools[plan.pool]
         book = index.price_books[site.price_book]
         lines += _compute(plan, pool, site, book, shots, run_start_us, run_start_us + held_us)
-        lines += _network(plan, index, held_us)
+        lines += network_lines(index, plan.bandwidth_bps, held_us, plan.path, plan.protection)
     for move in plan.data:
         price = sum(index.links[one.link].price_micro_yuan_per_gib for one in move.path.links)
         if move.path.links and price:
@@ -34,22 +34,6 @@ def settle(
 
 def _compute(plan: Plan, pool: Pool, site: Site, book: PriceBook, shots: int, start_us: int, end_us: int) -> list[Line]:
     return compute_lines(book, pool, site, plan.demand, shots, start_us, end_us)
-
-
-def _network(plan: Plan, index: GridIndex, held_us: int) -> list[Line]:
-    lines: list[Line] = []
-    if not plan.bandwidth_bps:
-        return lines
-    for one in plan.path.links:
-        price = index.links[one.link].price_micro_yuan_per_gbps_hour
-        if price:
-            lines.append(bandwidth_line(ChargeKind.BANDWIDTH, one.link, plan.bandwidth_bps, held_us, price))
-    for step in plan.protection:
-        security_pool, _ = index.security_pools[step.security_pool]
-        price = security_pool.price_micro_yuan_per_gbps_hour
-        if price:
-            lines.append(bandwidth_line(ChargeKind.PROTECTION, security_pool.id, plan.bandwidth_bps, held_us, price))
-    return lines
 
 
 def capped(lines: list[Line], room_micro_yuan: int) -> list[Line]:

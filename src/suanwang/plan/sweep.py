@@ -1,0 +1,202 @@
+"""Plan a batch: plain tasks by the sweep, the others, and those that find no room now, one by one by `decide`.
+
+A task is plain if its run would begin at once and nothing is left to weigh but pools: no data to move, no deadline that
+a cheaper hour could use, no company. Both ways make the same decision (a property test holds them together); the sweep
+makes it some fifty times as fast, and gives plans in few numbers (`model.compact`).
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+import numpy as np
+
+from suanwang.model.compact import CompactPlan, Holds, Other
+from suanwang.model.plan import ClauseCount, PlanReport
+from suanwang.model.reason import PoolReason
+from suanwang.model.snapshot import Snapshot
+from suanwang.model.task import Preference
+from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
+from suanwang.plan.build import AS_WRITTEN
+from suanwang.plan.clauses import CHOSEN, CODE, PASSED
+from suanwang.plan.need import need_of
+from suanwang.plan.scene import Memory, Scene
+from suanwang.plan.sweep_kernel import DONE, LINE_ROWS, OTHERS, POOL_ROWS, Asks, Found, Says, Work, World, sweep
+from suanwang.plan.sweep_tables import SweepTables
+
+NO_LIMIT = 2**62
+SAYS = Says(
+    *(CODE[PoolReason(one)] for one in Says._fields[:7]),
+    passed=PASSED,
+    chosen=CHOSEN,
+)
+# What the planner reads of a plain request: all that its row numbers depend on.
+_told = attrgetter(
+    *(
+        f"resources.{one}"
+        for one in ("kind", "cpu", "memory", "accelerator", "accelerators", "nodes", "qubits", "shots", "wall_time")
+    ),
+    *("origin", "latency", "bandwidth", "security_level", "residency", "protection", "sites", "owners", "array"),
+)
+_unplain = attrgetter("inputs", "deadline", "together_with", "apart_from")
+
+
+class Sweep:
+    """One batch on one scene. `run` places plain tasks until one needs a closer look."""
+
+    def __init__(self, memory: Memory, scene: Scene, snapshot: Snapshot, asks: Sequence[PlanAsk], now_us: int) -> None:
+        self.scene, self.snapshot, self.asks, self.now_us = scene, snapshot, asks, now_us
+        self.tables = _tables(memory, scene)
+        wary = snapshot.placements.is_wary or any(one.request.apart_from for one in asks)
+        self.plain = [self._is_plain(one, wary) for one in asks]
+        layout = scene.layout
+        if not any(self.plain):
+            return
+        rows = [self._row(one) if plain else _NOTHING for one, plain in zip(asks, self.plain, strict=True)]
+        self._price(rows)
+        columns = np.ascontiguousarray(np.array(rows, np.int64).T)
+        self.columns = Asks(*columns)
+        count, pools = len(asks), len(layout.pools)
+        self.found = Found(
+            np.zeros(count, np.int64),
+            np.zeros(count, np.int64),
+            np.zeros((count, pools), np.uint8),
+            *(np.zeros((count, OTHERS), np.int64) for _ in range(3)),
+        )
+        self.work = Work(*(np.zeros(size, np.int64) for size in (4, OTHERS + 1, 4, 1)))
+        peaks, lines = scene.ledger.pools.peaks_from(now_us), scene.ledger.lines.peaks_from(now_us)
+        slack = layout.empty_room - lines[:, 0]
+        slack[: len(scene.up)][~scene.up] = NO_LIMIT  # a link that is down is in no tree
+        self.world = World(
+            layout.node, layout.capacity, layout.rank, scene.live, peaks, slack, len(layout.network.to)
+        )
+
+    def _is_plain(self, ask: PlanAsk, wary: bool) -> bool:
+        request = ask.request
+        if any(_unplain(request)) or ask.excluded_sites or (request.earliest_start or 0) > self.now_us:
+            return False
+        return not (wary and request.tags)
+
+    def _row(self, ask: PlanAsk) -> tuple[int, ...]:
+        request = ask.request
+        told = _told(request)
+        profile = self.tables.profiles.get(told)
+        if profile is None:
+            need = need_of(ask, self.snapshot.index, self.now_us)
+            profile = self.tables.profiles[told] = self.tables.profile(self.scene, need)
+        limit = NO_LIMIT if request.price_limit is None else request.price_limit
+        return (*profile, request.preference is Preference.GREENEST, limit)
+
+    def _price(self, rows: Sequence[tuple[int, ...]]) -> None:
+        """Today's prices of every shape that is asked for; tasks whose prices are out of reach are left to `decide`."""
+        shapes = self.tables.shapes
+        for shape in {row[6] for row in rows if row is not _NOTHING}:
+            shapes.price_at(shape, self.now_us)
+        if not all(shapes.cheap):
+            self.plain = [
+                plain and shapes.cheap[row[6]] for plain, row in zip(self.plain, rows, strict=True)
+            ]
+
+    def run(self, first: int) -> int:
+        """Place plain tasks from `first` on; returns the first that was not: not plain, or in need of a closer look."""
+        last = first
+        while last < len(self.plain) and self.plain[last]:
+            last += 1
+        at, ledger = first, self.scene.ledger
+        while at < last:
+            at, why, resource = sweep(
+                at,
+                last,
+                self.now_us,
+                self.columns,
+                self.tables.arrays(),
+                self.tables.trees.arrays(),
+                self.world,
+                ledger.pools.book(),
+                ledger.lines.book(),
+                SAYS,
+                self.found,
+                self.work,
+            )
+            if why == POOL_ROWS:
+                ledger.pools.grow(resource)
+            elif why == LINE_ROWS:
+                ledger.lines.grow(resource)
+            elif why != DONE:
+                break
+        ledger.pools.changed()
+        ledger.lines.changed()
+        return at
+
+    def answers(self, first: int, last: int, ids: PlanIds) -> list[PlanAnswer]:
+        """The answers of tasks that were placed, with an id each for plan and lease, in order."""
+        found, layout, version = self.found, self.scene.layout, self.scene.version
+        written = found.verdicts[first:last].tobytes().translate(AS_WRITTEN)
+        width, order = len(layout.pools), layout.index.pool_order
+        columns = zip(
+            range(last - first),
+            self.asks[first:last],
+            found.pool[first:last].tolist(),
+            found.price[first:last].tolist(),
+            found.other[first:last].tolist(),
+            found.other_price[first:last].tolist(),
+            found.other_latency[first:last].tolist(),
+            *(one[first:last].tolist() for one in (self.columns.tree, self.columns.through, self.columns.shape)),
+            self.columns.wall_us[first:last].tolist(),
+            self.columns.bps[first:last].tolist(),
+            strict=True,
+        )
+        nodes, carbon, states = layout.node.tolist(), self.tables.shapes.carbon.rows, self.scene.sites
+        out: list[PlanAnswer] = []
+        for at, ask, pool, price, other, other_price, late, tree, through, shape, wall_us, bps in columns:
+            made = CompactPlan()
+            made.index, made.task_id, made.generation, made.parent = layout.index, ask.task_id, ask.generation, ask.parent
+            made.plan_id, made.lease_id, made.snapshot_version = ids.plan_id(), ids.lease_id(), version
+            made.pool_number, made.pool = pool, order[pool]
+            made.site = layout.pools[pool][1].id
+            made.emulated = states[made.site].emulated
+            made.demand, made.shots = self.tables.shapes.asked(shape)
+            made.start_us, made.end_us = self.now_us, self.now_us + wall_us
+            made.route, made.bandwidth_bps = self.tables.route(tree, through, nodes[pool]), bps
+            made.quote_micro_yuan, made.carbon_mg = price, int(carbon[shape, pool])
+            shown = [one for one in other if one >= 0]
+            made.other = Other(shown, other_price, late, [int(carbon[shape, one]) for one in shown])
+            made.verdicts_written = written[at * width : (at + 1) * width]
+            made._holds = made._full = None
+            out.append(PlanAnswer(ask.task_id, made, NO_QUESTION))
+        return out
+
+    def took(self, holds: Holds) -> None:
+        """A plan was made one by one: what it holds is free no more."""
+        if not any(self.plain):
+            return
+        for hold in holds:
+            where = self.scene.ledger.where(hold)
+            if where is not None and where[0] is self.scene.ledger.pools:
+                self.world.peak[where[1]] += where[2]
+            elif where is not None:
+                self.world.slack[where[1]] -= where[2][0]
+
+
+class _Placed:
+    """Why of a task that was placed: its plan carries its reasons, and nobody asks here."""
+
+    def report(self, relax: bool) -> PlanReport:
+        raise AssertionError("a plan that was made carries its reasons")
+
+    def clauses(self) -> tuple[ClauseCount, ...]:
+        raise AssertionError("a plan that was made carries its reasons")
+
+    def ever(self) -> bool:
+        return True
+
+
+NO_QUESTION = _Placed()
+_NOTHING = (0,) * len(Asks._fields)
+
+
+def _tables(memory: Memory, scene: Scene) -> SweepTables:
+    kept = memory.sweep
+    if kept is None or kept.up_key != scene.up_key or kept.is_full():
+        kept = memory.sweep = SweepTables(scene.layout, scene.up_key)
+    assert isinstance(kept, SweepTables), "tables are kept as tables"
+    return kept

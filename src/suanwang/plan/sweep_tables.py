@@ -1,0 +1,226 @@
+"""What the sweep keeps between batches: rows that tasks share, made once each. See `sweep_kernel`.
+
+Everything here is derived: a row depends on the grid, the links that are down and its key, and on nothing that is held.
+"""
+
+from collections.abc import Hashable
+import numpy as np
+
+from suanwang.model.compact import Route
+from suanwang.model.ids import LinkId, SiteId
+from suanwang.model.plan import Demand
+from suanwang.model.tariff import UTC8_US
+from suanwang.model.units import US_PER_DAY
+from suanwang.net import Tree
+from suanwang.net.network import Flags, Ints
+from suanwang.plan.clauses import owner_places
+from suanwang.plan.layout import KINDS, Layout
+from suanwang.plan.money import PRICE_MAX, asked_of, carbons, exact_price, held_amounts
+from suanwang.plan.need import Need
+from suanwang.plan.scene import Scene, chain_of, static_key
+from suanwang.plan.sweep_kernel import Tables, Trees
+from suanwang.plan.sweep_prices import prices
+
+# Rows of one kind before all are made anew: 8,192 rows of a 430-site grid take 28 MB.
+ROWS_MAX = 8_192
+
+
+class Rows:
+    """Vectors of one length by key, as the rows of one array that grows."""
+
+    def __init__(self, width: int) -> None:
+        self.at: dict[Hashable, int] = {}
+        self.rows = np.zeros((16, width), np.int64)
+
+    def add(self, key: Hashable, row: Ints) -> int:
+        """The number of a new row."""
+        number = len(self.at)
+        if number == len(self.rows):
+            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
+        self.rows[number] = row
+        self.at[key] = number
+        return number
+
+
+class TreeRows:
+    """Trees of held bandwidth by key, as `Trees`."""
+
+    def __init__(self, nodes: int) -> None:
+        self.at: dict[Hashable, int] = {}
+        self.first = np.zeros(17, np.int64)
+        self.best, self.latency = np.zeros((16, nodes), np.int64), np.zeros((16, nodes), np.int64)
+        self.parent, self.via = np.zeros(8_192, np.int64), np.zeros(8_192, np.int64)
+        self.trees: list[Tree] = []
+
+    def add(self, key: Hashable, tree: Tree) -> int:
+        number, labels = len(self.at), len(tree.via)
+        if number == len(self.best):
+            self.best, self.latency = (np.concatenate([one, np.zeros_like(one)]) for one in (self.best, self.latency))
+            self.first = np.concatenate([self.first, np.zeros(number, np.int64)])
+        begin = int(self.first[number])
+        while begin + labels > len(self.via):
+            self.parent, self.via = (np.concatenate([one, np.zeros_like(one)]) for one in (self.parent, self.via))
+        self.parent[begin : begin + labels], self.via[begin : begin + labels] = tree.parent, tree.via
+        self.first[number + 1] = begin + labels
+        self.best[number], self.latency[number] = tree.best, tree.node_latency_us()
+        self.trees.append(tree)
+        self.at[key] = number
+        return number
+
+    def arrays(self) -> Trees:
+        return Trees(self.first, self.best, self.parent, self.via, self.latency)
+
+
+class Shapes:
+    """Demands with what they cost and emit in each pool for a run of one length; the price of a moment."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.at: dict[Hashable, int] = {}
+        pools = len(layout.pools)
+        self.price, self.carbon = Rows(pools), Rows(pools)
+        self.demand = Rows(4)
+        self._needs: list[tuple[int, Demand, int, int]] = []  # kind, demand, shots, wall
+        self._until: list[int] = []  # a run that ends by then, and begins after the last change, costs the same
+        self._since: list[int] = []
+        self.cheap: list[bool] = []  # whether all prices are far from the greatest that can be compared
+
+    def row(self, need: Need) -> int:
+        key = (need.kind, need.demand.cores, need.demand.memory_bytes, need.demand.accelerators, need.demand.nodes)
+        key_of_all = (*key, need.shots, need.wall_us)
+        found = self.at.get(key_of_all)
+        if found is not None:
+            return found
+        asked, every = asked_of(need.demand, need.shots), np.arange(len(self.layout.pools))
+        same = self.layout.tariffs.kind == KINDS.index(need.kind)
+        carbon = np.zeros(len(every), np.int64)
+        carbon[same] = carbons(self.layout, every[same], need.demand, asked, need.wall_us)
+        number = self.at[key_of_all] = self.carbon.add(key_of_all, carbon)
+        self.price.add(key_of_all, np.zeros(len(every), np.int64))
+        self.demand.add(key_of_all, asked.demand)
+        self._needs.append((KINDS.index(need.kind), need.demand, need.shots, need.wall_us))
+        self._until.append(-1)
+        self._since.append(0)
+        self.cheap.append(True)
+        return number
+
+    def asked(self, number: int) -> tuple[Demand, int]:
+        """The demand and the shots of a row."""
+        _, demand, shots, _ = self._needs[number]
+        return demand, shots
+
+    def price_at(self, number: int, now_us: int) -> None:
+        """Bring the prices of a row to those of a run that begins now."""
+        kind, demand, shots, wall_us = self._needs[number]
+        if self._since[number] <= now_us and now_us + wall_us <= self._until[number]:
+            return
+        asked = asked_of(demand, shots)
+        row = prices(kind, now_us, now_us + wall_us, asked, self.layout.tariffs)
+        for pool in np.flatnonzero(row < 0).tolist():
+            row[pool] = exact_price(self.layout, pool, demand, shots, now_us, now_us + wall_us)
+        self.price.rows[number] = row
+        self.cheap[number] = bool((row < PRICE_MAX // 4).all())
+        self._since[number], self._until[number] = self._band(now_us)
+
+    def _band(self, now_us: int) -> tuple[int, int]:
+        """The last and the next moment at which some price book changes its factor."""
+        edges = self.layout.edges_us
+        if not len(edges):
+            return -(2**62), 2**62
+        day_us = (now_us + UTC8_US) // US_PER_DAY * US_PER_DAY - UTC8_US
+        moments = np.concatenate([day_us - US_PER_DAY + edges, day_us + edges, day_us + US_PER_DAY + edges])
+        after = int(np.searchsorted(moments, now_us, side="right"))
+        return int(moments[after - 1]), int(moments[after])
+
+
+class SweepTables:
+    """All rows for one set of links that are down."""
+
+    def __init__(self, layout: Layout, up_key: frozenset[LinkId]) -> None:
+        pools, nodes = len(layout.pools), len(layout.network.node_of)
+        self.layout, self.up_key = layout, up_key
+        self.codes, self.owner_place = Rows(pools), Rows(pools)
+        self.latency, self.amount = Rows(nodes), Rows(nodes)
+        self.trees, self.shapes = TreeRows(nodes), Shapes(layout)
+        self.profiles: dict[Hashable, tuple[int, ...]] = {}
+        self.routes: dict[tuple[int, int, int], Route] = {}
+        self._usable: dict[int, Flags] = {}
+        self._least: list[Tree] = []  # the trees of `latency`
+
+    def is_full(self) -> bool:
+        """Whether it is time to begin anew."""
+        sizes = (self.codes.at, self.latency.at, self.amount.at, self.trees.at, self.shapes.at)
+        return max(map(len, sizes)) >= ROWS_MAX or len(self.profiles) >= 32 * ROWS_MAX
+
+    def profile(self, scene: Scene, need: Need) -> tuple[int, ...]:
+        """A need as row numbers: static, near, through, bound, tree, amount, shape, wall, bandwidth, stages."""
+        chain = chain_of(need)
+        bound_us = 2**62 - 1 if need.bound_us is None else need.bound_us
+        near, through = self._latency(scene, need.origin, ()), self._latency(scene, need.origin, chain)
+        tree = amount = -1
+        if need.bandwidth_bps:
+            tree, amount = self._tree(scene, need, chain)
+        shape = self.shapes.row(need)
+        static = self._static(scene, need)
+        stages = len(chain) + 1
+        return (static, near, through, bound_us, tree, amount, shape, need.wall_us, need.bandwidth_bps, stages)
+
+    def _static(self, scene: Scene, need: Need) -> int:
+        key = static_key(need)
+        found = self.codes.at.get(key)
+        if found is None:
+            self.owner_place.add(key, owner_places(self.layout, need))
+            found = self.codes.add(key, scene.codes(need))
+        return found
+
+    def _latency(self, scene: Scene, site: SiteId, chain: tuple[int, ...]) -> int:
+        origin = self.layout.network.node_of[site]
+        found = self.latency.at.get((origin, chain))
+        if found is None:
+            tree = scene.least_latency(origin, chain)
+            self._least.append(tree)
+            found = self.latency.add((origin, chain), tree.node_latency_us())
+        return found
+
+    def _tree(self, scene: Scene, need: Need, chain: tuple[int, ...]) -> tuple[int, int]:
+        origin, bps = self.layout.network.node_of[need.origin], need.bandwidth_bps
+        usable = self._usable.get(bps)
+        if usable is None:
+            usable = self.layout.empty_room >= bps
+            usable[: len(scene.up)] &= scene.up
+            self._usable[bps] = usable
+        key = (origin, chain, need.bound_us, usable.tobytes())
+        tree = self.trees.at.get(key)
+        if tree is None:
+            tree = self.trees.add(key, scene.cheapest(origin, usable, usable, chain, need.bound_us))
+        key_of_amount = (tree, bps, need.wall_us)
+        amount = self.amount.at.get(key_of_amount)
+        if amount is None:
+            net = self.layout.network
+            edge, pool = (held_amounts(one, bps, need.wall_us) for one in (net.price_gbps_hour, net.sec_price))
+            amount = self.amount.add(key_of_amount, self.trees.trees[tree].node_sum(edge, pool))
+        return tree, amount
+
+    def route(self, tree: int, through: int, node: int) -> Route:
+        """The path to a node: by the tree of held bandwidth, or (-1) by the least latency."""
+        key = (tree, through, node) if tree < 0 else (tree, -1, node)
+        found = self.routes.get(key)
+        if found is None:
+            of = self._least[through] if tree < 0 else self.trees.trees[tree]
+            walk, index = of.walk(node), self.layout.index
+            pools = [number for number, _ in walk.pools]
+            origin = index.grid.sites[of.origin].id
+            found = self.routes[key] = Route(index, origin, walk.edges, pools, walk.latency_us)
+        return found
+
+    def arrays(self) -> Tables:
+        shapes = self.shapes
+        return Tables(
+            self.codes.rows,
+            self.owner_place.rows,
+            self.latency.rows,
+            self.amount.rows,
+            shapes.price.rows,
+            shapes.carbon.rows,
+            shapes.demand.rows,
+        )

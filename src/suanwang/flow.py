@@ -16,15 +16,16 @@ from suanwang.admission.admit import Refused, admit
 from suanwang.dispatch import carry, company, reconcile, repeats, watch
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.judge import Judge
+from suanwang.model.batch import Taken
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.principal import Submission, Submitted
 from suanwang.model.reason import FailureReason
-from suanwang.model.record import Phase, TaskAdmitted, TaskRefused, TaskSubmitted
+from suanwang.model.record import Phase, TaskRefused, TaskSubmitted
 
 # How many waiting tasks are planned and committed as one batch: large enough to share an fsync, small enough
 # that the last of them does not wait long for the first.
-PLAN_BATCH = 256
+PLAN_BATCH = 2_048
 
 
 class Road(Judge):
@@ -39,32 +40,37 @@ class Road(Judge):
         another task refuses all of them (ConflictError), and nothing has changed."""
         failpoints.hit("brain.submit.read")
         repeats.check_keys(self.state, tenant, offers)
-        out = [self._submit(tenant, principal, offer, task_id) for offer, task_id in zip(offers, task_ids, strict=True)]
+        now_us = self.clock()
+        out = [
+            self._submit(tenant, principal, offer, task_id, now_us)
+            for offer, task_id in zip(offers, task_ids, strict=True)
+        ]
         self.commit()
         failpoints.hit("brain.submit.committed")
         return out
 
-    def _submit(self, tenant: TenantId, principal: str, offer: Submission, task_id: TaskId) -> Submitted:
-        before, now_us = repeats.task_before(self.state, tenant, offer), self.clock()
+    def _submit(self, tenant: TenantId, principal: str, offer: Submission, task_id: TaskId, now_us: int) -> Submitted:
+        before = repeats.task_before(self.state, tenant, offer)
         if before is not None:
             return Submitted(task_id=before.task_id, phase=before.phase, repeated=True)
-        answer = admit(self.applicant(tenant, offer.request, frozenset(offer.secrets)))
-        self.emit(
-            TaskSubmitted(
-                at_us=now_us,
-                task_id=task_id,
-                tenant=tenant,
-                principal=principal,
-                request=offer.request,
-                idempotency_key=offer.idempotency_key,
-            )
-        )
+        request, key = offer.request, offer.idempotency_key
+        answer = admit(self.applicant(tenant, request, frozenset(offer.secrets), now_us))
         if isinstance(answer, Refused):
+            self.emit(
+                TaskSubmitted(
+                    at_us=now_us,
+                    task_id=task_id,
+                    tenant=tenant,
+                    principal=principal,
+                    request=request,
+                    idempotency_key=key,
+                )
+            )
             self.emit(TaskRefused(at_us=now_us, task_id=task_id, refusals=answer.refusals))
             return Submitted(task_id=task_id, phase=Phase.REFUSED, refusals=answer.refusals)
-        wanted = {name: offer.secrets[name] for name in offer.request.secrets}
-        self.secrets |= {task_id: wanted} if wanted else {}
-        self.emit(TaskAdmitted(at_us=now_us, task_id=task_id))
+        if request.secrets:
+            self.secrets[task_id] = {name: offer.secrets[name] for name in request.secrets}
+        self.emit_taken(now_us, tenant, principal, Taken(task_id, request, key))
         return Submitted(task_id=task_id, phase=Phase.WAITING)
 
     # -- Admitted -> Plan --------------------------------------------------------------------------------------
@@ -91,9 +97,10 @@ class Road(Judge):
             self.extend(now_us)  # what outlasts its window keeps its room: a plan that it crowds out goes back
         for task in due:
             parted = company.is_parted(task, self.state.placements)
-            drops = parted or watch.outdated(task, now_us)
-            signal = Signal.PLAN_DROPPED if drops else Signal.ATTEMPT_OPENED
-            self.signal(task, signal, carry.Cause(now_us, detail="parted" if parted else ""))
+            if parted or watch.outdated(task, now_us):
+                self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, detail="parted" if parted else ""))
+            else:
+                self.open_attempt(task, now_us)
             failpoints.hit("brain.dispatch.opened")
         self.commit()
         return len(due)

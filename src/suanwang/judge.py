@@ -12,18 +12,18 @@ from suanwang.admission.admit import Applicant, Standing, with_defaults
 from suanwang.dispatch import carry, company, preempt
 from suanwang.dispatch.keeper import Keeper
 from suanwang.dispatch.lifecycle import Signal
+from suanwang.model.compact import AnyPlan, CompactPlan
 from suanwang.model.grid import Tenant
-from suanwang.model.ids import TenantId
-from suanwang.model.plan import Plan
+from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
-from suanwang.model.record import PlanCommitted, Refusal, TaskRefused, TaskWaits
+from suanwang.model.record import Refusal, TaskRefused, TaskWaits
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.lending import may_hold
 from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
 from suanwang.observe.state import Task
 from suanwang.plan import PlanAnswer, PlanAsk, plan, plan_batch
-from suanwang.verify import verify
+from suanwang.verify import sound, verify
 
 # A task that would start later than this may ask others to give way, in so many pools at the most.
 PREEMPT_AFTER_US = 1_000_000
@@ -36,10 +36,14 @@ class Judge(Keeper):
     """The applier that decides on waiting tasks. Not thread-safe."""
 
     _claims_left = 0  # in this round
+    _sound: frozenset[TaskId] = frozenset()  # tasks of this batch whose plans were found sound together
 
-    def applicant(self, tenant: TenantId, request: TaskRequest, secrets: frozenset[str]) -> Applicant:
+    def applicant(
+        self, tenant: TenantId, request: TaskRequest, secrets: frozenset[str], now_us: int | None = None
+    ) -> Applicant:
         (own, standing), *above = self._standings(tenant)
-        return Applicant(request, own, standing, self.state.index, self.clock(), secrets, tuple(above))
+        at_us = self.clock() if now_us is None else now_us
+        return Applicant(request, own, standing, self.state.index, at_us, secrets, tuple(above))
 
     def _standings(self, tenant: TenantId) -> list[tuple[Tenant, Standing]]:
         """What the tenant and each one above it have live and have spent."""
@@ -54,11 +58,13 @@ class Judge(Keeper):
     def judge(self, tasks: Sequence[Task]) -> None:
         """Plan tasks as one batch, and decide on each by its answer."""
         self._claims_left = CLAIMS_MAX
+        now_us, view = self.clock(), self.state.snapshot()
         asks = [self.ask(task) for task in tasks]
-        answers = plan_batch(self.state.snapshot(), asks, self.clock(), self.seed, self.ids)
+        answers = plan_batch(view, asks, now_us, self.seed, self.ids)
         failpoints.hit("brain.plan.made")
-        for task, answer in zip(tasks, answers, strict=True):
-            self._decide(task, answer)
+        self._sound = _plainly_sound(asks, answers, view)
+        for task, ask, answer in zip(tasks, asks, answers, strict=True):
+            self._decide(task, ask, answer, now_us)
 
     def ask(self, task: Task) -> PlanAsk:
         """What the planner is asked for a task: within what its tenant and its price limit still leave."""
@@ -76,20 +82,19 @@ class Judge(Keeper):
             if budget is not None:
                 yield budget - load.billed_micro_yuan - load.quoted_micro_yuan
 
-    def _decide(self, task: Task, answer: PlanAnswer) -> None:
-        now_us = self.clock()
+    def _decide(self, task: Task, ask: PlanAsk, answer: PlanAnswer, now_us: int) -> None:
         if answer.fault is not None:
             self.plan_faults, self.plan_fault = self.plan_faults + 1, (task.task_id, answer.fault)
             self.put_off(task, carry.RETRY_DELAY_US_MAX, now_us)
         elif self._make_way(task, answer, now_us):
             return
         elif answer.plan is not None:
-            faults = verify(answer.plan, self.ask(task).request, self.state.snapshot(), task.tenant)
+            checked = self._is_checked(task, ask, answer.plan)
             failpoints.hit("brain.plan.verified")
-            if not faults and self._must_wait(task, answer.plan, now_us):
+            if checked and self._must_wait(task, answer.plan, now_us):
                 return
-            if not faults:
-                self.emit(PlanCommitted(at_us=now_us, plan=answer.plan))
+            if checked:
+                self.emit_plan(now_us, answer.plan)
                 self.planned_us[task.task_id] = now_us
                 return
             # The plan was made on a view that has moved on (a task before it in this batch may have taken what its
@@ -102,6 +107,13 @@ class Judge(Keeper):
                 self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=reason, clauses=answer.clauses))
         else:
             self._no_pool(task, answer, now_us)
+
+    def _is_checked(self, task: Task, ask: PlanAsk, made: AnyPlan) -> bool:
+        """Whether a plan passes the checker on the state as it is now. A limit may have become narrower since."""
+        if task.task_id in self._sound:
+            limit = None if ask.request.price_limit is None else self.ask(task).request.price_limit
+            return limit is None or made.quote_micro_yuan <= limit
+        return not verify(made, self.ask(task).request, self.state.snapshot(), task.tenant)
 
     def _make_way(self, task: Task, answer: PlanAnswer, now_us: int) -> bool:
         """Where it cannot start now, and others that may be stopped stand below it: their room is its."""
@@ -124,12 +136,13 @@ class Judge(Keeper):
                         victim, Signal.PREEMPTED, carry.Cause(now_us, FailureReason.PREEMPTED, task.task_id)
                     )
                     assert gives, "who may be displaced gives way"
-                self.emit(PlanCommitted(at_us=now_us, plan=made))
+                self.emit_plan(now_us, made)
+                self._sound = frozenset()  # what it holds the others were not checked beside
                 self.planned_us[task.task_id] = now_us
                 return True
         return False
 
-    def _must_wait(self, task: Task, made: Plan, now_us: int) -> bool:
+    def _must_wait(self, task: Task, made: AnyPlan, now_us: int) -> bool:
         """A good plan that is not committed: one before it took what the quota left, or it only keeps one place more
         in the calendar."""
         if not may_hold(self.state.tally, task.tenant, task.cores, task.accelerators):
@@ -167,6 +180,20 @@ class Judge(Keeper):
         signal = Signal.DEADLINE_LOST if late else Signal.NO_POOL_LEFT
         reason = FailureReason.DEADLINE_LOST if late else FailureReason.NO_POOL_LEFT
         self.signal(task, signal, carry.Cause(now_us, reason))
+
+
+def _plainly_sound(asks: Sequence[PlanAsk], answers: Sequence[PlanAnswer], view: Snapshot) -> frozenset[TaskId]:
+    """The tasks whose compact plans are sound beside everything that this batch may come to hold."""
+    plain: list[tuple[CompactPlan, TaskRequest]] = []
+    others = []
+    wary = view.placements.is_wary or any(one.request.apart_from for one in asks)
+    for ask, answer in zip(asks, answers, strict=True):
+        if isinstance(answer.plan, CompactPlan) and not (wary and ask.request.tags):
+            plain.append((answer.plan, ask.request))
+        elif answer.plan is not None:
+            others.append(answer.plan.holds)
+    found = sound(plain, view, others)
+    return frozenset(plan.task_id for (plan, _), is_sound in zip(plain, found, strict=True) if is_sound)
 
 
 def without(view: Snapshot, victims: Sequence[Task]) -> Snapshot:

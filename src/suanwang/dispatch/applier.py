@@ -1,38 +1,20 @@
 """The applier: the only writer of the log in a region, and what every verb of the road needs of it."""
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 from suanwang.dispatch import carry, lifecycle, reconcile, watch
 from suanwang.dispatch.lifecycle import Signal
-from suanwang.dispatch.waits import Waits
+from suanwang.dispatch.scribe import Scribe
+from suanwang.model.batch import Opened
 from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError
 from suanwang.model.event import Event, EventKind, Heartbeat, Usage
-from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId
+from suanwang.model.ids import AgentId, SiteId, TaskId
 from suanwang.model.reason import FailureReason, WaitReason
-from suanwang.model.record import EventApplied, Phase, Record, SiteChanged, TaskWaits
-from suanwang.observe.state import State, Task
+from suanwang.model.record import EventApplied, Phase, SiteChanged, TaskWaits
+from suanwang.observe.state import Task
 
 SiteCause = Literal["joined", "heartbeat_lost", "operator_failed", "operator_healed", "brain_started"]
-
-
-class Log(Protocol):
-    """Where records go: one call, one durable batch."""
-
-    def append(
-        self, records: Sequence[Record], at_us: int, secrets: Mapping[str, Mapping[str, str]] | None = None
-    ) -> int: ...
-
-
-class Ids(Protocol):
-    """Makers of every id that the brain gives out."""
-
-    def task_id(self) -> TaskId: ...
-    def plan_id(self) -> PlanId: ...
-    def lease_id(self) -> LeaseId: ...
-    def attempt_id(self) -> AttemptId: ...
-    def charge_id(self) -> ChargeId: ...
 
 
 def cause_of(event: Event, now_us: int) -> carry.Cause:
@@ -50,31 +32,37 @@ def cause_of(event: Event, now_us: int) -> carry.Cause:
     )
 
 
-@dataclass
-class Applier:
-    """State, log, clock and ids of one region. Not thread-safe: its owner holds a lock around each verb."""
+# What a batch of events has room for. Any other event has a record of its own.
+_PLAIN_KINDS = frozenset(
+    {EventKind.ACCEPTED, EventKind.STAGING, EventKind.RUNNING, EventKind.COLLECTING, EventKind.FINISHED}
+)
 
-    state: State
-    log: Log
-    clock: Callable[[], int]
-    ids: Ids
+
+def is_plain(event: Event) -> bool:
+    """Whether an event says only what it always says."""
+    return (
+        event.kind in _PLAIN_KINDS
+        and event.reason is None
+        and event.signal is None
+        and event.fraction_permille is None
+        and not event.detail
+    )
+
+
+@dataclass
+class Applier(Scribe):
+    """What every verb of the road needs. Not thread-safe: its owner holds a lock around each verb."""
+
     seed: int = 0
     heartbeat_lost_us: int = watch.HEARTBEAT_LOST_US
     heard_us: dict[AgentId, int] = field(default_factory=dict)
     sent: reconcile.Sent = field(default_factory=dict)
-    pending: list[Record] = field(default_factory=list)
-    secrets: dict[str, dict[str, str]] = field(default_factory=dict)  # of tasks in `pending`; never logged
-    position: int = 0  # of the last batch in the log
     ticked_us: int | None = None  # the last tick of this process
     room_us: int = 0  # when room was last made
     planned_us: dict[TaskId, int] = field(default_factory=dict)  # when the standing plan was made, since the start
     verify_faults: int = 0  # plans that did not pass the checker
     plan_faults: int = 0  # tasks on which the planner broke, and the latest of them
     plan_fault: tuple[TaskId, Exception] | None = None
-    waits: Waits = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.waits = Waits(self.state)
 
     def signal(self, task: Task, signal: Signal, cause: carry.Cause) -> bool:
         """Move a task by the table; False where the signal has no effect in its phase."""
@@ -92,22 +80,16 @@ class Applier:
             if record.t == "task_ended":
                 self.planned_us.pop(task.task_id, None)
 
+    def open_attempt(self, task: Task, now_us: int) -> None:
+        """An attempt carries out the plan of a task."""
+        plan = task.plan
+        assert plan is not None and lifecycle.step(task.phase, Signal.ATTEMPT_OPENED), "an attempt carries out a plan"
+        self.emit_opened(now_us, Opened(self.ids.attempt_id(), task.task_id, plan.plan_id, plan.site, task.fence + 1))
+
     def put_off(self, task: Task, pause_us: int, now_us: int) -> None:
         """Let a waiting task be planned again after a pause."""
         until_us = now_us + pause_us
         self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.RETRY_DELAY, until_us=until_us))
-
-    def emit(self, record: Record) -> None:
-        self.waits.before(record)
-        self.state.apply(record)
-        self.pending.append(record)
-        self.waits.follow(record)
-
-    def commit(self) -> None:
-        """One batch, one fsync. Nothing is sent and no call returns before this."""
-        if self.pending:
-            self.position = self.log.append(self.pending, self.clock(), self.secrets)
-            self.pending, self.secrets = [], {}
 
     def hear(self, heartbeat: Heartbeat, now_us: int) -> None:
         """An agent has spoken: the sites that it names are up, those that it names no more are not."""
@@ -142,20 +124,35 @@ class Applier:
 
     def take(self, event: Event, heartbeat: Heartbeat, now_us: int) -> None:
         """Apply one event: at most one transition of its task, or none where it is late or fenced out."""
-        task = self.state.tasks.get(self.state.by_attempt.get(event.attempt_id, TaskId("")))
+        task_id = self.state.by_attempt.get(event.attempt_id)
+        task = self.state.tasks[task_id] if task_id is not None else None
         holder = (task.attempt or task.delivery) if task is not None else None
         ours = holder is not None and holder.fence == event.fence and holder.site in heartbeat.sites
-        transition = None
-        if task is not None and ours:
-            signal = self._signal_of(task, event)
-            transition = lifecycle.step(task.phase, signal)
+        if task is None or not ours:
+            self.emit(EventApplied(at_us=now_us, event=event, effective=False))
+            return
+        transition = lifecycle.step(task.phase, self._signal_of(task, event))
+        if transition is not None and is_plain(event):
+            if not transition.effects:
+                self.emit_heard(now_us, event, task, None)
+                return
+            if transition == lifecycle.SUCCESS:
+                self._succeed(task, event, now_us)
+                return
         effective = transition is not None
         self.emit(EventApplied(at_us=now_us, event=event, effective=effective))
-        if effective and transition is not None and task is not None and transition.effects:
+        if transition is not None and transition.effects:
             cause = cause_of(event, now_us)
             if event.kind is EventKind.STOPPED and task.phase is not Phase.STOPPING:
                 cause = replace(cause, reason=FailureReason.BACKEND)  # nobody asked for it: the site's own doing
             self._carry(task, transition, cause)
+
+    def _succeed(self, task: Task, event: Event, now_us: int) -> None:
+        """The common end: the attempt is closed and billed and the task ends, as one row."""
+        closing = carry.closing_of(task, event, now_us, self.state.index, self.ids)
+        self.emit_heard(now_us, event, task, closing)
+        self.room_us = now_us
+        self.planned_us.pop(task.task_id, None)
 
     def _signal_of(self, task: Task, event: Event) -> Signal:
         assert task.request is not None, "a live task has its request"

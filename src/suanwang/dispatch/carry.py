@@ -6,7 +6,8 @@ from typing import Protocol
 
 from suanwang import failpoints
 from suanwang.dispatch.lifecycle import Effect, Transition
-from suanwang.model.event import OutputFile, Usage
+from suanwang.model.batch import Closing
+from suanwang.model.event import Event, OutputFile, Usage
 from suanwang.model.ids import AttemptId, ChargeId, SiteId
 from suanwang.model.plan import ChargeKind, Line
 from suanwang.model.reason import NOT_THE_TASKS_FAULT, FailureReason, WaitReason
@@ -24,14 +25,15 @@ from suanwang.model.record import (
 )
 from suanwang.model.snapshot import GridIndex
 from suanwang.model.tariff import total_micro_yuan
-from suanwang.observe.state import Task
-from suanwang.settle import capped, settle
+from suanwang.observe.state import Attempt, Task
+from suanwang.settle import capped, capped_rows, settle, settle_rows
 
 # A failed attempt is tried again after 1, 2, 4 ... seconds, a minute at most: long enough for a passing fault to
 # pass, short enough for a person who watches.
 RETRY_DELAY_US = 1_000_000
 RETRY_DELAY_US_MAX = 60_000_000
 NETWORK_CREDITOR = "network"
+OF_NETWORK = frozenset({ChargeKind.BANDWIDTH, ChargeKind.PROTECTION, ChargeKind.TRANSFER})
 
 
 class Ids(Protocol):
@@ -76,6 +78,32 @@ def is_over_budget(task: Task, index: GridIndex, now_us: int) -> bool:
     return total_micro_yuan(lines) > room_micro_yuan(task)
 
 
+def held_span(attempt: Attempt, end_us: int, now_us: int) -> tuple[int, int]:
+    """The span that is billed: from the running event to the end. By the agent's clock, unless that is plainly
+    wrong: then by when the brain heard of it."""
+    if not attempt.run_us:
+        end_us = min(end_us, now_us)
+        return end_us, end_us
+    if not attempt.run_us <= end_us <= now_us:
+        end_us = max(attempt.run_us, now_us)
+    return attempt.run_us, end_us
+
+
+def closing_of(task: Task, event: Event, now_us: int, index: GridIndex, ids: Ids) -> Closing:
+    """A success without outputs to deliver as one row: what `carry` would say in several records."""
+    attempt, request = task.attempt, task.request
+    assert attempt is not None and request is not None, "a live attempt is settled"
+    plan = attempt.plan
+    start_us, end_us = held_span(attempt, event.at_us or now_us, now_us)
+    rows = settle_rows(plan, index, request.resources.shots * request.array, start_us, end_us)
+    owner = index.sites[attempt.site].owner
+    charges = tuple(
+        (ids.charge_id(), NETWORK_CREDITOR if row.kind in OF_NETWORK else owner, row)
+        for row in capped_rows(rows, room_micro_yuan(task))
+    )
+    return Closing(task.task_id, task.tenant, plan.lease_id, start_us, end_us, plan.emulated, charges)
+
+
 @dataclass
 class Carrier:
     """One transition under way."""
@@ -110,17 +138,9 @@ class Carrier:
         )
 
     def held(self) -> tuple[int, int]:
-        """The span that is billed: from the running event to the end. By the agent's clock, unless that is plainly
-        wrong: then by when the brain heard of it."""
         attempt, now_us = self.task.attempt, self.cause.now_us
         assert attempt is not None, "a live attempt"
-        end_us = self.cause.happened_us or now_us
-        if not attempt.run_us:
-            end_us = min(end_us, now_us)
-            return end_us, end_us
-        if not attempt.run_us <= end_us <= now_us:
-            end_us = max(attempt.run_us, now_us)
-        return attempt.run_us, end_us
+        return held_span(attempt, self.cause.happened_us or now_us, now_us)
 
     def reason(self) -> FailureReason | None:
         attempt = self.task.attempt
@@ -150,9 +170,7 @@ class Carrier:
 
     def _creditor(self, line: Line) -> str:
         assert self.task.attempt is not None, "a live attempt is settled"
-        if line.kind in (ChargeKind.BANDWIDTH, ChargeKind.PROTECTION, ChargeKind.TRANSFER):
-            return NETWORK_CREDITOR
-        return self.index.sites[self.task.attempt.site].owner
+        return NETWORK_CREDITOR if line.kind in OF_NETWORK else self.index.sites[self.task.attempt.site].owner
 
     def open(self) -> None:
         plan = self.task.plan

@@ -114,6 +114,7 @@ def _table() -> dict[tuple[Phase, Signal], Transition]:
 
 
 TABLE: Final = _table()
+SUCCESS: Final = TABLE[P.RUNNING, S.FINISHED]  # nothing to deliver
 
 
 def step(phase: Phase, signal: Signal) -> Transition | None:

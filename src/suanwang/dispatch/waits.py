@@ -11,8 +11,9 @@ from fractions import Fraction
 from suanwang.dispatch.company import binds, helps
 from suanwang.dispatch.kinds import Places, key_of, kind_of
 from suanwang.fair import Kind, Line, Shelf
+from suanwang.model.compact import AnyPlan
 from suanwang.model.ids import PoolId, TaskId, TenantId
-from suanwang.model.plan import ClauseCount, Plan
+from suanwang.model.plan import ClauseCount
 from suanwang.model.reason import WaitReason
 from suanwang.model.record import (
     AttemptClosed,
@@ -70,7 +71,7 @@ class Waits:
         self._over_quota: dict[TenantId, dict[Shelf, None]] = {}  # by the top of the tenant's tree
         self.line.may_displace, self.line.gone = (lambda: bool(self.preemptible)), self._gone
         for task in (*state.queue.values(), *state.blocked.values()):
-            self._add(task)
+            self.add(task)
         for task in state.paused.values():
             self._pause(task)
         for group in (state.planned, *state.by_site.values()):
@@ -113,7 +114,7 @@ class Waits:
         kind = self.line.shelf_of(task.task_id).kind
         if binds(clauses) and not kind.social:  # others that name its tags keep it out: not so the rest of its kind
             self._kept_out.add(task.task_id)
-            self._add(task)
+            self.add(task)
             kind = self.line.inside[task.task_id].kind
         self.line.block(kind, task.tenant, task.priority)
         self._set_aside(task, kind)
@@ -121,7 +122,7 @@ class Waits:
 
     def put_back(self, task: Task) -> None:
         """A task that was taken and not decided stays where it was."""
-        self._add(task)
+        self.add(task)
 
     def book_full(self, task: Task) -> None:
         """It would start later, and its tenant keeps as many places in the calendar as it may."""
@@ -131,7 +132,7 @@ class Waits:
         self._full.setdefault(_book_of(task), {})[shelf] = None
 
     def _set_aside(self, task: Task, kind: Kind) -> Shelf:
-        self._add(task)
+        self.add(task)
         shelf = self.line.inside[task.task_id]
         self.line.park(shelf, kind.parked)
         self._watch(kind, task)
@@ -229,12 +230,12 @@ class Waits:
 
     # -- places in the calendar --------------------------------------------------------------------------------
 
-    def is_booked_out(self, task: Task, plan: Plan, now_us: int) -> bool:
+    def is_booked_out(self, task: Task, plan: AnyPlan, now_us: int) -> bool:
         """Whether the plan only keeps a place for later, and its tenant has enough of those."""
         book = _book_of(task)
         return _is_later(task, plan, now_us) and len(self._booked.get(book, ())) >= _places_of(book)
 
-    def _book(self, task: Task, plan: Plan, now_us: int) -> None:
+    def _book(self, task: Task, plan: AnyPlan, now_us: int) -> None:
         if _is_later(task, plan, now_us):
             self._booked.setdefault(_book_of(task), {})[task.task_id] = None
 
@@ -250,36 +251,23 @@ class Waits:
     def before(self, record: Record) -> None:
         """Note what a record is about to free."""
         if isinstance(record, PlanDropped | AttemptClosed):
-            self._move(self.state.tasks[record.task_id], False)
-            plan = self.state.tasks[record.task_id].plan
-            assert plan is not None, "what is dropped or closed had a plan"
-            self._freed[plan.pool] = None
-            self._network_freed |= any(hold.resource != "pool" for hold in plan.holds)
+            self.before_leaving(self.state.tasks[record.task_id])
 
     def follow(self, record: Record) -> None:
         """Follow a record that was just folded in."""
         match record:
             case TaskAdmitted():
-                self._add(self.state.tasks[record.task_id])
+                self.add(self.state.tasks[record.task_id])
             case TaskWaits():
                 self._waits(record)
             case PlanCommitted():
-                task = self.state.tasks[record.plan.task_id]
-                self._leave(task)
-                self._book(task, record.plan, record.at_us)
-                if _may_give_way(task):
-                    self.preemptible[task.task_id] = task
-                    self._freed[record.plan.pool] = None  # for those who may displace it
-                self._move(task, True)
-                self.line.touch(task.tenant)
+                self.plan_made(self.state.tasks[record.plan.task_id], record.plan, record.at_us)
             case TaskEnded() | TaskRefused():
-                task = self.state.tasks[record.task_id]
-                self._leave(task)
-                self._let_go(task)
+                self.task_ended(self.state.tasks[record.task_id])
             case PlanDropped() | AttemptClosed():
                 self._let_go(self.state.tasks[record.task_id])
             case AttemptOpened():
-                self._unbook(self.state.tasks[record.task_id])
+                self.attempt_opened(self.state.tasks[record.task_id])
             case TenantSet():
                 self.line.tree_changed()
                 self._anything = True
@@ -287,6 +275,32 @@ class Waits:
                 self._freed |= dict.fromkeys(pool.id for pool in self.state.index.sites[record.site].pools)
             case LinkChanged(up=True):
                 self._anything = True
+
+    def before_leaving(self, task: Task) -> None:
+        """A task is about to let go of what its plan holds."""
+        self._move(task, False)
+        plan = task.plan
+        assert plan is not None, "what is dropped or closed had a plan"
+        self._freed[plan.pool] = None
+        self._network_freed |= len(plan.holds) > 1  # the first hold is of the pool, the others of the network
+
+    def plan_made(self, task: Task, plan: AnyPlan, now_us: int) -> None:
+        """A plan of a task was committed."""
+        self._leave(task)
+        self._book(task, plan, now_us)
+        if _may_give_way(task):
+            self.preemptible[task.task_id] = task
+            self._freed[plan.pool] = None  # for those who may displace it
+        self._move(task, True)
+        self.line.touch(task.tenant)
+
+    def attempt_opened(self, task: Task) -> None:
+        self._unbook(task)
+
+    def task_ended(self, task: Task) -> None:
+        """A task is over; what it held it has let go of."""
+        self._leave(task)
+        self._let_go(task)
 
     def _move(self, task: Task, came: bool) -> None:
         """A task came to a site or leaves one."""
@@ -301,7 +315,7 @@ class Waits:
             self._pause(task)
         elif record.reason is WaitReason.QUEUED:
             self._said.pop(task.task_id, None)
-            self._add(task)
+            self.add(task)
 
     def _let_go(self, task: Task) -> None:
         self.preemptible.pop(task.task_id, None)
@@ -309,7 +323,8 @@ class Waits:
         self.line.touch(task.tenant)
         self._open_quotas([self._top(task.tenant)])
 
-    def _add(self, task: Task) -> None:
+    def add(self, task: Task) -> None:
+        """A task waits to be looked at."""
         limited = any(
             self.state.tenants[one].budget_micro_yuan is not None
             for one in self.state.tally.path(task.tenant)
@@ -362,6 +377,6 @@ def _places_of(book: tuple[TenantId, bool]) -> int:
     return BOOKED_TO_DEADLINE_MAX if book[1] else BOOKED_MAX
 
 
-def _is_later(task: Task, plan: Plan, now_us: int) -> bool:
+def _is_later(task: Task, plan: AnyPlan, now_us: int) -> bool:
     earliest_us = task.request.earliest_start if task.request is not None else None
     return plan.start_us > max(now_us + BOOKED_AHEAD_US, earliest_us or 0)

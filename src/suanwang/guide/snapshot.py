@@ -194,7 +194,7 @@ def _room(scene: Scene, now_us: int) -> I64:
     layout, pools, lines = scene.layout, scene.layout.capacity.copy(), scene.layout.empty_room.copy()
     for at in scene.ledger.pools.busy_resources().tolist():
         pools[at] -= scene.ledger.pools.peak(at, now_us, now_us + 1)
-    for at in not scene.ledger.lines.is_empty_resources().tolist():
+    for at in scene.ledger.lines.busy_resources().tolist():
         lines[at] -= scene.ledger.lines.peak(at, now_us, now_us + 1)[0]
     return np.maximum(_rows(layout, pools, lines), 0)
 

@@ -7,7 +7,7 @@ and moves no data. `full()` is the plan: the same value that a planner of single
 
 import base64
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, overload
 
 from suanwang.model.ids import LeaseId, PlanId, PoolId, SiteId, TaskId
@@ -104,6 +104,17 @@ class CompactPlan:
     verdicts_written: bytes
     _holds: "CompactHolds | None"
     _full: Plan | None
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to the same plan in any form."""
+        return self is other or (isinstance(other, CompactPlan | Plan) and self.full() == full_plan(other))
+
+    def __hash__(self) -> int:
+        return hash(self.plan_id)
+
+    def forget(self) -> None:
+        """Forget what was made of the numbers; to be said once after they were set."""
+        self._holds = self._full = None
 
     @property
     def run_start_us(self) -> int:
@@ -231,7 +242,12 @@ class CompactHolds(Sequence[Hold]):
                 resource, _, name = key.partition("|")
                 out.append(
                     Hold.model_construct(
-                        resource=resource, key=name, demand=None, bps=bps, start_us=start_us, end_us=end_us
+                        resource=resource,  # type: ignore[arg-type]  # one of the three, by how keys are made
+                        key=name,
+                        demand=None,
+                        bps=bps,
+                        start_us=start_us,
+                        end_us=end_us,
                     )
                 )
             self._made = tuple(out)
@@ -266,3 +282,9 @@ def full_plan(plan: AnyPlan) -> Plan:
     """The plan as one value, whatever form it is in."""
     return plan if isinstance(plan, Plan) else plan.full()
 
+
+def keys_of(holds: Holds) -> Iterable[str]:
+    """The keys of resources that are held, `"<resource>|<key>"`."""
+    if isinstance(holds, CompactHolds):
+        return holds.plan.keys
+    return [f"{hold.resource}|{hold.key}" for hold in holds]

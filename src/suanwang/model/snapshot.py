@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from suanwang.model.grid import DataSet, Grid, Link, Pool, PriceBook, SecurityPool, Site
 from suanwang.model.ids import DataSetId, LeaseId, LinkId, PoolId, PriceBookId, SecurityPoolId, SiteId
@@ -53,8 +53,7 @@ def index_grid(grid: Grid) -> GridIndex:
     )
 
 
-@dataclass(frozen=True)
-class LeaseChange:
+class LeaseChange(NamedTuple):
     """One step of the history of holds: a lease's holds were added, or taken away (an extension is both)."""
 
     lease_id: LeaseId

@@ -1,6 +1,7 @@
 """Tariff arithmetic: what a hold costs and emits. Pure integers, used for the quote and for the bill alike."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from suanwang.model.grid import Pool, PoolKind, PriceBook, Site
 from suanwang.model.plan import ChargeKind, Demand, Line, Path, ProtectionStep
@@ -14,18 +15,34 @@ GBPS_HOUR = 10**9 * US_PER_HOUR
 KWH_MW_US = 10**6 * US_PER_HOUR  # milliwatt-microseconds in one kWh
 
 
-def line(kind: ChargeKind, item: str, quantity: int, price_micro_yuan: int, per: int, permille: int = 1000) -> Line:
+class LineRow(NamedTuple):
+    """A `Line` as a plain row, for bills of thousands."""
+
+    kind: ChargeKind
+    item: str
+    quantity: int
+    price_micro_yuan: int
+    per: int
+    permille: int
+    amount_micro_yuan: int
+
+
+def line_row(
+    kind: ChargeKind, item: str, quantity: int, price_micro_yuan: int, per: int, permille: int = 1000
+) -> LineRow:
     """One line with its amount rounded half up, once."""
     amount = div_half_up(quantity * price_micro_yuan * permille, per * 1000)
-    return Line.model_construct(
-        kind=kind,
-        item=item,
-        quantity=quantity,
-        price_micro_yuan=price_micro_yuan,
-        per=per,
-        permille=permille,
-        amount_micro_yuan=amount,
-    )
+    return LineRow(kind, item, quantity, price_micro_yuan, per, permille, amount)
+
+
+def line(kind: ChargeKind, item: str, quantity: int, price_micro_yuan: int, per: int, permille: int = 1000) -> Line:
+    """`line_row` as a value."""
+    return as_line(line_row(kind, item, quantity, price_micro_yuan, per, permille))
+
+
+def as_line(row: LineRow) -> Line:
+    """A row as a value."""
+    return Line.model_construct(**row._asdict())
 
 
 def bands(book: PriceBook, start_us: int, end_us: int) -> Iterator[tuple[int, int, int]]:
@@ -88,7 +105,14 @@ def compute_lines(
     book: PriceBook, pool: Pool, site: Site, demand: Demand, shots: int, start_us: int, end_us: int
 ) -> list[Line]:
     """The lines of a compute hold over [start, end): resources and energy per time-of-use factor, then shots."""
-    out: list[Line] = []
+    return [as_line(one) for one in compute_rows(book, pool, site, demand, shots, start_us, end_us)]
+
+
+def compute_rows(
+    book: PriceBook, pool: Pool, site: Site, demand: Demand, shots: int, start_us: int, end_us: int
+) -> list[LineRow]:
+    """`compute_lines` as rows."""
+    out: list[LineRow] = []
     milliwatts = power_mw(pool, site, demand)
     accelerator_price = book.accelerator_hour_micro_yuan.get(pool.accelerator_model or "", 0)
     meters = (
@@ -105,12 +129,12 @@ def compute_lines(
     )
     for permille, span_us in hold_us_by_factor(book, start_us, end_us).items():
         out += [
-            line(kind, pool.id, amount * span_us, price, per, permille)
+            line_row(kind, pool.id, amount * span_us, price, per, permille)
             for kind, amount, price, per in meters
             if amount and price
         ]
     if shots and book.qpu_shot_micro_yuan:
-        out.append(line(ChargeKind.QPU_SHOT, pool.id, shots, book.qpu_shot_micro_yuan, 1))
+        out.append(line_row(ChargeKind.QPU_SHOT, pool.id, shots, book.qpu_shot_micro_yuan, 1))
     return out
 
 
@@ -123,17 +147,24 @@ def network_lines(
     index: GridIndex, bps: int, hold_us: int, path: Path, protection: Iterable[ProtectionStep]
 ) -> list[Line]:
     """Bandwidth and protection, once a crossing. What has no price has no line."""
-    out: list[Line] = []
+    return [as_line(one) for one in network_rows(index, bps, hold_us, path, protection)]
+
+
+def network_rows(
+    index: GridIndex, bps: int, hold_us: int, path: Path, protection: Iterable[ProtectionStep]
+) -> list[LineRow]:
+    """`network_lines` as rows."""
+    out: list[LineRow] = []
     if not bps:
         return out
     for one in path.links:
         price = index.links[one.link].price_micro_yuan_per_gbps_hour
         if price:
-            out.append(bandwidth_line(ChargeKind.BANDWIDTH, one.link, bps, hold_us, price))
+            out.append(line_row(ChargeKind.BANDWIDTH, one.link, bps * hold_us, price, GBPS_HOUR))
     for step in protection:
         price = index.security_pools[step.security_pool][0].price_micro_yuan_per_gbps_hour
         if price:
-            out.append(bandwidth_line(ChargeKind.PROTECTION, step.security_pool, bps, hold_us, price))
+            out.append(line_row(ChargeKind.PROTECTION, step.security_pool, bps * hold_us, price, GBPS_HOUR))
     return out
 
 
@@ -142,6 +173,6 @@ def transfer_line(item: str, size_bytes: int, price_micro_yuan_per_gib: int) -> 
     return line(ChargeKind.TRANSFER, item, size_bytes, price_micro_yuan_per_gib, GIB)
 
 
-def total_micro_yuan(lines: Iterable[Line]) -> int:
+def total_micro_yuan(lines: Iterable[Line | LineRow]) -> int:
     """The sum of charges is the sum of lines."""
     return sum(one.amount_micro_yuan for one in lines)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from suanwang.model.batch import AnyRecord, AttemptsOpened, EventsHeard, PlansMade, TasksTaken
 from suanwang.model.event import EventKind
 from suanwang.model.grid import SERVER_KINDS, Pool, PoolKind, Site
 from suanwang.model.ids import LinkId, SecurityPoolId, TaskId
@@ -15,7 +16,6 @@ from suanwang.model.record import (
     EventApplied,
     Phase,
     PlanCommitted,
-    Record,
     StopRequested,
     TaskEnded,
     TaskRefused,
@@ -203,10 +203,18 @@ class PhaseChange:
     attempt_id: str | None = None
 
 
-def phase_changes(records: Iterable[Record]) -> Iterator[PhaseChange]:
+def phase_changes(records: Iterable[AnyRecord]) -> Iterator[PhaseChange]:
     """The changes of phase that records tell of, in order."""
     for record in records:
         match record:
+            case TasksTaken():
+                yield from (PhaseChange(record.at_us, Phase.WAITING, row.task_id) for row in record.rows)
+            case PlansMade():
+                yield from (PhaseChange(record.at_us, Phase.PLANNED, task_id) for task_id in record.task_ids())
+            case AttemptsOpened():
+                yield from (PhaseChange(record.at_us, Phase.DISPATCHED, row.task_id) for row in record.rows)
+            case EventsHeard():
+                yield from _heard(record)
             case TaskSubmitted() | TaskWaits():
                 yield PhaseChange(record.at_us, Phase.WAITING, record.task_id)
             case TaskRefused():
@@ -224,6 +232,14 @@ def phase_changes(records: Iterable[Record]) -> Iterator[PhaseChange]:
             case EventApplied(effective=True) if record.event.kind in _PHASE_OF_EVENT:
                 phase = _PHASE_OF_EVENT[record.event.kind]
                 yield PhaseChange(record.at_us, phase, attempt_id=record.event.attempt_id)
+
+
+def _heard(batch: EventsHeard) -> Iterator[PhaseChange]:
+    for event, closing in batch.rows:
+        if closing is not None:
+            yield PhaseChange(batch.at_us, Phase.SUCCEEDED, closing.task_id)
+        elif event.kind in _PHASE_OF_EVENT:
+            yield PhaseChange(batch.at_us, _PHASE_OF_EVENT[event.kind], attempt_id=event.attempt_id)
 
 
 def difference(before: Panorama, after: Panorama) -> Panorama | None:

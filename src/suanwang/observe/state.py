@@ -9,11 +9,22 @@ from typing import Any
 
 from blake3 import blake3
 
+from suanwang.model.batch import (
+    AnyRecord,
+    AttemptsOpened,
+    Closing,
+    EventsHeard,
+    Opened,
+    PlansMade,
+    Taken,
+    TasksTaken,
+)
+from suanwang.model.compact import AnyPlan, Holds, keys_of
 from suanwang.model.event import Event, EventKind, OutputFile
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, AttemptId, LeaseId, LinkId, PlanId, SiteId, TaskId, TenantId
 from suanwang.model.placements import Placements
-from suanwang.model.plan import Hold, Plan
+from suanwang.model.plan import Hold
 from suanwang.model.reason import NOT_THE_TASKS_FAULT, FailureReason, WaitReason
 from suanwang.model.record import (
     ENDS,
@@ -31,7 +42,6 @@ from suanwang.model.record import (
     Phase,
     PlanCommitted,
     PlanDropped,
-    Record,
     SiteChanged,
     StopRequested,
     TaskAdmitted,
@@ -62,7 +72,7 @@ class Attempt:
     """The live attempt of a task."""
 
     attempt_id: AttemptId
-    plan: Plan
+    plan: AnyPlan
     site: SiteId
     fence: int
     opened_us: int
@@ -98,7 +108,7 @@ class Task:
     fence: int = 0
     own_failures: int = 0  # attempts that failed by the task's own doing
     attempts: int = 0
-    plan: Plan | None = None
+    plan: AnyPlan | None = None
     parent: PlanId | None = None
     attempt: Attempt | None = None
     delivery: Delivery | None = None
@@ -142,8 +152,8 @@ class State:
     blocked: dict[TaskId, Task] = field(default_factory=dict)  # waiting for something to change
     paused: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a moment
     planned: dict[TaskId, Task] = field(default_factory=dict)  # with a plan that is not dispatched
-    leases: dict[LeaseId, tuple[Hold, ...]] = field(default_factory=dict)
-    by_key: dict[str, dict[LeaseId, tuple[Hold, ...]]] = field(default_factory=dict)
+    leases: dict[LeaseId, Holds] = field(default_factory=dict)
+    by_key: dict[str, dict[LeaseId, Holds]] = field(default_factory=dict)
     history: list[LeaseChange] = field(default_factory=list)
     sites: dict[SiteId, SiteState] = field(default_factory=dict)
     operator_down: set[SiteId] = field(default_factory=set)
@@ -185,30 +195,58 @@ class State:
         """blake3 of a request, to tell a repeated submission from a key used twice."""
         return blake3(request.model_dump_json().encode()).hexdigest()
 
-    def apply_all(self, records: Iterable[Record]) -> None:
+    def apply_all(self, records: Iterable[AnyRecord]) -> None:
         for record in records:
             self.apply(record)
 
-    def apply(self, record: Record) -> None:
-        """Fold one record in."""
+    def apply(self, record: AnyRecord) -> None:
+        """Fold one record in, or a whole batch."""
         _APPLY[type(record)](self, record)
+
+    # -- batches: row by row, by the same folds as single records ----------------------------------------------
+
+    def _taken(self, record: TasksTaken) -> None:
+        for row in record.rows:
+            self.take_task(record.at_us, record.tenant, row)
+
+    def _made(self, record: PlansMade) -> None:
+        record.bind(self.index)
+        for plan in record.rows:
+            self.make_plan(plan)
+
+    def _all_opened(self, record: AttemptsOpened) -> None:
+        for row in record.rows:
+            self.open_attempt(record.at_us, row)
+
+    def _heard(self, record: EventsHeard) -> None:
+        for row in record.rows:
+            self.hear_event(record.at_us, row.event)
+            if row.closing is not None:
+                self.close_and_end(row.event, row.closing)
+
+    def take_task(self, at_us: int, tenant: TenantId, row: Taken) -> Task:
+        """A task was submitted and admitted."""
+        task = self._add_task(at_us, tenant, row)
+        self.queue[task.task_id] = task
+        return task
 
     # -- tasks ------------------------------------------------------------------------------------------------
 
     def _submitted(self, record: TaskSubmitted) -> None:
+        self._add_task(record.at_us, record.tenant, Taken(record.task_id, record.request, record.idempotency_key))
+
+    def _add_task(self, at_us: int, tenant: TenantId, row: Taken) -> Task:
         self.submissions += 1
-        task = Task(
-            record.task_id, record.tenant, self.submissions, record.at_us, record.request, record.request.priority
-        )
-        task.cores = record.request.resources.cpu * record.request.resources.nodes * record.request.array
-        task.accelerators = (
-            record.request.resources.accelerators * record.request.resources.nodes * record.request.array
-        )
-        self.tasks[record.task_id] = self.live[record.task_id] = task
-        self.tally.live(task.tenant, 1, task.cores, task.accelerators)
-        if record.idempotency_key is not None:
-            digest = self.digest(record.request)
-            self.idempotency[(record.tenant, record.idempotency_key)] = Repeat(record.task_id, digest)
+        task_id, request, key = row
+        task = Task(task_id, tenant, self.submissions, at_us, request, request.priority)
+        resources = request.resources
+        nodes = resources.nodes * request.array
+        task.cores, task.accelerators = resources.cpu * nodes, resources.accelerators * nodes
+        self.tasks[task_id] = self.live[task_id] = task
+        self.tally.live(tenant, 1, task.cores, task.accelerators)
+        if key is not None:
+            self.idempotency[(tenant, key)] = Repeat(task_id, self.digest(request))
+        return task
 
     def _admitted(self, record: TaskAdmitted) -> None:
         task = self.tasks[record.task_id]
@@ -257,20 +295,25 @@ class State:
     # -- plans and leases -------------------------------------------------------------------------------------
 
     def _planned(self, record: PlanCommitted) -> None:
-        plan, task = record.plan, self.tasks[record.plan.task_id]
+        self.make_plan(record.plan)
+
+    def make_plan(self, plan: AnyPlan) -> Task:
+        """A plan was committed: its holds are a lease."""
+        task = self.tasks[plan.task_id]
         assert plan.generation == task.generation + 1, "generations of a task are consecutive"
         task.phase, task.plan, task.generation = Phase.PLANNED, plan, plan.generation
+        quote = plan.quote_micro_yuan
         if task.first_quote_micro_yuan is None:
-            task.first_quote_micro_yuan = plan.quote_micro_yuan
+            task.first_quote_micro_yuan = quote
         assert task.request is not None, "a live task has its request"
-        quote, held = plan.quote_micro_yuan, amounts_of(task.request)
-        self.tally.take(task.tenant, quote, task.cores, task.accelerators, held)
+        self.tally.take(task.tenant, quote, task.cores, task.accelerators, amounts_of(task.request))
         task.borrowed = self._above_quota(task)
         self._wait_no_more(task.task_id)
         self.placements.place(task.task_id, task.tenant, plan.site, task.request)
         self.planned[task.task_id] = task
         self.agenda.add(task)
         self._add_lease(plan.lease_id, plan.holds)
+        return task
 
     def _dropped(self, record: PlanDropped) -> None:
         task = self.tasks[record.task_id]
@@ -307,21 +350,23 @@ class State:
             self.history = [LeaseChange(lease_id, holds, True) for lease_id, holds in self.leases.items()]
         self.history.append(change)
 
-    def _add_lease(self, lease_id: LeaseId, holds: tuple[Hold, ...]) -> None:
+    def _add_lease(self, lease_id: LeaseId, holds: Holds) -> None:
         assert lease_id not in self.leases, "a lease is taken once"
         self.version += 1
         self._note(LeaseChange(lease_id, holds, True))
         self.leases[lease_id] = holds
-        for hold in holds:
-            self.by_key.setdefault(f"{hold.resource}|{hold.key}", {})[lease_id] = holds
+        for key in keys_of(holds):
+            there = self.by_key.get(key)
+            if there is None:
+                there = self.by_key[key] = {}
+            there[lease_id] = holds
 
     def _drop_lease(self, lease_id: LeaseId) -> None:
         self.version += 1
         holds = self.leases[lease_id]
         self._note(LeaseChange(lease_id, holds, False))
         del self.leases[lease_id]
-        for hold in holds:
-            key = f"{hold.resource}|{hold.key}"
+        for key in keys_of(holds):
             held = self.by_key.get(key)
             if held is not None and held.pop(lease_id, None) is not None and not held:
                 del self.by_key[key]
@@ -343,24 +388,36 @@ class State:
     # -- attempts ---------------------------------------------------------------------------------------------
 
     def _opened(self, record: AttemptOpened) -> None:
-        task = self.tasks[record.task_id]
+        row = Opened(record.attempt_id, record.task_id, record.plan_id, record.site, record.fence)
+        self.open_attempt(record.at_us, row)
+
+    def open_attempt(self, at_us: int, row: Opened) -> None:
+        """An attempt carries out the plan that stands."""
+        attempt_id, task_id, plan_id, site, fence = row
+        task = self.tasks[task_id]
         assert task.attempt is None, "one live attempt at most"
-        assert record.fence == task.fence + 1, "fencing numbers of a task are consecutive"
-        assert task.plan is not None and task.plan.plan_id == record.plan_id, "an attempt carries out the standing plan"
-        task.attempt = Attempt(record.attempt_id, task.plan, record.site, record.fence, record.at_us)
-        task.fence, task.phase = record.fence, Phase.DISPATCHED
+        assert fence == task.fence + 1, "fencing numbers of a task are consecutive"
+        assert task.plan is not None and task.plan.plan_id == plan_id, "an attempt carries out the standing plan"
+        task.attempt = Attempt(attempt_id, task.plan, site, fence, at_us)
+        task.fence, task.phase = fence, Phase.DISPATCHED
         task.attempts += 1
-        self.planned.pop(task.task_id, None)
-        self.by_attempt[record.attempt_id] = task.task_id
-        self.by_site.setdefault(record.site, {})[task.task_id] = task
+        self.planned.pop(task_id, None)
+        self.by_attempt[attempt_id] = task_id
+        there = self.by_site.get(site)
+        if there is None:
+            there = self.by_site[site] = {}
+        there[task_id] = task
 
     def _event(self, record: EventApplied) -> None:
         event = record.event
-        self.cursors[event.agent] = max(self.cursors.get(event.agent, 0), event.sequence)
         if record.effective:
-            self._effective(event, record.at_us)
+            self.hear_event(record.at_us, event)
+        else:
+            self.cursors[event.agent] = max(self.cursors.get(event.agent, 0), event.sequence)
 
-    def _effective(self, event: Event, now_us: int) -> None:
+    def hear_event(self, now_us: int, event: Event) -> None:
+        """An event that takes effect."""
+        self.cursors[event.agent] = max(self.cursors.get(event.agent, 0), event.sequence)
         task = self.tasks[self.by_attempt[event.attempt_id]]
         if task.attempt is None:
             return
@@ -376,14 +433,27 @@ class State:
         assert task.attempt is not None, "only a live attempt is stopped"
         task.phase, task.attempt.stop_reason = Phase.STOPPING, record.reason
 
-    def _closed(self, record: AttemptClosed) -> None:
-        task = self.tasks[record.task_id]
+    def close_and_end(self, event: Event, closing: Closing) -> None:
+        """A success: its attempt is closed and billed, and it ends."""
+        task = self.tasks[closing.task_id]
+        self._close(task, event.attempt_id, closing.lease_id)
+        billed = sum(line.amount_micro_yuan for _, _, line in closing.charges)
+        task.billed_micro_yuan += billed
+        self.tally.bill(closing.tenant, billed)
+        self._end(task, Phase.SUCCEEDED)
+
+    def _close(self, task: Task, attempt_id: AttemptId, lease_id: LeaseId) -> Attempt:
         attempt = task.attempt
-        assert attempt is not None and attempt.attempt_id == record.attempt_id, "the live attempt is closed"
-        self._drop_lease(record.lease_id)
+        assert attempt is not None and attempt.attempt_id == attempt_id, "the live attempt is closed"
+        self._drop_lease(lease_id)
         self._let_plan_go(task)
         task.attempt = None
         self._forget_attempt(attempt.attempt_id, attempt.site, task.task_id)
+        return attempt
+
+    def _closed(self, record: AttemptClosed) -> None:
+        task = self.tasks[record.task_id]
+        attempt = self._close(task, record.attempt_id, record.lease_id)
         if not record.succeeded and record.reason not in NOT_THE_TASKS_FAULT:
             task.own_failures += 1
         if record.succeeded and any(one.target for one in record.outputs):
@@ -446,6 +516,10 @@ class State:
 
 
 _APPLY: dict[type, Callable[[State, Any], None]] = {
+    TasksTaken: State._taken,
+    PlansMade: State._made,
+    AttemptsOpened: State._all_opened,
+    EventsHeard: State._heard,
     GridAdopted: State._grid,
     TenantSet: State._tenant,
     KeyIssued: State._key,

@@ -34,7 +34,7 @@ class Book(NamedTuple):
     offset: Ints
     rows: Ints
     room: Ints
-    count: Ints
+    holds: Ints
 
 
 class Calendar:
@@ -83,7 +83,7 @@ class Calendar:
 
     def book(self) -> "Book":
         """The arrays for a kernel that changes rows itself: it calls for `grow` where a resource lacks room, and
-        counts its holds in `count`. Whoever hands it out says `changed()` afterwards."""
+        counts its holds in `holds`. Whoever hands it out says `changed()` afterwards."""
         return Book(self.at_us, self.held, self.offset, self.rows, self.room, self.count)
 
     def changed(self) -> None:
@@ -244,7 +244,7 @@ def _change_many(
             book.rows[one] = change_rows(
                 book.at_us, book.held, book.offset[one], book.rows[one], starts_us[at], ends_us[at], change
             )
-        book.count[one] += sign
+        book.holds[one] += sign
     return len(resources)
 
 

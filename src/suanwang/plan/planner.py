@@ -87,11 +87,7 @@ class _Batch:
         self._company.place(ask.task_id, ask.tenant, made.site, ask.request)
 
 
-
-
-def plan_batch(
-    snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, ids: PlanIds
-) -> list[PlanAnswer]:
+def plan_batch(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, ids: PlanIds) -> list[PlanAnswer]:
     """The same answers as `plan`, for batches of thousands: plans of plain tasks are compact (`sweep`)."""
     with _lock:
         memory = _memory(snapshot.index)

@@ -24,11 +24,7 @@ from suanwang.plan.sweep_kernel import DONE, LINE_ROWS, OTHERS, POOL_ROWS, Asks,
 from suanwang.plan.sweep_tables import SweepTables
 
 NO_LIMIT = 2**62
-SAYS = Says(
-    *(CODE[PoolReason(one)] for one in Says._fields[:7]),
-    passed=PASSED,
-    chosen=CHOSEN,
-)
+SAYS = Says._make([*(CODE[PoolReason(one)] for one in Says._fields[:7]), PASSED, CHOSEN])
 # What the planner reads of a plain request: all that its row numbers depend on.
 _told = attrgetter(
     *(
@@ -66,9 +62,7 @@ class Sweep:
         peaks, lines = scene.ledger.pools.peaks_from(now_us), scene.ledger.lines.peaks_from(now_us)
         slack = layout.empty_room - lines[:, 0]
         slack[: len(scene.up)][~scene.up] = NO_LIMIT  # a link that is down is in no tree
-        self.world = World(
-            layout.node, layout.capacity, layout.rank, scene.live, peaks, slack, len(layout.network.to)
-        )
+        self.world = World(layout.node, layout.capacity, layout.rank, scene.live, peaks, slack, len(layout.network.to))
 
     def _is_plain(self, ask: PlanAsk, wary: bool) -> bool:
         request = ask.request
@@ -92,9 +86,7 @@ class Sweep:
         for shape in {row[6] for row in rows if row is not _NOTHING}:
             shapes.price_at(shape, self.now_us)
         if not all(shapes.cheap):
-            self.plain = [
-                plain and shapes.cheap[row[6]] for plain, row in zip(self.plain, rows, strict=True)
-            ]
+            self.plain = [plain and shapes.cheap[row[6]] for plain, row in zip(self.plain, rows, strict=True)]
 
     def run(self, first: int) -> int:
         """Place plain tasks from `first` on; returns the first that was not: not plain, or in need of a closer look."""
@@ -149,7 +141,12 @@ class Sweep:
         out: list[PlanAnswer] = []
         for at, ask, pool, price, other, other_price, late, tree, through, shape, wall_us, bps in columns:
             made = CompactPlan()
-            made.index, made.task_id, made.generation, made.parent = layout.index, ask.task_id, ask.generation, ask.parent
+            made.index, made.task_id, made.generation, made.parent = (
+                layout.index,
+                ask.task_id,
+                ask.generation,
+                ask.parent,
+            )
             made.plan_id, made.lease_id, made.snapshot_version = ids.plan_id(), ids.lease_id(), version
             made.pool_number, made.pool = pool, order[pool]
             made.site = layout.pools[pool][1].id
@@ -161,7 +158,7 @@ class Sweep:
             shown = [one for one in other if one >= 0]
             made.other = Other(shown, other_price, late, [int(carbon[shape, one]) for one in shown])
             made.verdicts_written = written[at * width : (at + 1) * width]
-            made._holds = made._full = None
+            made.forget()
             out.append(PlanAnswer(ask.task_id, made, NO_QUESTION))
         return out
 

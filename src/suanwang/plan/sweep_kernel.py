@@ -150,7 +150,7 @@ def sweep(
                     lines.rows[line] = change_rows(
                         lines.at_us, lines.held, lines.offset[line], lines.rows[line], now_us, end_us, one_bps
                     )
-                    lines.count[line] += 1
+                    lines.holds[line] += 1
                     world.slack[line] -= asks.bps[at]
                 label = trees.parent[trees.first[tree] + label]
         for figure in range(4):
@@ -159,7 +159,7 @@ def sweep(
         pools.rows[pool] = change_rows(
             pools.at_us, pools.held, pools.offset[pool], pools.rows[pool], now_us, end_us, change
         )
-        pools.count[pool] += 1
+        pools.holds[pool] += 1
         found.pool[at] = pool
     return last, DONE, -1
 

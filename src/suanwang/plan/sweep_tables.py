@@ -4,6 +4,7 @@ Everything here is derived: a row depends on the grid, the links that are down a
 """
 
 from collections.abc import Hashable
+
 import numpy as np
 
 from suanwang.model.compact import Route

@@ -5,7 +5,7 @@ from suanwang.model.ids import LeaseId, PlanId, PoolId, PriceBookId, SiteId, Tas
 from suanwang.model.snapshot import SiteState, Snapshot, index_grid
 from suanwang.model.task import TaskRequest
 from suanwang.plan.ask import PlanAsk
-from suanwang.plan.planner import plan
+from suanwang.plan.planner import plan, plan_batch
 
 
 class _Ids:
@@ -17,7 +17,7 @@ class _Ids:
 
 
 def warm() -> None:
-    """Plan two small tasks on a grid of one site: loads the compiled kernels, or compiles them the first time."""
+    """Plan a few small tasks on a grid of one site: loads the compiled kernels, or compiles them the first time."""
     site = Site(
         id=SiteId("warm"),
         names=Names(en="warm", zh_hant="warm", zh_hans="warm"),
@@ -40,3 +40,5 @@ def warm() -> None:
     tasks = [TaskRequest(run="true", bandwidth=bandwidth, deadline=10**12) for bandwidth in (0, 1)]
     asks = [PlanAsk(TaskId(str(at)), TenantId("warm"), task) for at, task in enumerate(tasks)]
     plan(snapshot, asks, 0, 0, _Ids())
+    plain = [PlanAsk(TaskId(str(at)), TenantId("warm"), TaskRequest(run="true", bandwidth=at)) for at in (0, 1)]
+    plan_batch(snapshot, plain, 0, 0, _Ids())

@@ -17,6 +17,7 @@ from suanwang.admission.admit import Refused, admit, with_defaults
 from suanwang.agent.objects import LocalObjects
 from suanwang.dispatch.sharing import shares_of
 from suanwang.flow import Road
+from suanwang.model.compact import full_plan
 from suanwang.model.error import FaultsError, NotAllowedError, NotFoundError, NotKnownError, StoreError, SuanwangError
 from suanwang.model.event import Heartbeat, InstructionKind, Orders
 from suanwang.model.grid import Tenant
@@ -266,7 +267,7 @@ class Brain:
         with self._look() as road:
             task = self._task(principal, task_id)
             if task.plan is not None:
-                return report_of(task.plan, road.state.index)
+                return report_of(full_plan(task.plan), road.state.index)
             if task.request is None or task.phase is not Phase.WAITING:
                 last = self.store.latest_plan(task_id)
                 return report_of(last, road.state.index) if last is not None else None

@@ -7,6 +7,7 @@ One function a record type; `PROJECTORS` is the whole table. A record about a ta
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from suanwang.model.batch import BATCHES, AnyRecord
 from suanwang.model.record import (
     AttemptClosed,
     AttemptOpened,
@@ -21,7 +22,6 @@ from suanwang.model.record import (
     LinkChanged,
     PlanCommitted,
     PlanDropped,
-    Record,
     SiteChanged,
     StopRequested,
     TaskAdmitted,
@@ -35,10 +35,18 @@ from suanwang.store import project_attempts, project_tasks
 from suanwang.store.fold import Fold, Place, Row, clean, to_json
 
 
-def fold_records(records: Sequence[Record], texts: Sequence[str], position: int, fold: Fold) -> None:
-    """Project a batch, in order, into `fold`. `texts` holds the JSON text of each record."""
-    for ordinal, (record, text) in enumerate(zip(records, texts, strict=True)):
-        PROJECTORS[type(record)](record, Place(position, ordinal, text), fold)
+def fold_records(records: Sequence[AnyRecord], texts: Sequence[str], position: int, fold: Fold) -> None:
+    """Project a batch, in order, into `fold`. `texts` holds the JSON text of each single record. A batch of many tasks
+    is projected as the single records that it stands for; each has an ordinal of its own."""
+    ordinal = 0
+    for record, text in zip(records, texts, strict=True):
+        if isinstance(record, BATCHES):
+            for one in record.expand():
+                PROJECTORS[type(one)](one, Place(position, ordinal, one.model_dump_json()), fold)
+                ordinal += 1
+        else:
+            PROJECTORS[type(record)](record, Place(position, ordinal, text), fold)
+            ordinal += 1
 
 
 def _grid_adopted(record: GridAdopted, at: Place, fold: Fold) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import Engine
 
 from suanwang import failpoints
+from suanwang.model.batch import AnyRecord
 from suanwang.model.error import StoreError
-from suanwang.model.record import Record
 from suanwang.store import schema as s
 from suanwang.store.chain import GENESIS, LogRow, checked, open_row, seal, texts_of
 from suanwang.store.connect import FileLock, errors, is_memory, make_engine, make_private, parse_url
@@ -85,7 +85,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         return self._reading.dialect.name
 
     def append(
-        self, records: Sequence[Record], at_us: int, secrets: Mapping[str, Mapping[str, str]] | None = None
+        self, records: Sequence[AnyRecord], at_us: int, secrets: Mapping[str, Mapping[str, str]] | None = None
     ) -> int:
         """Write a batch and its projections, durably, in one transaction; give its position in the log.
 
@@ -98,7 +98,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         with self._guard, errors():
             position = self._position + 1
             texts = texts_of(records)
-            row = seal(self._checksum, position, at_us, texts)
+            row = seal(self._checksum, position, at_us, records, texts)
             fold = Fold(self._earlier)
             fold_records(records, texts, position, fold)
             failpoints.hit("store.append.before")
@@ -115,7 +115,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
             self._earlier.keep(fold)
             return position
 
-    def read(self, after: int = 0) -> Iterator[tuple[int, list[Record]]]:
+    def read(self, after: int = 0) -> Iterator[tuple[int, list[AnyRecord]]]:
         """(position, records) of every batch after the position `after`, in order, checked against the chain.
 
         StoreError `store_damaged` at the first row that was changed, or that does not follow the row before.

@@ -12,12 +12,13 @@ from suanwang.agent.adapters.fake import FakeAdapter, FakeSettings
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
 from suanwang.flow import Road
+from suanwang.model.batch import AnyRecord, expanded
 from suanwang.model.error import ConflictError, UnreachableError
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import AgentId, SiteId, TenantId
 from suanwang.model.principal import Submission
-from suanwang.model.record import RECORDS, AttemptClosed, ChargePosted, Record, TenantSet
+from suanwang.model.record import RECORDS, AttemptClosed, ChargePosted, TenantSet
 from suanwang.model.snapshot import index_grid
 from suanwang.model.units import US_PER_S
 from suanwang.observe.state import State
@@ -45,8 +46,9 @@ class TwinLog:
         self.charges: list[tuple[str, int]] = []
         self.effects: Counter[str] = Counter()
 
-    def append(self, records: Sequence[Record], at_us: int, secrets: object = None) -> int:
-        batch = RECORDS.dump_json(list(records))
+    def append(self, batches: Sequence[AnyRecord], at_us: int, secrets: object = None) -> int:
+        records = list(expanded(batches))
+        batch = RECORDS.dump_json(records)
         self.batches.append(batch)
         self.digest.update(batch)
         self.records += len(records)

@@ -1,10 +1,11 @@
 """Check a plan without the planner. See README.md."""
 
+from suanwang.model.compact import AnyPlan
 from suanwang.model.ids import TenantId
-from suanwang.model.plan import Plan
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest
+from suanwang.verify.compact import sound
 from suanwang.verify.company import company_faults
 from suanwang.verify.data import data_faults
 from suanwang.verify.holds import hold_faults
@@ -12,12 +13,12 @@ from suanwang.verify.money import money_faults
 from suanwang.verify.path import path_faults
 from suanwang.verify.place import place_faults, window_faults
 
-__all__ = ["verify"]
+__all__ = ["sound", "verify"]
 
 Found = list[tuple[PlanFault, str]]
 
 
-def verify(plan: Plan, request: TaskRequest, snapshot: Snapshot, tenant: TenantId | None = None) -> Found:
+def verify(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot, tenant: TenantId | None = None) -> Found:
     """Every fault of a plan for a request on a snapshot that does not hold the plan itself.
 
     `tenant` is whose task it is; None: of one who has no other.

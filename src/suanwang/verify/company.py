@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from suanwang.model.compact import AnyPlan
 from suanwang.model.ids import SiteId, TaskId
 from suanwang.model.placements import Placed
-from suanwang.model.plan import Plan
 from suanwang.model.reason import PlanFault
 from suanwang.model.task import TaskRequest
 
 BySite = Mapping[SiteId, Mapping[TaskId, Placed]]
 
 
-def company_faults(plan: Plan, request: TaskRequest, by_site: BySite) -> Iterator[tuple[PlanFault, str]]:
+def company_faults(plan: AnyPlan, request: TaskRequest, by_site: BySite) -> Iterator[tuple[PlanFault, str]]:
     """Faults beside the tenant's other tasks, each looked at by itself."""
     if not (request.tags or request.together_with or request.apart_from):
         return
@@ -28,7 +28,7 @@ def company_faults(plan: Plan, request: TaskRequest, by_site: BySite) -> Iterato
             yield PlanFault.TOGETHER, f"none of those that it must run with stands at {plan.site}"
 
 
-def _others(plan: Plan, groups: Iterable[Mapping[TaskId, Placed]]) -> Iterator[Placed]:
+def _others(plan: AnyPlan, groups: Iterable[Mapping[TaskId, Placed]]) -> Iterator[Placed]:
     return (one for group in groups for one in group.values() if one.task_id != plan.task_id)
 
 

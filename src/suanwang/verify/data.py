@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from suanwang.model.compact import AnyPlan
 from suanwang.model.grid import DataSet
 from suanwang.model.ids import DataSetId
-from suanwang.model.plan import DataMove, Plan
+from suanwang.model.plan import DataMove
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest
@@ -13,7 +14,7 @@ from suanwang.verify.path import walk_faults
 ORIGIN = DataSetId("origin-inputs")
 
 
-def data_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+def data_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
     """Faults of the data moves."""
     wanted = _wanted(request, snapshot)
     moved = {move.data_set: move for move in plan.data}
@@ -41,7 +42,7 @@ def _wanted(request: TaskRequest, snapshot: Snapshot) -> dict[DataSetId, DataSet
     return out
 
 
-def _move_faults(plan: Plan, move: DataMove, data: DataSet, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+def _move_faults(plan: AnyPlan, move: DataMove, data: DataSet, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
     name = move.data_set
     if (move.size_bytes, move.version) != (data.size_bytes, data.version):
         yield PlanFault.DATA_MISSING, f"{name}: not the size and version that the grid has"

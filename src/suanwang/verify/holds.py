@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
+from suanwang.model.compact import AnyPlan, Holds
 from suanwang.model.ids import LeaseId, LinkId, PoolId, SecurityPoolId
-from suanwang.model.plan import Demand, DirectedLink, Hold, Plan
+from suanwang.model.plan import Demand, DirectedLink, Hold
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import GridIndex, Snapshot
 
@@ -16,7 +17,7 @@ FULL = {
 Needs = tuple[int, ...]
 
 
-def hold_faults(plan: Plan, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+def hold_faults(plan: AnyPlan, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
     """Faults of the holds."""
     wanted, got = Counter(_wanted(plan)), Counter(_row(hold) for hold in plan.holds)
     if wanted != got:
@@ -26,14 +27,14 @@ def hold_faults(plan: Plan, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str
         mine[hold.resource, hold.key].append(hold)
     others = _others(plan.lease_id, set(mine), snapshot)
     for (resource, key), holds in mine.items():
-        capacity = _capacity(resource, key, snapshot.index)
+        capacity = capacity_of(resource, key, snapshot.index)
         if capacity is None:
             yield PlanFault.HOLDS_WRONG, f"{resource} {key} is unknown"
         elif (over := _over(capacity, holds, others.get((resource, key), ()))) is not None:
             yield FULL[resource], f"{key} at {over}"
 
 
-def _wanted(plan: Plan) -> Iterator[tuple[object, ...]]:
+def _wanted(plan: AnyPlan) -> Iterator[tuple[object, ...]]:
     """The holds that follow from the plan's decisions, as rows."""
     run = (plan.run_start_us, plan.end_us)
     yield ("pool", plan.pool, _figures(plan.demand), *run)
@@ -52,10 +53,10 @@ def _direction(one: DirectedLink) -> str:
 
 
 def _row(hold: Hold) -> tuple[object, ...]:
-    return (hold.resource, hold.key, _needs(hold), hold.start_us, hold.end_us)
+    return (hold.resource, hold.key, needs_of(hold), hold.start_us, hold.end_us)
 
 
-def _needs(hold: Hold) -> Needs:
+def needs_of(hold: Hold) -> Needs:
     if hold.resource == "pool":
         return _figures(hold.demand or Demand())
     return (hold.bps,)
@@ -67,9 +68,9 @@ def _figures(demand: Demand) -> Needs:
 
 def _others(own: LeaseId, keys: set[tuple[str, str]], snapshot: Snapshot) -> dict[tuple[str, str], list[Hold]]:
     """The holds of every other lease on these resources."""
-    leases: Iterable[tuple[LeaseId, tuple[Hold, ...]]] = snapshot.leases.items()
+    leases: Iterable[tuple[LeaseId, Holds]] = snapshot.leases.items()
     if snapshot.by_key is not None:
-        near: dict[LeaseId, tuple[Hold, ...]] = {}
+        near: dict[LeaseId, Holds] = {}
         for resource, key in keys:
             near.update(snapshot.by_key.get(f"{resource}|{key}", {}))
         leases = near.items()
@@ -83,7 +84,7 @@ def _others(own: LeaseId, keys: set[tuple[str, str]], snapshot: Snapshot) -> dic
     return out
 
 
-def _capacity(resource: str, key: str, index: GridIndex) -> Needs | None:
+def capacity_of(resource: str, key: str, index: GridIndex) -> Needs | None:
     if resource == "pool":
         if PoolId(key) not in index.pools:
             return None
@@ -102,7 +103,7 @@ def _over(capacity: Needs, mine: list[Hold], others: Iterable[Hold]) -> int | No
     edges: list[tuple[int, int, Needs, int]] = []
     for held, own in ((mine, 1), (others, 0)):
         for hold in held:
-            need = _needs(hold)
+            need = needs_of(hold)
             if hold.start_us < hold.end_us:
                 edges.append((hold.start_us, 1, need, own))
                 edges.append((hold.end_us, -1, need, own))

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from suanwang.model.compact import AnyPlan
 from suanwang.model.grid import Pool, PoolKind, PriceBook, Site
-from suanwang.model.plan import ChargeKind, Line, Plan
+from suanwang.model.plan import ChargeKind, Line
 from suanwang.model.reason import PlanFault
-from suanwang.model.snapshot import Snapshot
+from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.tariff import line
 from suanwang.model.task import TaskRequest
 from suanwang.model.units import GIB
@@ -15,14 +16,18 @@ HOUR_US = 3_600_000_000
 CHINA_US = 8 * HOUR_US  # China Standard Time, the whole year
 
 
-def money_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+def money_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
     """Faults of the quote, the limit and the carbon."""
     pool, site = snapshot.index.pools[plan.pool]
     book = snapshot.index.price_books[site.price_book]
     if pool.kind is PoolKind.AI and pool.accelerator_model not in book.accelerator_hour_micro_yuan:
         yield PlanFault.QUOTE_WRONG, f"{book.id} does not price {pool.accelerator_model}"
-    power_mw = _power_mw(plan, pool, site)
-    wanted = [*_compute(plan, request, pool, book, power_mw), *_network(plan, snapshot), *_transfers(plan, snapshot)]
+    milliwatts = power_mw(plan, pool, site)
+    wanted = [
+        *compute_lines(plan, request, pool, book, milliwatts),
+        *network_lines(plan, snapshot.index),
+        *_transfers(plan, snapshot),
+    ]
     if Counter(_row(one) for one in wanted) != Counter(_row(one) for one in plan.quote):
         yield PlanFault.QUOTE_WRONG, "the lines are not those of the plan's holds and moves"
     total = sum(one.amount_micro_yuan for one in wanted)
@@ -30,9 +35,14 @@ def money_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterat
         yield PlanFault.QUOTE_WRONG, f"{plan.quote_micro_yuan} for {total}"
     if request.price_limit is not None and total > request.price_limit:
         yield PlanFault.PRICE_LIMIT, f"{total} for {request.price_limit}"
-    carbon_mg = _half_up(power_mw * (plan.end_us - plan.run_start_us) * site.energy.carbon_g_per_kwh, 3_600 * 10**9)
-    if plan.carbon_mg != carbon_mg:
-        yield PlanFault.CARBON_WRONG, f"{plan.carbon_mg} for {carbon_mg}"
+    emitted_mg = carbon_mg(milliwatts, plan.end_us - plan.run_start_us, site)
+    if plan.carbon_mg != emitted_mg:
+        yield PlanFault.CARBON_WRONG, f"{plan.carbon_mg} for {emitted_mg}"
+
+
+def carbon_mg(milliwatts: int, span_us: int, site: Site) -> int:
+    """Milligrams of CO2."""
+    return _half_up(milliwatts * span_us * site.energy.carbon_g_per_kwh, 3_600 * 10**9)
 
 
 def _half_up(number: int, by: int) -> int:
@@ -44,7 +54,7 @@ def _row(one: Line) -> tuple[object, ...]:
     return (one.kind, one.item, one.quantity, one.price_micro_yuan, one.per, one.permille, one.amount_micro_yuan)
 
 
-def _power_mw(plan: Plan, pool: Pool, site: Site) -> int:
+def power_mw(plan: AnyPlan, pool: Pool, site: Site) -> int:
     """Milliwatts at the meter: the share of the nodes that is held, times their power and the site's PUE."""
     node_mw = pool.power_w_per_node * site.energy.pue_permille
     if pool.kind is PoolKind.GENERAL:
@@ -54,7 +64,7 @@ def _power_mw(plan: Plan, pool: Pool, site: Site) -> int:
     return node_mw * plan.demand.nodes
 
 
-def _spans_us(book: PriceBook, start_us: int, end_us: int) -> dict[int, int]:
+def spans_us(book: PriceBook, start_us: int, end_us: int) -> dict[int, int]:
     """Microseconds at each factor."""
     out: Counter[int] = Counter()
     if not book.time_of_use:
@@ -68,17 +78,18 @@ def _spans_us(book: PriceBook, start_us: int, end_us: int) -> dict[int, int]:
     return {permille: span_us for permille, span_us in out.items() if span_us}
 
 
-def _compute(plan: Plan, request: TaskRequest, pool: Pool, book: PriceBook, power_mw: int) -> Iterator[Line]:
+def compute_lines(plan: AnyPlan, request: TaskRequest, pool: Pool, book: PriceBook, milliwatts: int) -> Iterator[Line]:
+    """Resources and energy at each factor, then shots."""
     demand = plan.demand
     card = book.accelerator_hour_micro_yuan.get(pool.accelerator_model or "", 0)
     nodes = demand.nodes if pool.kind is PoolKind.HPC else 0
-    for permille, span_us in _spans_us(book, plan.run_start_us, plan.end_us).items():
+    for permille, span_us in spans_us(book, plan.run_start_us, plan.end_us).items():
         for kind, held, price, per in (
             (ChargeKind.CORE, demand.cores, book.core_hour_micro_yuan, HOUR_US),
             (ChargeKind.MEMORY, demand.memory_bytes, book.gib_hour_micro_yuan, GIB * HOUR_US),
             (ChargeKind.ACCELERATOR, demand.accelerators, card, HOUR_US),
             (ChargeKind.NODE, nodes, book.node_hour_micro_yuan, HOUR_US),
-            (ChargeKind.ENERGY, power_mw, book.energy_kwh_micro_yuan, 1_000_000 * HOUR_US),
+            (ChargeKind.ENERGY, milliwatts, book.energy_kwh_micro_yuan, 1_000_000 * HOUR_US),
         ):
             if held and price:
                 yield line(kind, pool.id, held * span_us, price, per, permille)
@@ -87,22 +98,23 @@ def _compute(plan: Plan, request: TaskRequest, pool: Pool, book: PriceBook, powe
         yield line(ChargeKind.QPU_SHOT, pool.id, shots, book.qpu_shot_micro_yuan, 1)
 
 
-def _network(plan: Plan, snapshot: Snapshot) -> Iterator[Line]:
+def network_lines(plan: AnyPlan, index: GridIndex) -> Iterator[Line]:
+    """Bandwidth and protection, once a crossing."""
     quantity = plan.bandwidth_bps * (plan.end_us - plan.run_start_us)
     if not quantity:
         return
     for one in plan.path.links:
-        price = snapshot.index.links[one.link].price_micro_yuan_per_gbps_hour
+        price = index.links[one.link].price_micro_yuan_per_gbps_hour
         if price:
             yield line(ChargeKind.BANDWIDTH, one.link, quantity, price, 10**9 * HOUR_US)
     for step in plan.protection:
-        known = snapshot.index.security_pools.get(step.security_pool)
+        known = index.security_pools.get(step.security_pool)
         if known is not None and known[0].price_micro_yuan_per_gbps_hour:
             price = known[0].price_micro_yuan_per_gbps_hour
             yield line(ChargeKind.PROTECTION, step.security_pool, quantity, price, 10**9 * HOUR_US)
 
 
-def _transfers(plan: Plan, snapshot: Snapshot) -> Iterator[Line]:
+def _transfers(plan: AnyPlan, snapshot: Snapshot) -> Iterator[Line]:
     for move in plan.data:
         price = sum(snapshot.index.links[one.link].price_micro_yuan_per_gib for one in move.path.links)
         if price:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
+from suanwang.model.compact import AnyPlan
 from suanwang.model.ids import SiteId
-from suanwang.model.plan import Path, Plan
+from suanwang.model.plan import Path
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest, latency_us_max
 
 
-def path_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+def path_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
     """Faults of the user's path and its protection."""
     origin = request.origin or snapshot.index.grid.default_origin
     yield from walk_faults(plan.path, origin, plan.site, snapshot)

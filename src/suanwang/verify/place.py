@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from suanwang.model.compact import AnyPlan
 from suanwang.model.grid import PoolKind
-from suanwang.model.plan import Demand, Plan
+from suanwang.model.plan import Demand
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest, pool_kind
@@ -12,7 +13,7 @@ from suanwang.model.task import TaskRequest, pool_kind
 PROTECTION_BPS = 10_000_000
 
 
-def place_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+def place_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
     """Faults of the site and the pool."""
     pool, site = snapshot.index.pools[plan.pool]
     res, kind = request.resources, pool_kind(request.resources)
@@ -21,7 +22,7 @@ def place_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterat
         yield PlanFault.WRONG_SITE, f"{plan.pool} is a pool of {site.id}"
     if request.sites and plan.site not in request.sites:
         yield PlanFault.WRONG_SITE, f"{plan.site} is not one of the sites asked for"
-    if request.owners and not _takes(request.owners, site.owner):
+    if request.owners and not takes(request.owners, site.owner):
         yield PlanFault.OWNER, f"{plan.site} belongs to {site.owner}"
     if state is None or not state.live:
         yield PlanFault.SITE_DOWN, plan.site
@@ -31,7 +32,7 @@ def place_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterat
         yield PlanFault.WRONG_KIND, f"{pool.kind.value} for {kind.value}"
     if site.security_level < request.security_level:
         yield PlanFault.SECURITY_LEVEL, f"{site.security_level} for {request.security_level}"
-    if not _inside(site.region, request.residency):
+    if not inside(site.region, request.residency):
         yield PlanFault.RESIDENCY, f"{site.region} is outside {', '.join(request.residency)}"
     nodes = res.nodes * request.array
     if kind is PoolKind.QUANTUM:
@@ -55,7 +56,7 @@ def place_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterat
         yield PlanFault.DEMAND_WRONG, f"{plan.demand} for {demand}"
 
 
-def window_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+def window_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
     """Faults of the order of moments, of the parent, and of the bandwidth."""
     ready_us = max((move.end_us for move in plan.data), default=plan.start_us)
     if plan.run_start_us != max(ready_us, plan.start_us):
@@ -73,9 +74,11 @@ def window_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Itera
         yield PlanFault.HOLDS_WRONG, f"bandwidth {plan.bandwidth_bps} for {wanted_bps}"
 
 
-def _inside(region: str, allowed: tuple[str, ...]) -> bool:
+def inside(region: str, allowed: tuple[str, ...]) -> bool:
+    """Whether a region is one of those allowed, or part of one."""
     return not allowed or any(region == one or region.startswith(one + "-") for one in allowed)
 
 
-def _takes(owners: tuple[str, ...], owner: str) -> bool:
+def takes(owners: tuple[str, ...], owner: str) -> bool:
+    """Whether a task that names owners takes this one."""
     return owner in owners or (owner != "own" and "third-party" in owners)

@@ -1,0 +1,359 @@
+"""Batches as packed columns (Arrow IPC, lz4), and back. One function a kind of batch and a way.
+
+A pack is a byte for the kind and two Arrow streams: the rows, and what the rows point into (paths of plans, lines of
+bills), which has a row of its own for each. Numbers that may pass 64 bits are written as digits. What a pack says
+depends on nothing but itself and, for plans, the grid that the log has adopted before it.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+import pyarrow as pa
+
+from suanwang.model.batch import (
+    AttemptsOpened,
+    Batch,
+    Closing,
+    EventsHeard,
+    Heard,
+    Opened,
+    PlansMade,
+    Taken,
+    TasksTaken,
+)
+from suanwang.model.compact import CompactPlan, Other, Route
+from suanwang.model.event import Event, EventKind, OutputFile, Usage
+from suanwang.model.ids import ChargeId, LeaseId, PlanId, PoolId, SiteId, TaskId, TenantId
+from suanwang.model.plan import ChargeKind, Demand
+from suanwang.model.snapshot import GridIndex
+from suanwang.model.tariff import LineRow
+from suanwang.model.task import TaskRequest
+from suanwang.store.fold import to_json
+from suanwang.store.rows import read_outputs
+
+Columns = Mapping[str, Sequence[Any]]
+_OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4")
+_I64, _I32, _STR, _BOOL = pa.int64(), pa.int32(), pa.string(), pa.bool_()
+_INTS: Final = pa.list_(pa.int64())
+_WORD: Final = pa.dictionary(pa.int32(), pa.string())  # text that comes again and again
+
+TAKEN: Final = {
+    "task_id": _STR,
+    "key": _STR,
+    "request": _STR,
+    # What a projection tells of the request without reading it.
+    "name": _STR,
+    "deadline": _I64,
+    "preference": _WORD,
+    "tags": _STR,
+}
+PLANS: Final = {
+    "plan_id": _STR,
+    "task_id": _STR,
+    "lease_id": _STR,
+    "generation": _I64,
+    "parent": _STR,
+    "snapshot_version": _I64,
+    "pool": _WORD,
+    "emulated": _BOOL,
+    "cores": _I64,
+    "memory_bytes": _STR,
+    "accelerators": _I64,
+    "nodes": _I64,
+    "shots": _I64,
+    "start_us": _I64,
+    "end_us": _I64,
+    "route": _I32,
+    "bandwidth_bps": _I64,
+    "quote_micro_yuan": _I64,
+    "carbon_mg": _I64,
+    "other_pools": _INTS,
+    "other_price": _INTS,
+    "other_latency": _INTS,
+    "other_carbon": _INTS,
+    "verdicts": pa.binary(),
+}
+ROUTES: Final = {"origin": _WORD, "edges": _INTS, "pools": _INTS, "latency_us": _I64}
+OPENED: Final = {"attempt_id": _STR, "task_id": _STR, "plan_id": _STR, "site": _WORD, "fence": _I64}
+_USAGE: Final = tuple(Usage.model_fields)
+HEARD: Final = {
+    "agent": _WORD,
+    "sequence": _I64,
+    "site": _WORD,
+    "attempt_id": _STR,
+    "fence": _I64,
+    "at_us": _I64,
+    "kind": _WORD,
+    "exit_code": _I64,
+    "outputs": _STR,
+    **{f"usage.{name}": _STR if name == "memory_byte_us" else _I64 for name in _USAGE},
+    "task_id": _STR,  # null: the event ends nothing
+    "tenant": _WORD,
+    "lease_id": _STR,
+    "held_start_us": _I64,
+    "held_end_us": _I64,
+    "emulated": _BOOL,
+    "charges": _I32,  # how many rows of the second table are this event's
+}
+CHARGES: Final = {
+    "charge_id": _STR,
+    "creditor": _WORD,
+    "kind": _WORD,
+    "item": _WORD,
+    "quantity": _STR,
+    "price_micro_yuan": _I64,
+    "per": _STR,
+    "permille": _I64,
+    "amount_micro_yuan": _I64,
+}
+
+
+def pack(batch: Batch) -> bytes:
+    """The bytes of a batch."""
+    number, write = _WRITERS[type(batch)]
+    meta, rows, more = write(batch)
+    return bytes([number]) + _joined(meta, rows, more)
+
+
+def unpack(data: bytes) -> Batch:
+    """The batch of these bytes. Raises ValueError, KeyError or an Arrow error where they are none."""
+    meta, rows, more = _split(data[1:])
+    return _READERS[data[0]](meta, rows, more)
+
+
+def _joined(meta: Columns, rows: pa.RecordBatch, more: pa.RecordBatch) -> bytes:
+    """The rows' stream with its length before it, and then the other."""
+    head = _stream(rows.replace_schema_metadata({"meta": to_json(meta)}))
+    return len(head).to_bytes(4, "big") + head + _stream(more)
+
+
+def _split(data: bytes) -> tuple[dict[str, Any], Columns, Columns]:
+    size = int.from_bytes(data[:4], "big")
+    rows, more = (pa.ipc.open_stream(part).read_all() for part in (data[4 : 4 + size], data[4 + size :]))
+    return json.loads(rows.schema.metadata[b"meta"]), rows.to_pydict(), more.to_pydict()
+
+
+def _stream(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=_OPTIONS) as writer:
+        writer.write_batch(batch)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def _table(types: Mapping[str, pa.DataType], columns: Columns) -> pa.RecordBatch:
+    arrays = [
+        pa.array(columns[name], pa.string()).dictionary_encode() if kind is _WORD else pa.array(columns[name], kind)
+        for name, kind in types.items()
+    ]
+    return pa.RecordBatch.from_arrays(arrays, list(types))
+
+
+_NOTHING: Final = _table({"nothing": _I64}, {"nothing": []})
+
+
+# -- tasks -----------------------------------------------------------------------------------------------------
+
+
+def _write_taken(batch: TasksTaken) -> tuple[dict[str, Any], pa.RecordBatch, pa.RecordBatch]:
+    requests = [row.request for row in batch.rows]
+    columns: dict[str, list[Any]] = {
+        "task_id": [row.task_id for row in batch.rows],
+        "key": [row.key for row in batch.rows],
+        "request": [one.model_dump_json() for one in requests],
+        "name": [one.name for one in requests],
+        "deadline": [one.deadline for one in requests],
+        "preference": [one.preference.value for one in requests],
+        "tags": [to_json(one.tags) if one.tags else None for one in requests],
+    }
+    meta = {"at_us": batch.at_us, "tenant": batch.tenant, "principal": batch.principal}
+    return meta, _table(TAKEN, columns), _NOTHING
+
+
+def _read_taken(meta: dict[str, Any], rows: Columns, _: Columns) -> TasksTaken:
+    read = TaskRequest.model_validate_json
+    taken = [
+        Taken(TaskId(task_id), read(request), key)
+        for task_id, request, key in zip(rows["task_id"], rows["request"], rows["key"], strict=True)
+    ]
+    return TasksTaken(meta["at_us"], TenantId(meta["tenant"]), meta["principal"], taken)
+
+
+# -- plans -----------------------------------------------------------------------------------------------------
+
+
+def _write_plans(batch: PlansMade) -> tuple[dict[str, Any], pa.RecordBatch, pa.RecordBatch]:
+    plans = batch.rows
+    routes = list({id(one.route): one.route for one in plans}.values())
+    for number, route in enumerate(routes):
+        route.number = number
+    columns: dict[str, list[Any]] = {
+        name: [getattr(one, name) for one in plans]
+        for name in PLANS
+        if name in CompactPlan.__slots__ and name != "route"
+    }
+    for figure in ("cores", "accelerators", "nodes"):
+        columns[figure] = [getattr(one.demand, figure) for one in plans]
+    columns["memory_bytes"] = [str(one.demand.memory_bytes) for one in plans]
+    columns["route"] = [one.route.number for one in plans]
+    columns["verdicts"] = [one.verdicts_written for one in plans]
+    others = [one.other for one in plans]
+    columns["other_pools"] = [one.pools for one in others]
+    columns["other_price"] = [one.price_micro_yuan for one in others]
+    columns["other_latency"] = [one.latency_us for one in others]
+    columns["other_carbon"] = [one.carbon_mg for one in others]
+    paths: dict[str, list[Any]] = {
+        "origin": [route.path.sites[0] for route in routes],
+        "edges": [route.edges for route in routes],
+        "pools": [route.pools for route in routes],
+        "latency_us": [route.path.latency_us for route in routes],
+    }
+    return {"at_us": batch.at_us}, _table(PLANS, columns), _table(ROUTES, paths)
+
+
+@dataclass(frozen=True)
+class PlanColumns:
+    """Plans as they were written."""
+
+    rows: Columns
+    routes: Columns
+
+    def __len__(self) -> int:
+        return len(self.rows["plan_id"])
+
+    def task_ids(self) -> list[TaskId]:
+        return list(self.rows["task_id"])
+
+    def bind(self, index: GridIndex) -> list[CompactPlan]:
+        """The plans on the grid that the log had adopted when they were made."""
+        columns = (self.routes[name] for name in ROUTES)
+        routes = [Route(index, SiteId(origin), *rest) for origin, *rest in zip(*columns, strict=True)]
+        numbers = {pool: at for at, pool in enumerate(index.pool_order)}
+        return [
+            _plan(index, routes, numbers, dict(zip(PLANS, row, strict=True)))
+            for row in zip(*(self.rows[name] for name in PLANS), strict=True)
+        ]
+
+
+def _plan(index: GridIndex, routes: list[Route], numbers: Mapping[PoolId, int], row: dict[str, Any]) -> CompactPlan:
+    made = CompactPlan()
+    made.index = index
+    made.plan_id, made.task_id, made.lease_id = PlanId(row["plan_id"]), TaskId(row["task_id"]), LeaseId(row["lease_id"])
+    made.generation, made.snapshot_version = row["generation"], row["snapshot_version"]
+    made.parent = None if row["parent"] is None else PlanId(row["parent"])
+    made.pool = PoolId(row["pool"])
+    made.pool_number, made.site = numbers[made.pool], index.pools[made.pool][1].id
+    made.emulated, made.shots, made.bandwidth_bps = row["emulated"], row["shots"], row["bandwidth_bps"]
+    made.demand = Demand(
+        cores=row["cores"],
+        memory_bytes=int(row["memory_bytes"]),
+        accelerators=row["accelerators"],
+        nodes=row["nodes"],
+    )
+    made.start_us, made.end_us, made.route = row["start_us"], row["end_us"], routes[row["route"]]
+    made.quote_micro_yuan, made.carbon_mg = row["quote_micro_yuan"], row["carbon_mg"]
+    made.other = Other(*(row[name] for name in ("other_pools", "other_price", "other_latency", "other_carbon")))
+    made.verdicts_written = row["verdicts"]
+    made.forget()
+    return made
+
+
+def _read_plans(meta: dict[str, Any], rows: Columns, more: Columns) -> PlansMade:
+    return PlansMade(meta["at_us"], [], PlanColumns(rows, more))
+
+
+# -- attempts --------------------------------------------------------------------------------------------------
+
+
+def _write_opened(batch: AttemptsOpened) -> tuple[dict[str, Any], pa.RecordBatch, pa.RecordBatch]:
+    columns = dict(zip(OPENED, zip(*batch.rows, strict=True), strict=True))
+    return {"at_us": batch.at_us}, _table(OPENED, columns), _NOTHING
+
+
+def _read_opened(meta: dict[str, Any], rows: Columns, _: Columns) -> AttemptsOpened:
+    return AttemptsOpened(meta["at_us"], [Opened(*row) for row in zip(*(rows[name] for name in OPENED), strict=True)])
+
+
+# -- events ----------------------------------------------------------------------------------------------------
+
+_OF_EVENT: Final = ("agent", "sequence", "site", "attempt_id", "fence", "at_us", "exit_code")
+_OF_CLOSING: Final = ("task_id", "tenant", "lease_id", "held_start_us", "held_end_us", "emulated")
+
+
+def _write_heard(batch: EventsHeard) -> tuple[dict[str, Any], pa.RecordBatch, pa.RecordBatch]:
+    events, closings = [row.event for row in batch.rows], [row.closing for row in batch.rows]
+    columns: dict[str, list[Any]] = {name: [getattr(one, name) for one in events] for name in _OF_EVENT}
+    columns["kind"] = [one.kind.value for one in events]
+    columns["outputs"] = [
+        to_json([file.model_dump() for file in one.outputs]) if one.outputs else None for one in events
+    ]
+    usages = [one.usage for one in events]
+    for name in _USAGE:
+        columns[f"usage.{name}"] = [None if one is None else getattr(one, name) for one in usages]
+    columns["usage.memory_byte_us"] = [None if one is None else str(one.memory_byte_us) for one in usages]
+    for at, name in enumerate(_OF_CLOSING):
+        columns[name] = [None if one is None else one[at] for one in closings]
+    columns["charges"] = [0 if one is None else len(one.charges) for one in closings]
+    bills = [(charge_id, creditor, *line) for one in closings if one for charge_id, creditor, line in one.charges]
+    lines: dict[str, Any] = (
+        dict(zip(CHARGES, zip(*bills, strict=True), strict=True)) if bills else dict.fromkeys(CHARGES, ())
+    )
+    lines["kind"] = [kind.value for kind in lines["kind"]]
+    lines["quantity"], lines["per"] = map(str, lines["quantity"]), map(str, lines["per"])
+    return {"at_us": batch.at_us}, _table(HEARD, columns), _table(CHARGES, {k: list(v) for k, v in lines.items()})
+
+
+def _read_heard(meta: dict[str, Any], rows: Columns, more: Columns) -> EventsHeard:
+    charges = iter(
+        [
+            (ChargeId(charge_id), creditor, LineRow(ChargeKind(kind), item, int(quantity), price, int(per), *rest))
+            for charge_id, creditor, kind, item, quantity, price, per, *rest in zip(
+                *(more[name] for name in CHARGES), strict=True
+            )
+        ]
+    )
+    heard = []
+    for row in zip(*(rows[name] for name in HEARD), strict=True):
+        named = dict(zip(HEARD, row, strict=True))
+        closing = None
+        if named["task_id"] is not None:
+            bill = tuple(islice(charges, named["charges"]))
+            closing = Closing(**{name: named[name] for name in _OF_CLOSING}, charges=bill)
+        heard.append(Heard(_event(named), closing))
+    return EventsHeard(meta["at_us"], heard)
+
+
+def _event(row: dict[str, Any]) -> Event:
+    outputs: tuple[OutputFile, ...] = read_outputs(row["outputs"])
+    usage = None
+    if row["usage.wall_us"] is not None:
+        usage = Usage(**{name: int(row[f"usage.{name}"]) for name in _USAGE})
+    return Event.model_construct(
+        **{name: row[name] for name in _OF_EVENT},
+        kind=EventKind(row["kind"]),
+        fraction_permille=None,
+        signal=None,
+        reason=None,
+        detail="",
+        usage=usage,
+        outputs=outputs,
+    )
+
+
+Written = tuple[dict[str, Any], pa.RecordBatch, pa.RecordBatch]
+# The number of a kind is in every log: it is never given to another.
+_WRITERS: Final[Mapping[type, tuple[int, Callable[[Any], Written]]]] = {
+    TasksTaken: (1, _write_taken),
+    PlansMade: (2, _write_plans),
+    AttemptsOpened: (3, _write_opened),
+    EventsHeard: (4, _write_heard),
+}
+_READERS: Final[Mapping[int, Callable[[dict[str, Any], Columns, Columns], Batch]]] = {
+    1: _read_taken,
+    2: _read_plans,
+    3: _read_opened,
+    4: _read_heard,
+}

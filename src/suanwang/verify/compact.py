@@ -1,0 +1,264 @@
+"""Check the plans of a batch together, in numbers. Never stricter in what it lets pass than `verify`: a plan that is
+not plainly sound here is checked by `verify` itself, which says what is wrong with it.
+
+Room is judged without time first: where all that is held of a resource at any time, and all that the batch holds of
+it, fit together, they fit at every moment. Where they do not, `verify` sweeps the moments.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from suanwang.model.compact import CompactHolds, CompactPlan, Holds, Route
+from suanwang.model.grid import Pool, PoolKind, PriceBook, Site
+from suanwang.model.ids import LeaseId
+from suanwang.model.snapshot import GridIndex, Snapshot
+from suanwang.model.task import TaskRequest, latency_us_max, pool_kind
+from suanwang.verify import money
+from suanwang.verify.holds import capacity_of, needs_of
+from suanwang.verify.path import path_faults
+from suanwang.verify.place import PROTECTION_BPS, inside, takes
+
+# Sums and paths worked out before are kept up to this many; then all are forgotten.
+KEPT_MAX = 200_000
+# Books for this many grids at the most: one in a process, a few in tests.
+BOOKS_MAX = 4
+# Memory is counted in KiB here, needs rounded up and rooms down. A batch with a figure above this is left to `verify`;
+# so 63 bits hold the sums of half a million of them.
+KIB = 1024
+FIGURE_MAX = 2**44
+Item = tuple[CompactPlan, TaskRequest]
+
+
+@dataclass
+class Books:
+    """All that is held of each resource, whenever; follows a snapshot's history by its own account."""
+
+    index: GridIndex
+    at: dict[str, int] = field(default_factory=dict)  # "<resource>|<key>" -> row
+    capacity: Any = None  # [row, four figures]; of a line the first alone counts
+    held: Any = None
+    history: Any = None
+    position: int = 0
+    known: dict[LeaseId, Holds] = field(default_factory=dict)
+    sums: dict[Hashable, Any] = field(default_factory=dict)
+    edge_rows: list[int] = field(default_factory=list)
+    sec_rows: list[int] = field(default_factory=list)
+    pool_rows: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        index = self.index
+        rows: list[tuple[int, ...]] = []
+        for pool in index.pool_order:
+            self.pool_rows.append(self._row("pool", pool, rows))
+        for link in index.grid.links:
+            self.edge_rows += [self._row("link", f"{link.id}:{way}", rows) for way in ("ab", "ba")]
+        for sec in index.security_order:
+            self.sec_rows.append(self._row("protection", sec, rows))
+        self.capacity = np.array([[min(one, 2**60) for one in row] for row in rows], np.int64)
+        self.held = np.zeros((len(rows), 4), np.int64)
+
+    def _row(self, resource: str, key: str, rows: list[tuple[int, ...]]) -> int:
+        figures = capacity_of(resource, key, self.index)
+        assert figures is not None, "a resource of this grid"
+        self.at[f"{resource}|{key}"] = len(rows)
+        figures = (*figures, 0, 0, 0)[:4]
+        rows.append((figures[0], figures[1] // KIB, figures[2], figures[3]))
+        return len(rows) - 1
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Stand where the snapshot stands."""
+        history, end = snapshot.history, snapshot.history_end
+        if history is None or history is not self.history or end < self.position:
+            self.held[:] = 0
+            self._add(list(snapshot.leases.values()), 1)
+            self.known = dict(snapshot.leases)
+        else:
+            changes = history[self.position : end]
+            self._add([one.holds for one in changes if one.added], 1)
+            self._add([one.holds for one in changes if not one.added], -1)
+        self.history, self.position = history, end
+
+    def _add(self, some: Sequence[Holds], sign: int) -> None:
+        rows, figures = self._needs_of(some)
+        if rows:
+            np.add.at(self.held, rows, np.array(figures, np.int64) * sign)
+
+    def _needs_of(self, some: Sequence[Holds]) -> tuple[list[int], list[tuple[int, ...]]]:
+        rows: list[int] = []
+        figures: list[tuple[int, ...]] = []
+        for holds in some:
+            if isinstance(holds, CompactHolds):
+                plan, demand = holds.plan, holds.plan.demand
+                rows.append(self.pool_rows[plan.pool_number])
+                figures.append((demand.cores, -(-demand.memory_bytes // KIB), demand.accelerators, demand.nodes))
+                if plan.bandwidth_bps:
+                    lines = [self.edge_rows[one] for one in plan.route.edges]
+                    lines += [self.sec_rows[one] for one in plan.route.pools]
+                    rows += lines
+                    figures += [(plan.bandwidth_bps, 0, 0, 0)] * len(lines)
+                continue
+            for hold in holds:
+                row = self.at.get(f"{hold.resource}|{hold.key}")
+                if row is not None:
+                    rows.append(row)
+                    needs = (*needs_of(hold), 0, 0, 0)[:4]
+                    figures.append((needs[0], -(-needs[1] // KIB), needs[2], needs[3]))
+        return rows, figures
+
+    def have_room(self, some: Sequence[Holds]) -> bool:
+        """Whether all of these fit beside everything that is held at any time."""
+        rows, figures = self._needs_of(some)
+        if max(max(row) for row in figures) > FIGURE_MAX:
+            return False
+        wanted = np.zeros_like(self.held)
+        np.add.at(wanted, rows, np.array(figures, np.int64))
+        touched = np.unique(rows)
+        total = (self.held + wanted)[touched]
+        return bool((total <= self.capacity[touched]).all())
+
+
+_books: dict[int, Books] = {}
+
+
+def books_of(index: GridIndex) -> Books:
+    found = _books.pop(id(index), None)
+    if found is None or found.index is not index:
+        found = Books(index)
+    while len(_books) >= BOOKS_MAX:
+        del _books[next(iter(_books))]
+    _books[id(index)] = found
+    return found
+
+
+def sound(items: Sequence[Item], snapshot: Snapshot, others: Sequence[Holds] = ()) -> list[bool]:
+    """For each plan whether it is plainly sound beside all that the snapshot holds, beside the other items, and beside
+    `others`, what more may come to be held.
+
+    The tasks must not care for company. False says nothing: `verify` has the word.
+    """
+    if not items:
+        return []
+    books = books_of(snapshot.index)
+    books.follow(snapshot)
+    if not books.have_room([*(plan.holds for plan, _ in items), *others]):
+        return [False] * len(items)
+    if len(books.sums) > KEPT_MAX:
+        books.sums.clear()
+    return [_is_sound(plan, request, snapshot, books.sums) for plan, request in items]
+
+
+def _is_sound(plan: CompactPlan, request: TaskRequest, snapshot: Snapshot, sums: dict[Hashable, Any]) -> bool:
+    pool, site = snapshot.index.pools[plan.pool]
+    state = snapshot.sites.get(plan.site)
+    if state is None or not state.live or state.emulated is not plan.emulated or site.id != plan.site:
+        return False
+    return (
+        _is_place(plan, request, pool, site)
+        and _is_window(plan, request)
+        and _is_path(plan, request, snapshot, sums)
+        and _is_price(plan, request, pool, site, snapshot.index, sums)
+    )
+
+
+def _is_place(plan: CompactPlan, request: TaskRequest, pool: Pool, site: Site) -> bool:
+    res, kind, demand = request.resources, pool_kind(request.resources), plan.demand
+    nodes = res.nodes * request.array
+    if kind is PoolKind.HPC or kind is PoolKind.QUANTUM:
+        wanted = (0, 0, 0, nodes)
+    else:
+        wanted = (res.cpu * nodes, res.memory * nodes, res.accelerators * nodes, 0)
+    if kind is PoolKind.QUANTUM:
+        large = res.qubits <= pool.qubits_per_node
+    else:
+        large = (
+            res.cpu <= pool.cores_per_node
+            and res.memory <= pool.memory_bytes_per_node
+            and res.accelerators <= pool.accelerators_per_node
+            and res.qubits <= pool.qubits_per_node
+        )
+    return (
+        large
+        and pool.kind is kind
+        and wanted == (demand.cores, demand.memory_bytes, demand.accelerators, demand.nodes)
+        and site.security_level >= request.security_level
+        and (res.accelerator is None or res.accelerator in ("any", pool.accelerator_model))
+        and (not request.sites or plan.site in request.sites)
+        and (not request.owners or takes(request.owners, site.owner))
+        and inside(site.region, request.residency)
+    )
+
+
+def _is_window(plan: CompactPlan, request: TaskRequest) -> bool:
+    wanted_bps = max(request.bandwidth, PROTECTION_BPS) if request.protection else request.bandwidth
+    return (
+        plan.end_us == plan.start_us + request.resources.wall_time
+        and (request.earliest_start is None or plan.start_us >= request.earliest_start)
+        and (request.deadline is None or plan.end_us <= request.deadline)
+        and (plan.generation == 1) == (plan.parent is None)
+        and plan.bandwidth_bps == wanted_bps
+        and not request.inputs
+    )
+
+
+def _is_path(plan: CompactPlan, request: TaskRequest, snapshot: Snapshot, sums: dict[Hashable, Any]) -> bool:
+    route, path = plan.route, plan.route.path
+    bound_us = latency_us_max(request)
+    if bound_us is not None and path.latency_us > bound_us:
+        return False
+    origin = request.origin or snapshot.index.grid.default_origin
+    if path.sites[0] != origin or path.sites[-1] != plan.site:
+        return False
+    key = ("path", id(route), request.protection, snapshot.links_down)
+    found = sums.get(key)
+    if found is None:
+        free = request.model_copy(update={"latency": None, "origin": origin})
+        names_fit = _keys_fit(route)
+        found = sums[key] = (names_fit and not list(path_faults(plan, free, snapshot)), route)
+    return bool(found[0])
+
+
+def _keys_fit(route: Route) -> bool:
+    """Whether what the route holds is what its path names."""
+    keys = tuple(f"link|{one.link}:{'ab' if one.forward else 'ba'}" for one in route.path.links)
+    return keys == route.keys and route.sec_keys == tuple(f"protection|{one.security_pool}" for one in route.protection)
+
+
+def _is_price(
+    plan: CompactPlan, request: TaskRequest, pool: Pool, site: Site, index: GridIndex, sums: dict[Hashable, Any]
+) -> bool:
+    book, demand = index.price_books[site.price_book], plan.demand
+    shots = request.resources.shots * request.array
+    span_us = plan.end_us - plan.start_us
+    spans = tuple(money.spans_us(book, plan.start_us, plan.end_us).items()) if book.time_of_use else span_us
+    key = (plan.pool, demand.cores, demand.memory_bytes, demand.accelerators, demand.nodes, shots, spans)
+    found = sums.get(key)
+    if found is None:
+        found = sums[key] = _compute(plan, request, pool, site, book)
+    total, carbon_mg = found
+    if plan.bandwidth_bps:
+        way = ("net", id(plan.route), plan.bandwidth_bps, span_us)
+        network = sums.get(way)
+        if network is None:
+            lines = money.network_lines(plan, index)
+            network = sums[way] = (sum(one.amount_micro_yuan for one in lines), plan.route)
+        total += network[0]
+    limit = request.price_limit
+    return bool(
+        plan.shots == shots
+        and total == plan.quote_micro_yuan
+        and carbon_mg == plan.carbon_mg
+        and (limit is None or total <= limit)
+    )
+
+
+def _compute(plan: CompactPlan, request: TaskRequest, pool: Pool, site: Site, book: PriceBook) -> tuple[int, int]:
+    """The compute lines together, and the carbon; a pool whose cards have no price costs -1, which no quote is."""
+    if pool.kind is PoolKind.AI and pool.accelerator_model not in book.accelerator_hour_micro_yuan:
+        return -1, 0
+    power_mw = money.power_mw(plan, pool, site)
+    lines = money.compute_lines(plan, request, pool, book, power_mw)
+    carbon_mg = money.carbon_mg(power_mw, plan.end_us - plan.start_us, site)
+    return sum(one.amount_micro_yuan for one in lines), carbon_mg

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from blake3 import blake3
+
 from suanwang.agent.adapters.fake import FakeAdapter
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
@@ -23,7 +25,7 @@ from suanwang.grids import china_path, load_grid
 from suanwang.model.grid import Grid, PoolKind, ProtectionFunction, Tenant
 from suanwang.model.ids import AgentId, TaskId, TenantId
 from suanwang.model.principal import Submission
-from suanwang.model.record import TenantSet
+from suanwang.model.record import GridAdopted, TenantSet
 from suanwang.model.snapshot import index_grid
 from suanwang.model.task import Circle, Preference, Resources, TaskRequest
 from suanwang.model.units import GIB, US_PER_S
@@ -67,6 +69,9 @@ def open_road(grid: Grid, folder: Path) -> tuple[Road, Store]:
     """A brain without a lock or a thread: the bench is its only caller."""
     store = Store(f"sqlite:///{folder / 'store.db'}")
     road = Road(State(index_grid(grid)), store, now_us, RealIds(now_us), heartbeat_lost_us=3_600 * US_PER_S)
+    store.grids.know(road.state.index)
+    text = grid.model_dump_json()
+    road.emit(GridAdopted(at_us=now_us(), grid_id=grid.id, digest=blake3(text.encode()).hexdigest(), text=text))
     road.emit(TenantSet(at_us=now_us(), tenant=Tenant(id=TENANT, name="Bench")))
     road.commit()
     return road, store

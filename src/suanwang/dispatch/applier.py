@@ -81,10 +81,11 @@ class Applier(Scribe):
                 self.planned_us.pop(task.task_id, None)
 
     def open_attempt(self, task: Task, now_us: int) -> None:
-        """An attempt carries out the plan of a task."""
+        """An attempt carries out the plan of a task, if it still stands."""
         plan = task.plan
-        assert plan is not None and lifecycle.step(task.phase, Signal.ATTEMPT_OPENED), "an attempt carries out a plan"
-        self.emit_opened(now_us, Opened(self.ids.attempt_id(), task.task_id, plan.plan_id, plan.site, task.fence + 1))
+        if plan is not None and lifecycle.step(task.phase, Signal.ATTEMPT_OPENED) is not None:
+            attempt_id, fence = self.ids.attempt_id(), task.fence + 1
+            self.emit_opened(now_us, Opened(attempt_id, task.task_id, plan.plan_id, plan.site, fence))
 
     def put_off(self, task: Task, pause_us: int, now_us: int) -> None:
         """Let a waiting task be planned again after a pause."""

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from suanwang.model.event import AttemptSeen, Heartbeat, Instruction, InstructionKind
 from suanwang.model.ids import AttemptId, PlanId, PoolId, TaskId
+from suanwang.model.plan import Demand
 from suanwang.model.record import Phase
 from suanwang.observe.state import State, Task
 
 # An instruction whose effect is not seen goes out again after this long.
 RESEND_US = 2_000_000
+NO_DEMAND = Demand()  # of an order that starts nothing
 
 Sent = MutableMapping[tuple[AttemptId, InstructionKind], int]
 
@@ -59,7 +61,7 @@ def _order(task: Task, kind: InstructionKind) -> Instruction:
     attempt = task.attempt
     assert attempt is not None, "an order is about an attempt"
     starts = kind is InstructionKind.START
-    return Instruction(
+    return Instruction.model_construct(
         kind=kind,
         site=attempt.site,
         task_id=task.task_id,
@@ -70,6 +72,7 @@ def _order(task: Task, kind: InstructionKind) -> Instruction:
         demand=attempt.plan.demand,
         request=task.request if starts else None,
         not_before_us=attempt.plan.run_start_us if starts else 0,
+        outputs=(),
     )
 
 
@@ -84,6 +87,9 @@ def _deliver(task: Task) -> Instruction:
         plan_id=delivery.plan_id,
         fence=delivery.fence,
         pool=PoolId(""),
+        demand=NO_DEMAND,
+        request=None,
+        not_before_us=0,
         outputs=delivery.outputs,
     )
 
@@ -108,6 +114,10 @@ def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> li
             plan_id=PlanId(""),
             fence=one.fence,
             pool=PoolId(""),
+            demand=NO_DEMAND,
+            request=None,
+            not_before_us=0,
+            outputs=(),
         )
         if _due(sent, order, now_us):
             out.append(order)

@@ -1,6 +1,6 @@
 """What tenants have live, hold, and have spent: each alone, and each with all below it in the tree. A fold."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -56,6 +56,7 @@ class Loads:
     within: dict[TenantId, list[int]] = field(default_factory=dict)
     _children: dict[TenantId, list[TenantId]] = field(default_factory=dict)
     _paths: dict[TenantId, tuple[TenantId, ...]] = field(default_factory=dict)
+    _ways: dict[TenantId, list[TenantLoad]] = field(default_factory=dict)
     _stale: bool = False
 
     def path(self, tenant: TenantId) -> tuple[TenantId, ...]:
@@ -77,58 +78,51 @@ class Loads:
 
     def live(self, tenant: TenantId, tasks: int, cores: int, accelerators: int) -> None:
         """Tasks came (or ended: below zero) that ask for so much."""
-
-        def change(load: TenantLoad) -> None:
+        for load in self._each(tenant):
             load.live_tasks += tasks
             load.cores += cores
             load.accelerators += accelerators
-
-        self._each(tenant, change)
         self._climb(tenant, LIVE_CORES, cores)
         self._climb(tenant, LIVE_ACCELERATORS, accelerators)
 
     def take(self, tenant: TenantId, quote_micro_yuan: int, cores: int, accelerators: int, held: Amounts) -> None:
         """A plan was committed."""
-
-        def change(load: TenantLoad) -> None:
+        for load in self._each(tenant):
             load.quoted_micro_yuan += quote_micro_yuan
             load.held_cores += cores
             load.held_accelerators += accelerators
             load.held = plus(load.held, held)
-
-        self._each(tenant, change)
         self._climb(tenant, HELD_CORES, cores)
         self._climb(tenant, HELD_ACCELERATORS, accelerators)
 
     def let_go(self, tenant: TenantId, quote_micro_yuan: int, cores: int, accelerators: int, held: Amounts) -> None:
         """A plan stands no more."""
-
-        def change(load: TenantLoad) -> None:
+        for load in self._each(tenant):
             load.quoted_micro_yuan -= quote_micro_yuan
             load.held_cores -= cores
             load.held_accelerators -= accelerators
             load.held = minus(load.held, held)
-
-        self._each(tenant, change)
         self._climb(tenant, HELD_CORES, -cores)
         self._climb(tenant, HELD_ACCELERATORS, -accelerators)
 
     def bill(self, tenant: TenantId, micro_yuan: int) -> None:
         """A charge was posted."""
-
-        def change(load: TenantLoad) -> None:
+        for load in self._each(tenant):
             load.billed_micro_yuan += micro_yuan
 
-        self._each(tenant, change)
-
-    def _each(self, tenant: TenantId, change: Callable[[TenantLoad], None]) -> None:
-        self._sum_again()  # before anything changes, else the sum would count the change, and then it would come again
-        change(self.alone(tenant))
-        for one in self.path(tenant):
-            change(self.together(one))
+    def _each(self, tenant: TenantId) -> list[TenantLoad]:
+        """The loads that a change of the tenant's counts in: its own, and of everyone on the way up."""
+        if self._stale:  # before anything changes, else the sum would count the change, and then it would come again
+            self._sum_again()
+        found = self._ways.get(tenant)
+        if found is None:
+            found = self._ways[tenant] = [self.alone(tenant), *(self.together(one) for one in self.path(tenant))]
+        return found
 
     def _climb(self, tenant: TenantId, figure: int, change: int) -> None:
         """Carry a change of use up the tree, at each step no more than the child's quota."""
+        if not change:
+            return
         path = self.path(tenant)
         self._within(tenant)[figure] += change
         for child, parent in pairwise(path):
@@ -140,7 +134,10 @@ class Loads:
             self._within(parent)[figure] += change
 
     def _within(self, tenant: TenantId) -> list[int]:
-        return self.within.setdefault(tenant, [0, 0, 0, 0])
+        found = self.within.get(tenant)
+        if found is None:
+            found = self.within[tenant] = [0, 0, 0, 0]
+        return found
 
     def claims(self, tenant: TenantId, figure: int) -> Iterator[tuple[Tenant, int]]:
         """Each tenant on the way up with what this one's next task would stand beside there."""
@@ -173,7 +170,7 @@ class Loads:
         if not self._stale:
             return
         self._stale = False
-        for made in (self._paths, self._children, self.whole, self.within):
+        for made in (self._paths, self._ways, self._children, self.whole, self.within):
             made.clear()
         for tenant, load in self.own.items():
             for one in self.path(tenant):

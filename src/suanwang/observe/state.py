@@ -20,12 +20,12 @@ from suanwang.model.batch import (
     TasksTaken,
 )
 from suanwang.model.compact import AnyPlan, Holds, keys_of
-from suanwang.model.event import Event, EventKind, OutputFile
+from suanwang.model.event import Event, EventKind
 from suanwang.model.grid import Tenant
-from suanwang.model.ids import AgentId, AttemptId, LeaseId, LinkId, PlanId, SiteId, TaskId, TenantId
+from suanwang.model.ids import AgentId, AttemptId, LeaseId, LinkId, SiteId, TaskId, TenantId
 from suanwang.model.placements import Placements
 from suanwang.model.plan import Hold
-from suanwang.model.reason import NOT_THE_TASKS_FAULT, FailureReason, WaitReason
+from suanwang.model.reason import NOT_THE_TASKS_FAULT, WaitReason
 from suanwang.model.record import (
     ENDS,
     AttemptClosed,
@@ -56,6 +56,7 @@ from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.agenda import Agenda
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
+from suanwang.observe.task import Attempt, Delivery, Task
 
 _PHASE_OF_EVENT = {
     EventKind.STAGING: Phase.STAGING,
@@ -63,63 +64,10 @@ _PHASE_OF_EVENT = {
     EventKind.COLLECTING: Phase.COLLECTING,
 }
 
+__all__ = ["Attempt", "Delivery", "State", "Task"]
+
 # Lease changes that are kept at least, so that the planner seldom has to read every lease again.
 HISTORY_MAX = 20_000
-
-
-@dataclass(slots=True)
-class Attempt:
-    """The live attempt of a task."""
-
-    attempt_id: AttemptId
-    plan: AnyPlan
-    site: SiteId
-    fence: int
-    opened_us: int
-    seen: bool = False  # the agent has answered for it
-    run_us: int = 0  # when it began to run
-    stop_reason: FailureReason | None = None
-
-
-@dataclass(slots=True)
-class Delivery:
-    """Outputs of a closed attempt on their way to their targets."""
-
-    attempt_id: AttemptId
-    plan_id: PlanId
-    site: SiteId
-    fence: int
-    outputs: tuple[OutputFile, ...]
-    tries: int = 1
-
-
-@dataclass(slots=True)
-class Task:
-    """What the brain keeps of a task. The request and the plan are let go at its end; the store has them."""
-
-    task_id: TaskId
-    tenant: TenantId
-    order: int  # of submission
-    submitted_us: int
-    request: TaskRequest | None
-    priority: int
-    phase: Phase = Phase.WAITING
-    generation: int = 0
-    fence: int = 0
-    own_failures: int = 0  # attempts that failed by the task's own doing
-    attempts: int = 0
-    plan: AnyPlan | None = None
-    parent: PlanId | None = None
-    attempt: Attempt | None = None
-    delivery: Delivery | None = None
-    wait_reason: WaitReason = WaitReason.QUEUED
-    wait_until_us: int = 0
-    first_quote_micro_yuan: int | None = None
-    billed_micro_yuan: int = 0
-    cancel_asked: bool = False
-    cores: int = 0
-    accelerators: int = 0
-    borrowed: bool = False  # the standing plan is above its tenant's own quota
 
 
 @dataclass(slots=True)

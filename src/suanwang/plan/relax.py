@@ -224,8 +224,14 @@ def _latency(scene: Scene, need: Need) -> Found:
     free = _try(scene, replace(need, bound_us=None))
     if free is None:
         return None
-    far_us = int(free[0].best.latency_us[free[0].order[0]])
-    found = _least(scene, lambda bound_us: replace(need, bound_us=bound_us), need.bound_us, far_us)
+    best, order = free[0].best, free[0].order
+    far_us = int(best.latency_us[order[0]])
+    if need.bandwidth_bps:
+        found = _least(scene, lambda bound_us: replace(need, bound_us=bound_us), need.bound_us, far_us)
+    else:  # the path to a place is the same whatever the bound, so the nearest place that would do says it
+        near_us = int(best.latency_us[order].min())
+        nearest = _try(scene, replace(need, bound_us=near_us))
+        found = None if nearest is None else (near_us, nearest[1])
     needed = None if found is None else (_exact_span(found[0]), found[1])
     return _say(PoolReason.LATENCY, "latency", _exact_span(need.bound_us), needed)
 

@@ -21,18 +21,17 @@ from suanwang.plan.clauses import CHOSEN, CODE, PASSED
 from suanwang.plan.need import need_of
 from suanwang.plan.scene import Memory, Scene
 from suanwang.plan.sweep_kernel import DONE, LINE_ROWS, OTHERS, POOL_ROWS, Asks, Found, Says, Work, World, sweep
-from suanwang.plan.sweep_tables import SweepTables
+from suanwang.plan.sweep_tables import SweepTables, Told
 
 NO_LIMIT = 2**62
 SAYS = Says._make([*(CODE[PoolReason(one)] for one in Says._fields[:7]), PASSED, CHOSEN])
-# What the planner reads of a plain request: all that its row numbers depend on.
-_told = attrgetter(
-    *(
-        f"resources.{one}"
-        for one in ("kind", "cpu", "memory", "accelerator", "accelerators", "nodes", "qubits", "shots", "wall_time")
-    ),
-    *("origin", "latency", "bandwidth", "security_level", "residency", "protection", "sites", "owners", "array"),
+# What the planner reads of a plain request.
+_of_place = attrgetter(
+    *(f"resources.{one}" for one in ("kind", "cpu", "memory", "accelerator", "accelerators", "nodes", "qubits")),
+    *("resources.shots", "resources.wall_time", "array", "security_level", "residency", "sites", "owners"),
 )
+_of_way = attrgetter("origin", "protection")
+_of_path = attrgetter("origin", "protection", "latency", "bandwidth", "resources.wall_time")
 _unplain = attrgetter("inputs", "deadline", "together_with", "apart_from")
 
 
@@ -72,11 +71,8 @@ class Sweep:
 
     def _row(self, ask: PlanAsk) -> tuple[int, ...]:
         request = ask.request
-        told = _told(request)
-        profile = self.tables.profiles.get(told)
-        if profile is None:
-            need = need_of(ask, self.snapshot.index, self.now_us)
-            profile = self.tables.profiles[told] = self.tables.profile(self.scene, need)
+        told = Told(_of_place(request), _of_way(request), _of_path(request), request.resources.wall_time)
+        profile = self.tables.profile(self.scene, told, lambda: need_of(ask, self.snapshot.index, self.now_us))
         limit = NO_LIMIT if request.price_limit is None else request.price_limit
         return (*profile, request.preference is Preference.GREENEST, limit)
 

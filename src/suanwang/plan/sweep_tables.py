@@ -3,7 +3,8 @@
 Everything here is derived: a row depends on the grid, the links that are down and its key, and on nothing that is held.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,18 @@ from suanwang.plan.sweep_prices import prices
 
 # Rows of one kind before all are made anew: 8,192 rows of a 430-site grid take 28 MB.
 ROWS_MAX = 8_192
+
+
+NO_BOUND_US = 2**62 - 1
+
+
+class Told(NamedTuple):
+    """What a request says to the sweep, in three parts that others say as well."""
+
+    place: Hashable
+    way: Hashable
+    path: Hashable
+    wall_us: int
 
 
 class Rows:
@@ -153,18 +166,31 @@ class SweepTables:
         sizes = (self.codes.at, self.latency.at, self.amount.at, self.trees.at, self.shapes.at)
         return max(map(len, sizes)) >= ROWS_MAX or len(self.profiles) >= 32 * ROWS_MAX
 
-    def profile(self, scene: Scene, need: Need) -> tuple[int, ...]:
-        """A need as row numbers: static, near, through, bound, tree, amount, shape, wall, bandwidth, stages."""
-        chain = chain_of(need)
-        bound_us = 2**62 - 1 if need.bound_us is None else need.bound_us
-        near, through = self._latency(scene, need.origin, ()), self._latency(scene, need.origin, chain)
-        tree = amount = -1
-        if need.bandwidth_bps:
-            tree, amount = self._tree(scene, need, chain)
-        shape = self.shapes.row(need)
-        static = self._static(scene, need)
-        stages = len(chain) + 1
-        return (static, near, through, bound_us, tree, amount, shape, need.wall_us, need.bandwidth_bps, stages)
+    def profile(self, scene: Scene, told: Told, need_of: Callable[[], Need]) -> tuple[int, ...]:
+        """A task as row numbers: static, near, through, bound, tree, amount, shape, wall, bandwidth, stages.
+
+        What it has told falls into three parts that others have told as well: what it asks of a pool, where its user
+        is, and what it asks of the path. The need itself is worked out only where one of the parts is new.
+        """
+        known = self.profiles
+        place, way, path = known.get(told.place), known.get(told.way), known.get(told.path)
+        if place is None or way is None or path is None:
+            need = need_of()
+            chain = chain_of(need)
+            if place is None:
+                place = known[told.place] = (self._static(scene, need), self.shapes.row(need))
+            if way is None:
+                near, through = self._latency(scene, need.origin, ()), self._latency(scene, need.origin, chain)
+                way = known[told.way] = (near, through, len(chain) + 1)
+            if path is None:
+                held = self._tree(scene, need, chain) if need.bandwidth_bps else (-1, -1)
+                path = known[told.path] = (
+                    NO_BOUND_US if need.bound_us is None else need.bound_us,
+                    *held,
+                    need.bandwidth_bps,
+                )
+        (static, shape), (near, through, stages), (bound_us, tree, amount, bps) = place, way, path
+        return (static, near, through, bound_us, tree, amount, shape, told.wall_us, bps, stages)
 
     def _static(self, scene: Scene, need: Need) -> int:
         key = static_key(need)

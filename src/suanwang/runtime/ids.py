@@ -1,17 +1,21 @@
 """Real ids: 48 bits of milliseconds and 80 random bits in Crockford's base 32, so they sort by age and never clash."""
 
 import secrets
+from base64 import b32encode
 from collections.abc import Callable
 
 from suanwang.model.ids import AttemptId, ChargeId, KeyId, LeaseId, PlanId, TaskId
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+# The standard library writes base 32 with another alphabet.
+_OURS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())
+_RANDOM_BYTES = 10  # 80 bits are 16 characters
+_AT_ONCE = 512  # random parts that are drawn together: one call of the system for many ids
 
 
-def _base32(value: int) -> str:
-    """130 bits as 26 characters, two at a time."""
-    return "".join(_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10))
+def _head(milliseconds: int) -> str:
+    """48 bits as ten characters, the first of two bits."""
+    return "".join(_ALPHABET[(milliseconds >> shift) & 31] for shift in range(45, -1, -5))
 
 
 class RealIds:
@@ -19,9 +23,20 @@ class RealIds:
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
+        self._tails: list[str] = []
+        self._last_ms, self._last_head = -1, ""
 
     def _next(self, prefix: str) -> str:
-        return f"{prefix}-{_base32((self._clock() // 1_000) << 80 | secrets.randbits(80))}"
+        if not self._tails:
+            self._draw()
+        now_ms = self._clock() // 1_000
+        if now_ms != self._last_ms:
+            self._last_ms, self._last_head = now_ms, _head(now_ms)
+        return f"{prefix}-{self._last_head}{self._tails.pop()}"
+
+    def _draw(self) -> None:
+        text = b32encode(secrets.token_bytes(_RANDOM_BYTES * _AT_ONCE)).translate(_OURS).decode()
+        self._tails = [text[at : at + 16] for at in range(0, len(text), 16)]
 
     def task_id(self) -> TaskId:
         return TaskId(self._next("task"))

@@ -107,11 +107,15 @@ def _unreadable(row: LogRow, where: str) -> Iterator[Fault]:
         yield Fault("store_log_unreadable", where, got=str(error.params.get("detail", "")))
 
 
+def _projected(connection: Connection) -> int:
+    return int(connection.execute(select(func.coalesce(func.max(s.progress.c.position), 0))).scalar_one())
+
+
 def _projection_faults(connection: Connection) -> Iterator[Fault]:
     """Project the log into a store of its own, and compare table by table."""
     with tempfile.TemporaryDirectory(prefix="suanwang-verify-") as folder, Store(f"sqlite:///{folder}/v.db") as fresh:
         with fresh.writing() as writer:
-            replay(writer, _log(connection))
+            replay(writer, _log(connection), until=_projected(connection))
         with fresh.reading() as right:
             for table in s.PROJECTED:
                 found = differences(connection, right, table)

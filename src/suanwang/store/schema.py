@@ -265,10 +265,13 @@ api_keys = Table(
     _int("position"),
 )
 
+# How far the projections are. One row, "projections".
+progress = Table("progress", metadata, _key("name"), _int("position"))
+
 # Side tables: neither in the log nor projected from it.
 secrets = Table("secrets", metadata, _key("task_id"), _key("name"), _text("value"))
 objects = Table("objects", metadata, _key("blake3"), _int("size_bytes"))
 object_tenants = Table("object_tenants", metadata, _key("blake3"), _key("tenant"))
 
 SIDE: Final = (secrets, objects, object_tenants)
-PROJECTED: Final = tuple(table for table in metadata.sorted_tables if table is not log and table not in SIDE)
+PROJECTED: Final = tuple(table for table in metadata.sorted_tables if table not in (log, progress, *SIDE))

@@ -13,33 +13,39 @@ from suanwang import failpoints
 from suanwang.model.batch import AnyRecord
 from suanwang.model.error import StoreError
 from suanwang.store import schema as s
+from suanwang.store.behind import Grids, Projector, weight
 from suanwang.store.chain import GENESIS, LogRow, checked, open_row, seal, texts_of
 from suanwang.store.connect import FileLock, errors, is_memory, make_engine, make_private, parse_url
-from suanwang.store.earlier import Remembered
-from suanwang.store.fold import Fold
 from suanwang.store.migrate import check_schema, migrate
-from suanwang.store.project import fold_records
 from suanwang.store.query import TaskQueries
 from suanwang.store.query_grid import GridQueries
 from suanwang.store.query_money import MoneyQueries
 from suanwang.store.reading import LOG_SLICE, log_slice
-from suanwang.store.side import SideTables, add_secrets, drop_orphan_secrets, drop_secrets
+from suanwang.store.side import SideTables, add_secrets, drop_orphan_secrets
 from suanwang.store.writer import Writer
+
+# A batch of more records than this is projected behind: a single task, or a few, can be read when they are submitted.
+INLINE_MAX = 256
 
 
 class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
     """Opens, locks and migrates the store at `url`; `read_only` does none of that and cannot append.
 
+    A large batch is only written down by `append`; `project` brings its projections after, here or in a process beside
+    this one (`Store(url, projects_only=True)`). Until they are whole again, what comes later waits behind it.
+
     `append` is for one thread; every other method is for any. StoreError where the store cannot be opened, is
     locked by another writer, is damaged, or was written by a newer version.
     """
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
+    def __init__(self, url: str, *, read_only: bool = False, projects_only: bool = False) -> None:
         self._url = parse_url(url)
         self._memory = is_memory(self._url)
         if read_only and self._memory:
             raise StoreError("store_memory")
-        self._read_only, self._closed = read_only, False
+        self._read_only, self._closed, self._projects_only = read_only, False, projects_only
+        self.grids = Grids()
+        self.inline_max = INLINE_MAX
         self._position, self._checksum = 0, GENESIS
         self._guard = RLock()  # writers, and on a memory store readers too: it has one connection
         self._lock: FileLock | None = None
@@ -56,7 +62,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         path = None if self._memory or self._url.drivername != "sqlite" else Path(str(self._url.database))
         if path is not None and read_only and not path.is_file():
             raise StoreError("store_missing", got=str(path))
-        if path is not None and not read_only:
+        if path is not None and not read_only and not self._projects_only:
             self._lock = FileLock(path)
             make_private(path)
         writing = None if read_only else self._engine(writes=True)
@@ -64,7 +70,10 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         if writing is None:
             check_schema(self._reading)
             return
-        self._writer = Writer(writing, self._guard)
+        self._writer = Writer(writing, self._guard, alone=not self._projects_only)
+        if self._projects_only:
+            self._projector = Projector(self._writer, self.grids)
+            return
         migrate(writing, memory=self._memory)
         self.reload()
 
@@ -73,11 +82,15 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         return self._engines[-1]
 
     def reload(self) -> None:
-        """Take up where the log stands."""
-        with self.writing() as writer:
-            drop_orphan_secrets(writer)
+        """Take up where the log stands, and bring the projections there."""
+        writer = self._the_writer()
+        with errors():
             self._position, self._checksum = writer.head()
-            self._earlier = Remembered(writer, writer.open_attempts())
+            self._projector = Projector(writer, self.grids)
+        while self.project():
+            pass
+        with self.writing():
+            drop_orphan_secrets(writer)
 
     @property
     def engine_name(self) -> str:
@@ -94,34 +107,65 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         if not records:
             assert not secrets, "secrets come with the record of their task"
             return self._position
+        assert not self._projects_only, "a projector writes no log"
         self._the_writer()
         with self._guard, errors():
             position = self._position + 1
             texts = texts_of(records)
             row = seal(self._checksum, position, at_us, records, texts)
-            fold = Fold(self._earlier)
-            fold_records(records, texts, position, fold)
+            self.grids.see(position, records)
+            large = weight(records) > self.inline_max
+            fold = None if large else self._projector.fold(position, records, texts)
             failpoints.hit("store.append.before")
             with self.writing() as writer:
                 writer.add_log([row])
-                writer.apply(fold)
+                if fold is not None and writer.projected() == self._position:
+                    self._projector.apply(fold, position)
+                else:
+                    fold = None
                 if secrets:
                     add_secrets(writer, secrets)
-                if fold.ended:
-                    drop_secrets(writer, fold.ended)
                 failpoints.hit("store.append.written")
             failpoints.hit("store.append.committed")
             self._position, self._checksum = position, row.checksum
-            self._earlier.keep(fold)
+            if fold is not None:
+                self._projector.earlier.keep(fold)
             return position
+
+    def project(self) -> int:
+        """Bring the projections some way after the log; returns how many rows of it they are still behind."""
+        writer = self._the_writer()
+        with self._guard, errors():
+            done = writer.projected()
+            rows = writer.rows_after(done)
+            taken = self._projector.step(rows)
+            return len(rows) - taken if len(rows) < LOG_SLICE else max(1, len(rows) - taken)
+
+    def behind(self) -> int:
+        """How many rows of the log the projections do not reflect yet."""
+        if self._writer is not None:
+            with self._guard, errors():
+                return max(0, self._position - self._writer.projected())
+        with self.reading() as connection:
+            done = int(connection.execute(select(func.coalesce(func.max(s.progress.c.position), 0))).scalar_one())
+        return max(0, self.last_position() - done)
 
     def read(self, after: int = 0) -> Iterator[tuple[int, list[AnyRecord]]]:
         """(position, records) of every batch after the position `after`, in order, checked against the chain.
 
         StoreError `store_damaged` at the first row that was changed, or that does not follow the row before.
         """
+        if self._writer is None:
+            self._know_grids()
         for row in checked(self._log_rows(after), after, self._checksum_at(after)):
-            yield row.position, open_row(row)
+            records = open_row(row)
+            self.grids.see(row.position, records)
+            yield row.position, records
+
+    def _know_grids(self) -> None:
+        """A reader learns of the grids that were adopted before where it begins to read."""
+        for found in self._all(select(s.grids.c.position, s.grids.c.text)):
+            self.grids.adopted(found["position"], found["text"])
 
     def _log_rows(self, after: int) -> Iterator[LogRow]:
         while True:

@@ -12,7 +12,7 @@ from suanwang.store.chain import GENESIS, LogRow
 from suanwang.store.connect import errors, lock_database
 from suanwang.store.fold import Attempt, Fold
 from suanwang.store.reading import LOG_SLICE
-from suanwang.store.schema import PROJECTED, attempts, log, plans
+from suanwang.store.schema import PROJECTED, attempts, grids, log, plans, progress
 from suanwang.store.statements import Statements
 
 _ATTEMPT = (attempts.c.task_id, attempts.c.plan_id, attempts.c.site, attempts.c.fence)  # as in fold.Attempt
@@ -21,7 +21,8 @@ _ATTEMPT = (attempts.c.task_id, attempts.c.plan_id, attempts.c.site, attempts.c.
 class Writer:
     """Owns the writing connection and, on PostgreSQL, the writer's lock. One thread at a time is inside."""
 
-    def __init__(self, engine: Engine, lock: RLock) -> None:
+    def __init__(self, engine: Engine, lock: RLock, *, alone: bool = True) -> None:
+        """`alone`: the writer of the log, of whom there is one; else only a projector beside it."""
         self.statements = Statements(engine.dialect.name)
         self._lock = lock
         self._proxied = engine.raw_connection()
@@ -30,7 +31,8 @@ class Writer:
         if engine.dialect.name == "postgresql":
             raw.autocommit = True  # transactions are begun by hand on both engines
             try:
-                lock_database(raw, str(engine.url.database))
+                if alone:
+                    lock_database(raw, str(engine.url.database))
             except BaseException:
                 self._proxied.close()
                 raise
@@ -39,6 +41,11 @@ class Writer:
         self._cursor: Any = raw.cursor()
         self._log = self.statements.insert(log).sql
         made = self.statements.compiled
+        self._projected = made(sqlalchemy.select(progress.c.position)).sql
+        self._mark = (
+            made(progress.update().values(position=sqlalchemy.bindparam("to"))).sql,
+            made(progress.insert()).sql,
+        )
         self._find = made(
             sqlalchemy.select(*_ATTEMPT).where(attempts.c.attempt_id == sqlalchemy.bindparam("attempt_id"))
         ).sql
@@ -73,10 +80,38 @@ class Writer:
             hit = self._cursor.rowcount
             assert not must_hit or hit == len(rows), f"{len(rows) - hit} rows are not there: {sql[:60]} {rows[0][-1]}"
 
+    def projected(self) -> int:
+        """The position of the last row of the log that the projections reflect."""
+        self._cursor.execute(self._projected)
+        row = self._cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    def set_projected(self, position: int) -> None:
+        """Inside a transaction: the projections reflect the log up to here."""
+        self._cursor.execute(self._mark[0], (position,))
+        if self._cursor.rowcount == 0:
+            self._cursor.execute(self._mark[1], ("projections", position))
+
+    def grids(self) -> list[tuple[int, str]]:
+        """(position, text) of every grid that was adopted, in order."""
+        return [
+            tuple(row)
+            for row in self._ask(sqlalchemy.select(grids.c.position, grids.c.text).order_by(grids.c.position))
+        ]
+
+    def rows_after(self, position: int) -> list[LogRow]:
+        """The next rows of the log, LOG_SLICE at the most."""
+        query = sqlalchemy.select(log).order_by(log.c.position).limit(LOG_SLICE).where(log.c.position > position)
+        return [
+            LogRow(at, at_us, records, bytes(payload), bytes(checksum))
+            for at, at_us, records, payload, checksum in self._ask(query)
+        ]
+
     def clear(self) -> None:
         """Empty every projected table."""
         for table in PROJECTED:
             self._cursor.execute(self.statements.compiled(table.delete()).sql)
+        self.set_projected(0)
 
     def head(self) -> tuple[int, bytes]:
         """Position and checksum of the last row of the log; 0 and GENESIS of an empty one."""
@@ -102,14 +137,12 @@ class Writer:
 
     def log_rows(self, after: int) -> Iterator[LogRow]:
         """The log from `after` (not included) on, in order."""
-        query = sqlalchemy.select(log).order_by(log.c.position).limit(LOG_SLICE)
         while True:
-            rows = self._ask(query.where(log.c.position > after))
-            for position, at_us, records, payload, checksum in rows:
-                yield LogRow(position, at_us, records, bytes(payload), bytes(checksum))
+            rows = self.rows_after(after)
+            yield from rows
             if len(rows) < LOG_SLICE:
                 return
-            after = rows[-1][0]
+            after = rows[-1].position
 
     def _ask(self, query: sqlalchemy.Select[Any]) -> list[Any]:
         """The rows of a query, on the writing connection: inside a transaction it sees what the transaction wrote."""

@@ -164,15 +164,14 @@ class Judge(Keeper):
     def _no_pool(self, task: Task, answer: PlanAnswer, now_us: int) -> None:
         """Nothing could ever take it: a refusal with what would help at the first look, an end after that."""
         if task.generation == 0:
-            report = answer.report()
             refused = (Refusal(reason=RefusalReason.NO_POOL, field=""),)
             self.emit(
                 TaskRefused(
                     at_us=now_us,
                     task_id=task.task_id,
                     refusals=refused,
-                    clauses=report.clauses,
-                    relaxations=report.relaxations,
+                    clauses=answer.clauses,
+                    relaxations=answer.relaxations,
                 )
             )
             return

@@ -208,6 +208,7 @@ class Agent:
 
     def _obey(self, orders: Orders) -> None:
         """Journal every order of the round in one commit, then carry them out in the brain's order."""
+        self._journal.look_up([one.task_id for one in orders.instructions if one.kind is InstructionKind.START])
         todo = [instruction for instruction in orders.instructions if self._journal_order(instruction)]
         if self._journal.commit():
             failpoints.hit("agent.event.acknowledged")
@@ -232,8 +233,9 @@ class Agent:
         if order.attempt_id in self._known:
             return False
         row = AttemptRow(order.attempt_id, order.task_id, order.site, order.fence, live=True)
-        if order.fence <= self._journal.fence(order.task_id):
-            detail = f"fence {order.fence} is not above {self._journal.fence(order.task_id)}, seen before"
+        seen = self._journal.fence(order.task_id)
+        if order.fence <= seen:
+            detail = f"fence {order.fence} is not above {seen}, seen before"
             self._event(row, EventKind.FAILED, self._clock(), reason=FailureReason.STALE, detail=detail)
             return False
         self._hold(row)

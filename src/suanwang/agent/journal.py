@@ -5,6 +5,7 @@ a whole exchange, so a thousand events cost one sync. What is not committed was 
 """
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from suanwang.model.event import Event
 from suanwang.model.ids import AttemptId, SiteId, TaskId
 
 SCHEMA_VERSION: Final = 1
+_AT_ONCE: Final = 500  # ids in one statement, far below the limit of SQLite
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS attempts (attempt_id TEXT PRIMARY KEY, task_id TEXT NOT NULL, site TEXT NOT NULL,
     fence INTEGER NOT NULL, live INTEGER NOT NULL) WITHOUT ROWID;
@@ -62,6 +64,7 @@ class Journal:
         except sqlite3.DatabaseError as fault:
             raise StoreError("journal_damaged", path=self.path, detail=str(fault)) from fault
         self._batch = _Batch()
+        self._looked_up: dict[TaskId, int] = {}  # fences that were read ahead
         self.last_sequence = self._meta("last_sequence")
         self.acknowledged = self._meta("acknowledged")
 
@@ -94,8 +97,19 @@ class Journal:
         waiting = self._batch.fences.get(task_id)
         if waiting is not None:
             return waiting
+        if task_id in self._looked_up:
+            return self._looked_up[task_id]
         row = self._db.execute("SELECT fence FROM fences WHERE task_id=?", (task_id,)).fetchone()
         return int(row[0]) if row else 0
+
+    def look_up(self, task_ids: Sequence[TaskId]) -> None:
+        """Read the fences of many tasks at once; they are remembered until the next commit."""
+        for first in range(0, len(task_ids), _AT_ONCE):
+            some = task_ids[first : first + _AT_ONCE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT task_id, fence FROM fences WHERE task_id IN ({marks})"  # noqa: S608  # marks alone
+            found = dict(self._db.execute(query, some))
+            self._looked_up |= {one: found.get(one, 0) for one in some}
 
     def raise_fence(self, task_id: TaskId, fence: int) -> None:
         assert fence >= self.fence(task_id), "a fence never falls"
@@ -133,7 +147,7 @@ class Journal:
 
     def commit(self) -> bool:
         """Write what was gathered in one transaction with one sync. True where there was anything to write."""
-        batch, self._batch = self._batch, _Batch()
+        batch, self._batch, self._looked_up = self._batch, _Batch(), {}
         if batch == _Batch():
             return False
         run = self._db.executemany

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from suanwang.dispatch.lifecycle import LIVE
+from suanwang.model.compact import last_end_us
 from suanwang.model.ids import AgentId, LinkId, PoolId, SecurityPoolId, SiteId, TaskId
 from suanwang.model.plan import Hold
 from suanwang.model.record import Phase
@@ -83,7 +84,7 @@ def overrunning(state: State, now_us: int) -> Iterator[tuple[Task, int, bool]]:
                 continue
             wall_us = request.resources.wall_time
             past = bool(attempt.run_us) and now_us > attempt.run_us + wall_us + WALL_GRACE_US and task.phase in LIVE
-            end_us = max(hold.end_us for hold in state.leases[attempt.plan.lease_id])
+            end_us = last_end_us(state.leases[attempt.plan.lease_id])
             if not past and end_us >= now_us + EXTEND_AHEAD_US:
                 continue
             latest_us = (attempt.run_us or max(now_us, attempt.plan.run_start_us)) + wall_us

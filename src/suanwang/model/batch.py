@@ -12,7 +12,6 @@ from typing import ClassVar, NamedTuple, Protocol
 from suanwang.model.compact import CompactPlan, full_plan
 from suanwang.model.event import Event, Usage
 from suanwang.model.ids import AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId, TenantId
-from suanwang.model.plan import Line
 from suanwang.model.record import (
     AttemptClosed,
     AttemptOpened,
@@ -26,7 +25,7 @@ from suanwang.model.record import (
     TaskSubmitted,
 )
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.tariff import LineRow
+from suanwang.model.tariff import LineRow, as_line
 from suanwang.model.task import TaskRequest
 
 # Rows of one batch: the most that one row of the log holds of a kind.
@@ -175,7 +174,7 @@ class EventsHeard:
                 attempt_id=event.attempt_id,
                 tenant=closing.tenant,
                 creditor=creditor,
-                line=Line.model_construct(**line._asdict()),
+                line=as_line(line),
                 emulated=closing.emulated,
             )
         yield TaskEnded.model_construct(at_us=self.at_us, task_id=closing.task_id, phase=Phase.SUCCEEDED)

@@ -288,3 +288,8 @@ def keys_of(holds: Holds) -> Iterable[str]:
     if isinstance(holds, CompactHolds):
         return holds.plan.keys
     return [f"{hold.resource}|{hold.key}" for hold in holds]
+
+
+def last_end_us(holds: Holds) -> int:
+    """When the last of them ends."""
+    return holds.end_us if isinstance(holds, CompactHolds) else max(hold.end_us for hold in holds)

@@ -42,7 +42,16 @@ def line(kind: ChargeKind, item: str, quantity: int, price_micro_yuan: int, per:
 
 def as_line(row: LineRow) -> Line:
     """A row as a value."""
-    return Line.model_construct(**row._asdict())
+    kind, item, quantity, price_micro_yuan, per, permille, amount_micro_yuan = row
+    return Line.model_construct(
+        kind=kind,
+        item=item,
+        quantity=quantity,
+        price_micro_yuan=price_micro_yuan,
+        per=per,
+        permille=permille,
+        amount_micro_yuan=amount_micro_yuan,
+    )
 
 
 def bands(book: PriceBook, start_us: int, end_us: int) -> Iterator[tuple[int, int, int]]:

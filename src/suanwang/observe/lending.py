@@ -12,8 +12,11 @@ from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, quota
 def may_hold(loads: Loads, tenant: TenantId, cores: int, accelerators: int) -> bool:
     """Whether a tenant may hold so much more: its quota, and of all above it, leaves it, or others lend it."""
     for figure, more in ((HELD_CORES, cores), (HELD_ACCELERATORS, accelerators)):
-        if more and not all(_fits(loads, one, figure, claim + more) for one, claim in loads.claims(tenant, figure)):
-            return False
+        if not more:
+            continue
+        for one, claim in loads.claims(tenant, figure):
+            if not _fits(loads, one, figure, claim + more):
+                return False
     return True
 
 

@@ -1,6 +1,6 @@
 """What tenants have live, hold, and have spent: each alone, and each with all below it in the tree. A fold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -61,7 +61,8 @@ class Loads:
 
     def path(self, tenant: TenantId) -> tuple[TenantId, ...]:
         """The tenant and those above it, itself first."""
-        self._sum_again()
+        if self._stale:
+            self._sum_again()
         found = self._paths.get(tenant)
         if found is None:
             found = self._paths[tenant] = path_of(tenant, self.tenants)
@@ -139,8 +140,9 @@ class Loads:
             found = self.within[tenant] = [0, 0, 0, 0]
         return found
 
-    def claims(self, tenant: TenantId, figure: int) -> Iterator[tuple[Tenant, int]]:
+    def claims(self, tenant: TenantId, figure: int) -> list[tuple[Tenant, int]]:
         """Each tenant on the way up with what this one's next task would stand beside there."""
+        out: list[tuple[Tenant, int]] = []
         claim, below = 0, tenant
         for one in self.path(tenant):
             use = self._within(one)[figure]
@@ -150,8 +152,10 @@ class Loads:
                 in_child = self._within(below)[figure]
                 claim += use - min(in_child, quota(self.tenants[below], figure))
             below = one
-            if one in self.tenants:
-                yield self.tenants[one], claim
+            limits = self.tenants.get(one)
+            if limits is not None:
+                out.append((limits, claim))
+        return out
 
     def children(self, parent: TenantId) -> list[TenantId]:
         """The tenants right below one."""

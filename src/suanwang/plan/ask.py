@@ -6,7 +6,7 @@ from typing import Protocol
 
 from suanwang.model.compact import AnyPlan
 from suanwang.model.ids import LeaseId, PlanId, SiteId, TaskId, TenantId
-from suanwang.model.plan import ClauseCount, PlanReport
+from suanwang.model.plan import ClauseCount, PlanReport, Relaxation
 from suanwang.model.task import TaskRequest
 
 
@@ -34,6 +34,7 @@ class Why(Protocol):
 
     def report(self, relax: bool) -> PlanReport: ...
     def clauses(self) -> tuple[ClauseCount, ...]: ...
+    def relaxations(self) -> tuple[Relaxation, ...]: ...
     def ever(self) -> bool: ...
 
 
@@ -63,6 +64,11 @@ class PlanAnswer:
     def clauses(self) -> tuple[ClauseCount, ...]:
         """How many pools each clause removes: the cheap part of the report."""
         return self.why.clauses()
+
+    @cached_property
+    def relaxations(self) -> tuple[Relaxation, ...]:
+        """What would make the task fit where nothing does."""
+        return self.why.relaxations()
 
     @cached_property
     def ever(self) -> bool:

@@ -10,7 +10,7 @@ from threading import RLock
 
 from suanwang.model.compact import AnyPlan, CompactHolds, CompactPlan, Holds
 from suanwang.model.placements import Placements
-from suanwang.model.plan import ClauseCount, Plan, PlanReport
+from suanwang.model.plan import ClauseCount, Plan, PlanReport, Relaxation
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.plan.alike import Alike, once_more
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
@@ -144,6 +144,9 @@ class _Broken:
     def clauses(self) -> tuple[ClauseCount, ...]:
         raise self.error
 
+    def relaxations(self) -> tuple[Relaxation, ...]:
+        raise self.error
+
     def ever(self) -> bool:
         raise self.error
 
@@ -161,11 +164,17 @@ class _Why:
     def report(self, relax: bool) -> PlanReport:
         with _lock:
             memory = _memory(self.snapshot.index)
-            wanting = not self.decision.order
-            waits = wanting and self.ever()
-            need = self.decision.need if waits else alone(self.decision.need)
-            found = relaxations(self._scene(memory, waits), need) if wanting and relax else ()
+            waits = not self.decision.order and self.ever()
+            found = self.relaxations() if relax else ()
             return build_report(self.ask.task_id, memory.layout, self.decision, waits, found)
+
+    def relaxations(self) -> tuple[Relaxation, ...]:
+        if self.decision.order:
+            return ()
+        with _lock:
+            memory, waits = _memory(self.snapshot.index), self.ever()
+            need = self.decision.need if waits else alone(self.decision.need)
+            return relaxations(self._scene(memory, waits), need)
 
     def clauses(self) -> tuple[ClauseCount, ...]:
         with _lock:

@@ -11,7 +11,7 @@ from operator import attrgetter
 import numpy as np
 
 from suanwang.model.compact import CompactPlan, Holds, Other
-from suanwang.model.plan import ClauseCount, PlanReport
+from suanwang.model.plan import ClauseCount, PlanReport, Relaxation
 from suanwang.model.reason import PoolReason
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import Preference
@@ -178,6 +178,9 @@ class _Placed:
 
     def clauses(self) -> tuple[ClauseCount, ...]:
         raise AssertionError("a plan that was made carries its reasons")
+
+    def relaxations(self) -> tuple[Relaxation, ...]:
+        return ()
 
     def ever(self) -> bool:
         return True

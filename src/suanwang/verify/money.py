@@ -8,7 +8,7 @@ from suanwang.model.grid import Pool, PoolKind, PriceBook, Site
 from suanwang.model.plan import ChargeKind, Line
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import GridIndex, Snapshot
-from suanwang.model.tariff import line
+from suanwang.model.tariff import LineRow, line_row
 from suanwang.model.task import TaskRequest
 from suanwang.model.units import GIB
 
@@ -50,7 +50,7 @@ def _half_up(number: int, by: int) -> int:
     return whole + (1 if 2 * rest >= by else 0)
 
 
-def _row(one: Line) -> tuple[object, ...]:
+def _row(one: Line | LineRow) -> tuple[object, ...]:
     return (one.kind, one.item, one.quantity, one.price_micro_yuan, one.per, one.permille, one.amount_micro_yuan)
 
 
@@ -78,7 +78,9 @@ def spans_us(book: PriceBook, start_us: int, end_us: int) -> dict[int, int]:
     return {permille: span_us for permille, span_us in out.items() if span_us}
 
 
-def compute_lines(plan: AnyPlan, request: TaskRequest, pool: Pool, book: PriceBook, milliwatts: int) -> Iterator[Line]:
+def compute_lines(
+    plan: AnyPlan, request: TaskRequest, pool: Pool, book: PriceBook, milliwatts: int
+) -> Iterator[LineRow]:
     """Resources and energy at each factor, then shots."""
     demand = plan.demand
     card = book.accelerator_hour_micro_yuan.get(pool.accelerator_model or "", 0)
@@ -92,13 +94,13 @@ def compute_lines(plan: AnyPlan, request: TaskRequest, pool: Pool, book: PriceBo
             (ChargeKind.ENERGY, milliwatts, book.energy_kwh_micro_yuan, 1_000_000 * HOUR_US),
         ):
             if held and price:
-                yield line(kind, pool.id, held * span_us, price, per, permille)
+                yield line_row(kind, pool.id, held * span_us, price, per, permille)
     shots = request.resources.shots * request.array
     if shots and book.qpu_shot_micro_yuan:
-        yield line(ChargeKind.QPU_SHOT, pool.id, shots, book.qpu_shot_micro_yuan, 1)
+        yield line_row(ChargeKind.QPU_SHOT, pool.id, shots, book.qpu_shot_micro_yuan, 1)
 
 
-def network_lines(plan: AnyPlan, index: GridIndex) -> Iterator[Line]:
+def network_lines(plan: AnyPlan, index: GridIndex) -> Iterator[LineRow]:
     """Bandwidth and protection, once a crossing."""
     quantity = plan.bandwidth_bps * (plan.end_us - plan.run_start_us)
     if not quantity:
@@ -106,16 +108,16 @@ def network_lines(plan: AnyPlan, index: GridIndex) -> Iterator[Line]:
     for one in plan.path.links:
         price = index.links[one.link].price_micro_yuan_per_gbps_hour
         if price:
-            yield line(ChargeKind.BANDWIDTH, one.link, quantity, price, 10**9 * HOUR_US)
+            yield line_row(ChargeKind.BANDWIDTH, one.link, quantity, price, 10**9 * HOUR_US)
     for step in plan.protection:
         known = index.security_pools.get(step.security_pool)
         if known is not None and known[0].price_micro_yuan_per_gbps_hour:
             price = known[0].price_micro_yuan_per_gbps_hour
-            yield line(ChargeKind.PROTECTION, step.security_pool, quantity, price, 10**9 * HOUR_US)
+            yield line_row(ChargeKind.PROTECTION, step.security_pool, quantity, price, 10**9 * HOUR_US)
 
 
-def _transfers(plan: AnyPlan, snapshot: Snapshot) -> Iterator[Line]:
+def _transfers(plan: AnyPlan, snapshot: Snapshot) -> Iterator[LineRow]:
     for move in plan.data:
         price = sum(snapshot.index.links[one.link].price_micro_yuan_per_gib for one in move.path.links)
         if price:
-            yield line(ChargeKind.TRANSFER, move.data_set, move.size_bytes, price, GIB)
+            yield line_row(ChargeKind.TRANSFER, move.data_set, move.size_bytes, price, GIB)

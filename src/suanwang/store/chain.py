@@ -72,6 +72,21 @@ def _packed(records: Sequence[AnyRecord], texts: Sequence[str]) -> bytes:
 
 
 def _parts(payload: bytes) -> Iterator[AnyRecord]:
+    for kind, part in _cut(payload):
+        if kind == _BATCH:
+            yield unpack(part)
+        else:
+            yield from RECORDS.validate_json(zlib.decompress(part))
+
+
+def packs(row: LogRow) -> list[bytes]:
+    """The packed batches of a row; none of a row of single records."""
+    if not row.payload.startswith(_MAGIC):
+        return []
+    return [part for kind, part in _cut(row.payload) if kind == _BATCH]
+
+
+def _cut(payload: bytes) -> Iterator[tuple[int, bytes]]:
     at = len(_MAGIC)
     while at < len(payload):
         kind, size = _PART.unpack_from(payload, at)
@@ -80,10 +95,7 @@ def _parts(payload: bytes) -> Iterator[AnyRecord]:
         if len(part) < size or kind not in (_SINGLE, _BATCH):
             raise ValueError("a part is cut off, or of no known kind")
         at += size
-        if kind == _BATCH:
-            yield unpack(part)
-        else:
-            yield from RECORDS.validate_json(zlib.decompress(part))
+        yield kind, part
 
 
 def checksum(before: bytes, position: int, at_us: int, records: int, payload: bytes) -> bytes:

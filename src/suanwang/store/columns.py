@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from suanwang.model.batch import (
     AttemptsOpened,
@@ -124,6 +125,15 @@ def unpack(data: bytes) -> Batch:
     return _READERS[data[0]](meta, rows, more)
 
 
+def find_plans(data: bytes, plan_ids: Sequence[str], index: GridIndex) -> list[CompactPlan]:
+    """The plans of these ids that a pack holds; the others of the pack are not made. None of a pack of another kind."""
+    if data[0] != _WRITERS[PlansMade][0]:
+        return []
+    rows, more = _streams(data[1:])
+    wanted = rows.filter(pc.is_in(rows["plan_id"], pa.array(plan_ids, _STR)))
+    return PlanColumns(wanted.to_pydict(), more.to_pydict()).bind(index) if len(wanted) else []
+
+
 def _joined(meta: Columns, rows: pa.RecordBatch, more: pa.RecordBatch) -> bytes:
     """The rows' stream with its length before it, and then the other."""
     head = _stream(rows.replace_schema_metadata({"meta": to_json(meta)}))
@@ -131,9 +141,13 @@ def _joined(meta: Columns, rows: pa.RecordBatch, more: pa.RecordBatch) -> bytes:
 
 
 def _split(data: bytes) -> tuple[dict[str, Any], Columns, Columns]:
-    size = int.from_bytes(data[:4], "big")
-    rows, more = (pa.ipc.open_stream(part).read_all() for part in (data[4 : 4 + size], data[4 + size :]))
+    rows, more = _streams(data)
     return json.loads(rows.schema.metadata[b"meta"]), rows.to_pydict(), more.to_pydict()
+
+
+def _streams(data: bytes) -> tuple[pa.Table, pa.Table]:
+    size = int.from_bytes(data[:4], "big")
+    return pa.ipc.open_stream(data[4 : 4 + size]).read_all(), pa.ipc.open_stream(data[4 + size :]).read_all()
 
 
 def _stream(batch: pa.RecordBatch) -> bytes:

@@ -102,8 +102,9 @@ def tasks_by_id(store: Reads, task_ids: Iterable[str]) -> dict[str, TaskRow]:
 
 def plan_texts(store: Reads, plan_ids: Iterable[str]) -> dict[str, str]:
     """The JSON of these plans."""
-    query = select(s.plans.c.plan_id, s.plans.c.body).where(s.plans.c.plan_id.in_(list(plan_ids)))
-    return {row["plan_id"]: row["body"] for row in _rows(store, query)}
+    c = s.plans.c
+    query = select(c.plan_id, c.body, c.logged).where(c.plan_id.in_(list(plan_ids)))
+    return store.texts_of_plans(_rows(store, query))
 
 
 def with_plan(store: Reads, tenant: str | None, phases: Collection[Phase], limit: int) -> list[TaskRow]:

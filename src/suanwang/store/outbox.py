@@ -4,7 +4,7 @@ Forget instructions are not rows: no event ever answers them. They follow from w
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, select
@@ -16,13 +16,14 @@ from suanwang.model.task import TaskRequest
 from suanwang.store.rows import read_outputs
 from suanwang.store.schema import attempts, outbox, plans, tasks
 
+Texts = Callable[[Sequence[Mapping[str, Any]]], dict[str, str]]
 _AT_ONCE: Final = 500  # ids in one statement, far below the limit of either engine
 
 
-def read_outbox(connection: Connection, sites: Sequence[str] | None) -> list[Instruction]:
-    """The waiting instructions of these sites, or of all, oldest first."""
+def read_outbox(connection: Connection, sites: Sequence[str] | None, texts: Texts) -> list[Instruction]:
+    """The waiting instructions of these sites, or of all, oldest first. `texts` gives the JSON of plans by rows."""
     query = (
-        select(outbox, attempts.c.outputs, plans.c.pool, plans.c.run_start_us, plans.c.body)
+        select(outbox, attempts.c.outputs, plans.c.pool, plans.c.run_start_us, plans.c.body, plans.c.logged)
         .add_columns(tasks.c.request)
         .join(attempts, attempts.c.attempt_id == outbox.c.attempt_id)
         .join(plans, plans.c.plan_id == outbox.c.plan_id)
@@ -35,16 +36,17 @@ def read_outbox(connection: Connection, sites: Sequence[str] | None) -> list[Ins
         for some in _slices(sites):
             rows += connection.execute(query.where(outbox.c.site.in_(some))).mappings()
     rows.sort(key=lambda row: (row["position"], row["ordinal"]))
-    return [_instruction(row) for row in rows]
+    bodies = texts([dict(row) for row in rows if row["kind"] == InstructionKind.START.value])
+    return [_instruction(row, bodies) for row in rows]
 
 
-def _instruction(row: RowMapping) -> Instruction:
+def _instruction(row: RowMapping, bodies: Mapping[str, str]) -> Instruction:
     kind = InstructionKind(row["kind"])
     if kind is InstructionKind.START:
         return Instruction(
             kind=kind,
             **_head(row),
-            demand=Demand.model_validate(json.loads(row["body"])["demand"]),
+            demand=Demand.model_validate(json.loads(bodies[row["plan_id"]])["demand"]),
             request=TaskRequest.model_validate_json(row["request"]),
             not_before_us=row["run_start_us"],
         )

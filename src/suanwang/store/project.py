@@ -33,17 +33,16 @@ from suanwang.model.record import (
 )
 from suanwang.store import project_attempts, project_tasks
 from suanwang.store.fold import Fold, Place, Row, clean, to_json
+from suanwang.store.project_batches import fold_batch
 
 
 def fold_records(records: Sequence[AnyRecord], texts: Sequence[str], position: int, fold: Fold) -> None:
-    """Project a batch, in order, into `fold`. `texts` holds the JSON text of each single record. A batch of many tasks
-    is projected as the single records that it stands for; each has an ordinal of its own."""
+    """Project a row of the log, in order, into `fold`. `texts` holds the JSON text of each single record. What a batch
+    of many tasks stands for has an ordinal for each single record."""
     ordinal = 0
     for record, text in zip(records, texts, strict=True):
         if isinstance(record, BATCHES):
-            for one in record.expand():
-                PROJECTORS[type(one)](one, Place(position, ordinal, one.model_dump_json()), fold)
-                ordinal += 1
+            ordinal = fold_batch(record, position, ordinal, fold)
         else:
             PROJECTORS[type(record)](record, Place(position, ordinal, text), fold)
             ordinal += 1

@@ -1,8 +1,9 @@
 """Records about an attempt -> rows of `attempts`, `outbox`, `charges`, `agent_cursors`, `tasks`, `task_events`."""
 
-from typing import Final
+from typing import Any, Final
 
 from suanwang.model.event import Event, EventKind, InstructionKind, OutputFile
+from suanwang.model.plan import Line
 from suanwang.model.record import (
     AttemptClosed,
     AttemptOpened,
@@ -12,9 +13,10 @@ from suanwang.model.record import (
     Phase,
     StopRequested,
 )
+from suanwang.model.tariff import LineRow
 from suanwang.store.fold import Attempt, Fold, Place, Row, clean, fit, to_json
 
-_PHASE_OF_EVENT: Final = {
+PHASE_OF_EVENT: Final = {
     EventKind.STAGING: Phase.STAGING.value,
     EventKind.RUNNING: Phase.RUNNING.value,
     EventKind.COLLECTING: Phase.COLLECTING.value,
@@ -23,7 +25,7 @@ _START: Final = InstructionKind.START.value
 _STOP: Final = InstructionKind.STOP.value
 _DELIVER: Final = InstructionKind.DELIVER.value
 # Which waiting instructions an event answers; any other event of an attempt shows that its start has arrived.
-_ANSWERS: Final = {
+ANSWERS: Final = {
     EventKind.STOPPED: (_START, _STOP),
     EventKind.FAILED: (_START, _STOP),
     EventKind.FINISHED: (_START, _STOP),
@@ -32,7 +34,7 @@ _ANSWERS: Final = {
 }
 
 
-def _post(kind: str, attempt_id: str, attempt: Attempt, at: Place, fold: Fold) -> None:
+def post(kind: str, attempt_id: str, attempt: Attempt, position: int, ordinal: int, fold: Fold) -> None:
     """Put an instruction into the outbox, in the place of an earlier one of its kind."""
     row: Row = {
         "task_id": attempt.task_id,
@@ -41,22 +43,22 @@ def _post(kind: str, attempt_id: str, attempt: Attempt, at: Place, fold: Fold) -
         "plan_id": attempt.plan_id,
         "site": attempt.site,
         "fence": attempt.fence,
-        "position": at.position,
-        "ordinal": at.ordinal,
+        "position": position,
+        "ordinal": ordinal,
     }
     fold.upsert("outbox", (attempt.task_id, attempt_id, kind), row)
 
 
-def attempt_opened(record: AttemptOpened, at: Place, fold: Fold) -> None:
-    attempt = fold.opened[record.attempt_id] = Attempt(record.task_id, record.plan_id, record.site, record.fence)
-    row: Row = {
-        "attempt_id": record.attempt_id,
-        "task_id": record.task_id,
-        "plan_id": record.plan_id,
-        "site": record.site,
-        "fence": record.fence,
+def attempt_row(attempt_id: str, attempt: Attempt, at_us: int, position: int, ordinal: int) -> Row:
+    """An attempt as it is when it was opened."""
+    return {
+        "attempt_id": attempt_id,
+        "task_id": attempt.task_id,
+        "plan_id": attempt.plan_id,
+        "site": attempt.site,
+        "fence": attempt.fence,
         "stage": "opened",
-        "opened_us": record.at_us,
+        "opened_us": at_us,
         "running_us": None,
         "closed_us": None,
         "succeeded": None,
@@ -68,13 +70,18 @@ def attempt_opened(record: AttemptOpened, at: Place, fold: Fold) -> None:
         "held_end_us": None,
         "usage": None,
         "outputs": None,
-        "position": at.position,
-        "ordinal": at.ordinal,
+        "position": position,
+        "ordinal": ordinal,
     }
+
+
+def attempt_opened(record: AttemptOpened, at: Place, fold: Fold) -> None:
+    attempt = fold.opened[record.attempt_id] = Attempt(record.task_id, record.plan_id, record.site, record.fence)
+    row = attempt_row(record.attempt_id, attempt, record.at_us, at.position, at.ordinal)
     fold.add("attempts", record.attempt_id, row)
     patch = {"phase": Phase.DISPATCHED.value, "fence": record.fence, "attempt_id": record.attempt_id}
     fold.change("tasks", record.task_id, patch | {"position": at.position})
-    _post(_START, record.attempt_id, attempt, at, fold)
+    post(_START, record.attempt_id, attempt, at.position, at.ordinal, fold)
     fold.tell(record.task_id, record, at)
 
 
@@ -100,20 +107,20 @@ def _effect(event: Event, attempt: Attempt, at: Place, fold: Fold) -> None:
             fold.change("tasks", attempt.task_id, {"progress_permille": fit(event.fraction_permille)})
     else:
         patch["stage"] = kind.value
-    if kind in _PHASE_OF_EVENT:
-        fold.change("tasks", attempt.task_id, {"phase": _PHASE_OF_EVENT[kind]})
+    if kind in PHASE_OF_EVENT:
+        fold.change("tasks", attempt.task_id, {"phase": PHASE_OF_EVENT[kind]})
     if kind is EventKind.FINISHED:
         patch["outputs"] = outputs_text(event.outputs)
     fold.change("attempts", attempt_id, patch)
     if kind is EventKind.RUNNING:
         fold.first("attempts", attempt_id, "running_us", fit(event.at_us))
-    for answered in _ANSWERS.get(kind, (_START,)):
+    for answered in ANSWERS.get(kind, (_START,)):
         fold.remove("outbox", (attempt.task_id, attempt_id, answered))
 
 
 def stop_requested(record: StopRequested, at: Place, fold: Fold) -> None:
     fold.change("tasks", record.task_id, {"phase": Phase.STOPPING.value, "position": at.position})
-    _post(_STOP, record.attempt_id, _known(record.attempt_id, fold), at, fold)
+    post(_STOP, record.attempt_id, _known(record.attempt_id, fold), at.position, at.ordinal, fold)
     fold.tell(record.task_id, record, at)
 
 
@@ -121,7 +128,7 @@ def delivery_ordered(record: DeliveryOrdered, at: Place, fold: Fold) -> None:
     fold.change("tasks", record.task_id, {"phase": Phase.DELIVERING.value, "position": at.position})
     # Any live site can deliver: the outputs lie in the object store.
     attempt = _known(record.attempt_id, fold)._replace(site=record.site, fence=record.fence)
-    _post(_DELIVER, record.attempt_id, attempt, at, fold)
+    post(_DELIVER, record.attempt_id, attempt, at.position, at.ordinal, fold)
     fold.tell(record.task_id, record, at)
 
 
@@ -150,16 +157,27 @@ def attempt_closed(record: AttemptClosed, at: Place, fold: Fold) -> None:
     fold.tell(record.task_id, record, at)
 
 
-def charge_posted(record: ChargePosted, at: Place, fold: Fold) -> None:
-    line = record.line
-    row = (
-        at.position,
-        at.ordinal,
-        record.charge_id,
-        record.task_id,
-        record.attempt_id,
-        record.tenant,
-        record.creditor,
+def charge_row(
+    charge_id: str,
+    task_id: str,
+    attempt_id: str,
+    tenant: str,
+    creditor: str,
+    line: Line | LineRow,
+    emulated: bool,
+    at_us: int,
+    position: int,
+    ordinal: int,
+) -> tuple[Any, ...]:
+    """A charge in the order of the table's columns."""
+    return (
+        position,
+        ordinal,
+        charge_id,
+        task_id,
+        attempt_id,
+        tenant,
+        creditor,
         line.kind.value,
         line.item,
         str(line.quantity),
@@ -167,8 +185,24 @@ def charge_posted(record: ChargePosted, at: Place, fold: Fold) -> None:
         str(line.per),
         line.permille,
         line.amount_micro_yuan,
+        emulated,
+        at_us,
+    )
+
+
+def charge_posted(record: ChargePosted, at: Place, fold: Fold) -> None:
+    line = record.line
+    row = charge_row(
+        record.charge_id,
+        record.task_id,
+        record.attempt_id,
+        record.tenant,
+        record.creditor,
+        line,
         record.emulated,
         record.at_us,
+        at.position,
+        at.ordinal,
     )
     fold.lists["charges"].append(row)
     fold.grow("tasks", record.task_id, "billed_micro_yuan", line.amount_micro_yuan)
@@ -178,7 +212,7 @@ def charge_posted(record: ChargePosted, at: Place, fold: Fold) -> None:
 
 def outputs_text(outputs: tuple[OutputFile, ...]) -> str:
     """Collected outputs as JSON text."""
-    return to_json([one.model_dump() for one in outputs])
+    return to_json([one.model_dump() for one in outputs]) if outputs else "[]"
 
 
 def _known(attempt_id: str, fold: Fold) -> Attempt:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from suanwang.model.plan import Plan
+from suanwang.model.compact import AnyPlan
 from suanwang.model.record import (
     CancelRequested,
     LeaseExtended,
@@ -15,22 +15,25 @@ from suanwang.model.record import (
     TaskSubmitted,
     TaskWaits,
 )
+from suanwang.model.task import TaskRequest
 from suanwang.store.fold import Fold, Place, Row, clean, to_json
 
 
-def task_submitted(record: TaskSubmitted, at: Place, fold: Fold) -> None:
-    request, task_id = record.request, record.task_id
-    row: Row = {
+def task_row(
+    task_id: str, tenant: str, principal: str, request: TaskRequest, key: str | None, at_us: int, position: int
+) -> Row:
+    """A task as it is when it was submitted. `principal` is clean."""
+    return {
         "task_id": task_id,
-        "tenant": record.tenant,
-        "principal": clean(record.principal),
+        "tenant": tenant,
+        "principal": principal,
         "name": clean(request.name),
         "phase": Phase.WAITING.value,
         "wait_reason": None,
         "wait_until_us": None,
         "reason": None,
         "detail": None,
-        "submitted_us": record.at_us,
+        "submitted_us": at_us,
         "cancel_us": None,
         "ended_us": None,
         "generation": 0,
@@ -45,11 +48,16 @@ def task_submitted(record: TaskSubmitted, at: Place, fold: Fold) -> None:
         "deadline_us": request.deadline,
         "preference": request.preference.value,
         "progress_permille": None,
-        "idempotency_key": None if record.idempotency_key is None else clean(record.idempotency_key),
+        "idempotency_key": None if key is None else clean(key),
         "tags": to_json(request.tags) if request.tags else "{}",
         "request": request.model_dump_json(),
-        "position": at.position,
+        "position": position,
     }
+
+
+def task_submitted(record: TaskSubmitted, at: Place, fold: Fold) -> None:
+    request, task_id, principal = record.request, record.task_id, clean(record.principal)
+    row = task_row(task_id, record.tenant, principal, request, record.idempotency_key, record.at_us, at.position)
     fold.add("tasks", task_id, row)
     fold.lists["task_tags"].extend((tag, task_id, clean(value)) for tag, value in request.tags.items())
     head = {"t": record.t, "at_us": record.at_us, "task_id": task_id, "tenant": record.tenant}
@@ -88,7 +96,8 @@ def task_waits(record: TaskWaits, at: Place, fold: Fold) -> None:
     fold.tell(record.task_id, record, at)
 
 
-def _plan_row(plan: Plan, at_us: int, at: Place) -> Row:
+def plan_row(plan: AnyPlan, at_us: int, position: int, ordinal: int, body: str) -> Row:
+    """A plan as it is when it was committed."""
     return {
         "plan_id": plan.plan_id,
         "task_id": plan.task_id,
@@ -106,21 +115,16 @@ def _plan_row(plan: Plan, at_us: int, at: Place) -> Row:
         "committed_us": at_us,
         "released_us": None,
         "drop_reason": None,
-        "body": plan.model_dump_json(),
-        "position": at.position,
-        "ordinal": at.ordinal,
+        "body": body,
+        "logged": None,
+        "position": position,
+        "ordinal": ordinal,
     }
 
 
-_PLAN_HEAD: Final = ("plan_id", "lease_id", "generation", "site", "pool", "emulated", "start_us", "run_start_us")
-_PLAN_TAIL: Final = ("end_us", "quote_micro_yuan")
-
-
-def plan_committed(record: PlanCommitted, at: Place, fold: Fold) -> None:
-    plan = record.plan
-    row = _plan_row(plan, record.at_us, at)
-    fold.add("plans", plan.plan_id, row)
-    patch: Row = {
+def plan_patch(plan: AnyPlan, position: int) -> Row:
+    """What a plan changes in the row of its task."""
+    return {
         "phase": Phase.PLANNED.value,
         "wait_reason": None,
         "wait_until_us": None,
@@ -132,9 +136,19 @@ def plan_committed(record: PlanCommitted, at: Place, fold: Fold) -> None:
         "emulated": plan.emulated,
         "quote_micro_yuan": plan.quote_micro_yuan,
         "progress_permille": None,
-        "position": at.position,
+        "position": position,
     }
-    fold.change("tasks", plan.task_id, patch)
+
+
+_PLAN_HEAD: Final = ("plan_id", "lease_id", "generation", "site", "pool", "emulated", "start_us", "run_start_us")
+_PLAN_TAIL: Final = ("end_us", "quote_micro_yuan")
+
+
+def plan_committed(record: PlanCommitted, at: Place, fold: Fold) -> None:
+    plan = record.plan
+    row = plan_row(plan, record.at_us, at.position, at.ordinal, plan.model_dump_json())
+    fold.add("plans", plan.plan_id, row)
+    fold.change("tasks", plan.task_id, plan_patch(plan, at.position))
     head = {"t": record.t, "at_us": record.at_us, "task_id": plan.task_id}
     head |= {name: row[name] for name in _PLAN_HEAD + _PLAN_TAIL}
     fold.tell(plan.task_id, record, at, to_json(head))

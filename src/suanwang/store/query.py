@@ -71,8 +71,13 @@ class TaskQueries(Reads):
             c.released_us,
             c.drop_reason,
         )
-        query = select(*columns, c.body.label("plan_json")).where(c.task_id == task_id)
-        return [PlanRow(**row) for row in self._all(query.order_by(c.position, c.ordinal))]
+        query = select(*columns, c.body, c.logged).where(c.task_id == task_id)
+        rows = self._all(query.order_by(c.generation))
+        texts = self.texts_of_plans(rows)
+        return [
+            PlanRow(plan_json=texts[row["plan_id"]], **{column.name: row[column.name] for column in columns})
+            for row in rows
+        ]
 
     def latest_plan(self, task_id: str) -> Plan | None:
         """The newest plan of a task, dropped or not."""

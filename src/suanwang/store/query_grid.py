@@ -62,7 +62,7 @@ class GridQueries(Reads):
     def outbox(self, sites: Sequence[str] | None = None) -> list[Instruction]:
         """The instructions that wait for an agent of these sites (None: of any), oldest first."""
         with self.reading() as connection:
-            return read_outbox(connection, sites)
+            return read_outbox(connection, sites, self.texts_of_plans)
 
 
 def _key(row: Mapping[str, Any]) -> KeyRow:

@@ -132,8 +132,9 @@ plans = Table(
     _int("committed_us"),
     _int("released_us", null=True),  # its lease ended: dropped, or its attempt was closed
     _text("drop_reason", null=True),
-    _text("body"),
+    _text("body"),  # empty where `logged` says where it is
     *_place(),
+    _int("logged", null=True),  # the row of the log whose batch holds the plan
 )
 Index("plans_by_task", plans.c.task_id, plans.c.generation)
 Index(

@@ -12,9 +12,11 @@ from sqlalchemy.engine import Engine
 from suanwang import failpoints
 from suanwang.model.batch import AnyRecord
 from suanwang.model.error import StoreError
+from suanwang.model.plan import Plan
 from suanwang.store import schema as s
 from suanwang.store.behind import Grids, Projector, weight
-from suanwang.store.chain import GENESIS, LogRow, checked, open_row, seal, texts_of
+from suanwang.store.chain import GENESIS, LogRow, checked, open_row, packs, seal, texts_of
+from suanwang.store.columns import find_plans
 from suanwang.store.connect import FileLock, errors, is_memory, make_engine, make_private, parse_url
 from suanwang.store.migrate import check_schema, migrate
 from suanwang.store.query import TaskQueries
@@ -175,6 +177,23 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
             if len(rows) < LOG_SLICE:
                 return
             after = rows[-1].position
+
+    def logged_plans(self, where: Mapping[str, int]) -> dict[str, Plan]:
+        out: dict[str, Plan] = {}
+        by_row: dict[int, list[str]] = {}
+        for plan_id, position in where.items():
+            by_row.setdefault(position, []).append(plan_id)
+        if where and self._writer is None:
+            self._know_grids()
+        for position, plan_ids in by_row.items():
+            for found in self._all(select(s.log).where(s.log.c.position == position)):
+                for pack in packs(LogRow(**found)):
+                    plans = find_plans(pack, plan_ids, self.grids.at(position))
+                    out |= {one.plan_id: one.full() for one in plans}
+        missing = next((one for one in where if one not in out), None)
+        if missing is not None:
+            raise StoreError("store_damaged", detail=f"plan {missing} is not in log row {where[missing]}")
+        return out
 
     def last_position(self) -> int:
         """The position of the last batch; 0 where there is none. Costs nothing in the writer's process."""

@@ -1,4 +1,4 @@
-"""How far the projections are: a mark that moves in the transaction that moves them.
+"""How far the projections are: a mark that moves in the transaction that moves them; where plans of batches are.
 
 Revision 0002. A store of revision 0001 projected every row of its log in the transaction that wrote the row.
 """
@@ -22,3 +22,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.execute("INSERT INTO progress SELECT 'projections', coalesce(max(position), 0) FROM log")
+    op.add_column("plans", sa.Column("logged", sa.BigInteger(), nullable=True))

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import pyarrow as pa
 from blake3 import blake3
 
 from suanwang.model.batch import BATCHES, AnyRecord
@@ -125,7 +124,7 @@ def open_row(row: LogRow) -> list[AnyRecord]:
             records: list[AnyRecord] = list(_parts(row.payload))
         else:
             records = list(RECORDS.validate_json(zlib.decompress(row.payload)))
-    except (zlib.error, ValueError, LookupError, struct.error, pa.ArrowException) as error:
+    except (zlib.error, ValueError, LookupError, struct.error) as error:
         raise StoreError("store_damaged", detail=f"log row {row.position}: {type(error).__name__}") from error
     if len(records) != row.records:
         raise StoreError("store_damaged", detail=f"log row {row.position}: {len(records)} records, not {row.records}")

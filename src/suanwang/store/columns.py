@@ -1,7 +1,7 @@
 """Batches as packed columns (Arrow IPC, lz4), and back. One function a kind of batch and a way.
 
-A pack is a byte for the kind and two Arrow streams: the rows, and what the rows point into (paths of plans, lines of
-bills), which has a row of its own for each. Numbers that may pass 64 bits are written as digits. What a pack says
+A pack is a byte for the kind, a digest, and two Arrow streams: the rows, and what the rows point into (paths of plans, lines of
+bills), which has a row of its own for each. The digest is checked before Arrow sees a byte: what it reads it trusts. Numbers that may pass 64 bits are written as digits. What a pack says
 depends on nothing but itself and, for plans, the grid that the log has adopted before it.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from blake3 import blake3
 
 from suanwang.model.batch import (
     AttemptsOpened,
@@ -36,6 +37,7 @@ from suanwang.store.fold import to_json
 from suanwang.store.rows import read_outputs
 
 Columns = Mapping[str, Sequence[Any]]
+_DIGEST_BYTES: Final = 16
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 _I64, _I32, _STR, _BOOL = pa.int64(), pa.int32(), pa.string(), pa.bool_()
 _INTS: Final = pa.list_(pa.int64())
@@ -115,13 +117,13 @@ CHARGES: Final = {
 def pack(batch: Batch) -> bytes:
     """The bytes of a batch."""
     number, write = _WRITERS[type(batch)]
-    meta, rows, more = write(batch)
-    return bytes([number]) + _joined(meta, rows, more)
+    data = _joined(*write(batch))
+    return bytes([number]) + _digest(data) + data
 
 
 def unpack(data: bytes) -> Batch:
-    """The batch of these bytes. Raises ValueError, KeyError or an Arrow error where they are none."""
-    meta, rows, more = _split(data[1:])
+    """The batch of these bytes. ValueError where they are not as they were written, LookupError of a kind unknown."""
+    meta, rows, more = _split(_sound(data))
     return _READERS[data[0]](meta, rows, more)
 
 
@@ -129,9 +131,21 @@ def find_plans(data: bytes, plan_ids: Sequence[str], index: GridIndex) -> list[C
     """The plans of these ids that a pack holds; the others of the pack are not made. None of a pack of another kind."""
     if data[0] != _WRITERS[PlansMade][0]:
         return []
-    rows, more = _streams(data[1:])
+    rows, more = _streams(_sound(data))
     wanted = rows.filter(pc.is_in(rows["plan_id"], pa.array(plan_ids, _STR)))
     return PlanColumns(wanted.to_pydict(), more.to_pydict()).bind(index) if len(wanted) else []
+
+
+def _digest(data: bytes) -> bytes:
+    return blake3(data).digest(_DIGEST_BYTES)
+
+
+def _sound(data: bytes) -> bytes:
+    """What was packed, if it is whole."""
+    body = data[1 + _DIGEST_BYTES :]
+    if _digest(body) != data[1 : 1 + _DIGEST_BYTES]:
+        raise ValueError("a pack is not as it was written")
+    return body
 
 
 def _joined(meta: Columns, rows: pa.RecordBatch, more: pa.RecordBatch) -> bytes:

@@ -116,15 +116,13 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
             texts = texts_of(records)
             row = seal(self._checksum, position, at_us, records, texts)
             self.grids.see(position, records)
-            large = weight(records) > self.inline_max
-            fold = None if large else self._projector.fold(position, records, texts)
+            inline = weight(records) <= self.inline_max and self._the_writer().projected() == self._position
+            fold = self._projector.fold(position, records, texts) if inline else None
             failpoints.hit("store.append.before")
             with self.writing() as writer:
                 writer.add_log([row])
-                if fold is not None and writer.projected() == self._position:
+                if fold is not None:
                     self._projector.apply(fold, position)
-                else:
-                    fold = None
                 if secrets:
                     add_secrets(writer, secrets)
                 failpoints.hit("store.append.written")

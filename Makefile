@@ -56,7 +56,7 @@ format: $(VENV)/.installed ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed ## tasks/s end to end and the time of a plan
-	$(BIN)/python bench/road.py $(ARGS)
+	$(BIN)/python -m bench.road $(ARGS)
 
 soak: setup ## the long runs of the twin: hours
 	$(BIN)/pytest -q -n $(JOBS) -m soak $(ARGS)

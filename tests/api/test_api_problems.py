@@ -116,6 +116,7 @@ def test_a_refusal_of_the_framework_is_a_problem_too(user):
         ("suanwang_streams_open", {"kind"}),
         ("suanwang_tasks", {"phase"}),
         ("suanwang_log_position", set()),
+        ("suanwang_projections_behind", set()),
         ("suanwang_sites", {"state"}),
         ("suanwang_links_down", set()),
         ("suanwang_leases", set()),

@@ -23,6 +23,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("suanwang_streams_open", "gauge", ("kind",), "Server-sent event streams that are open"),
     Metric("suanwang_tasks", "gauge", ("phase",), "Tasks by phase, ended ones included"),
     Metric("suanwang_log_position", "gauge", (), "The newest position of the one log"),
+    Metric("suanwang_projections_behind", "gauge", (), "Rows of the log that the tables do not reflect yet"),
     Metric("suanwang_sites", "gauge", ("state",), "Sites by state: live or down"),
     Metric("suanwang_links_down", "gauge", (), "Links that an operator or a fault took out"),
     Metric("suanwang_leases", "gauge", (), "Leases held now or planned"),

@@ -24,7 +24,8 @@ Language = Annotated[str, Path(pattern="^(?:en|zh-hant|zh-hans)$")]
 @router.get("/healthz", response_model=Health, summary="Whether the brain answers")
 def health(here: Here) -> Response:
     """503 where the store does not answer."""
-    return answer(Health(position=here.brain.store.last_position()))
+    store = here.brain.store
+    return answer(Health(position=store.last_position(), behind=store.behind()))
 
 
 @router.get("/metrics", response_class=Response, responses=_TEXT, summary="Figures for Prometheus")
@@ -40,6 +41,7 @@ def _measure(here: Context) -> None:
     live = sum(state.live for state in snapshot.sites.values())
     meters.set_all("suanwang_tasks", "phase", {phase.value: count for phase, count in brain.store.counts().items()})
     meters.set("suanwang_log_position", brain.store.last_position())
+    meters.set("suanwang_projections_behind", brain.store.behind())
     meters.set_all("suanwang_sites", "state", {"live": live, "down": len(snapshot.index.sites) - live})
     meters.set("suanwang_links_down", len(snapshot.links_down))
     meters.set("suanwang_leases", len(snapshot.leases))

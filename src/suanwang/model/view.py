@@ -38,6 +38,7 @@ class Page(Value, Generic[Item]):
 
 class Health(Value):
     position: int  # of the log
+    behind: int = 0  # rows of the log that the tables do not reflect yet
 
 
 class WhoAmI(Value):

@@ -31,6 +31,7 @@ from suanwang.runtime import clock
 from suanwang.runtime.agent_loop import AgentLoop, log_sink
 from suanwang.runtime.brain import Brain, issue
 from suanwang.runtime.hands import local_adapter
+from suanwang.runtime.memory import few_collections
 from suanwang.runtime.settings import Settings
 from suanwang.store import Store
 
@@ -158,6 +159,7 @@ def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
     except BaseException:
         listener.close()
         raise
+    few_collections()
     agents: list[AgentLoop] = []
     note = settings.home / "server.json"
     host, port = listener.getsockname()[:2]

@@ -35,6 +35,7 @@ from suanwang.observe.state import State, Task
 from suanwang.plan import PlanAsk, explain_verdicts, plan
 from suanwang.runtime import clock as real_clock
 from suanwang.runtime.ids import RealIds, new_secret
+from suanwang.runtime.projecting import Projecting
 from suanwang.runtime.scarce import ScarcityWatch, Sight, sight_of
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.task_logs import TaskLogs
@@ -63,6 +64,7 @@ class Brain:
         self._failed: BaseException | None = None
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self.projecting = Projecting(store, settings.database_url)
         self.scarce = ScarcityWatch(settings.scarcity_s, self._sight, self.clock)
         self._hear_known_agents()
 
@@ -121,6 +123,7 @@ class Brain:
         """Keep the road moving in a thread of its own."""
         self._thread = threading.Thread(target=self._loop, name="brain", daemon=True)
         self._thread.start()
+        self.projecting.start()
         self.scarce.start()
 
     def _loop(self) -> None:
@@ -162,6 +165,7 @@ class Brain:
         if self._thread is not None:
             self._thread.join(timeout=10)
         self.scarce.stop()
+        self.projecting.stop()
         self.store.close()
 
     def wait_change(self, seen: int, timeout_s: float) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from threading import RLock
+from threading import Event, RLock
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -48,6 +48,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         self._read_only, self._closed, self._projects_only = read_only, False, projects_only
         self.grids = Grids()
         self.inline_max = INLINE_MAX
+        self.is_behind = Event()  # set when something was left for `project`
         self._position, self._checksum = 0, GENESIS
         self._guard = RLock()  # writers, and on a memory store readers too: it has one connection
         self._lock: FileLock | None = None
@@ -130,6 +131,8 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
             self._position, self._checksum = position, row.checksum
             if fold is not None:
                 self._projector.earlier.keep(fold)
+            else:
+                self.is_behind.set()
             return position
 
     def project(self) -> int:

@@ -23,7 +23,7 @@ from suanwang.store.side import drop_secrets
 from suanwang.store.writer import Writer
 
 # Rows of the log are folded together until they hold so many records: then what they did to a row is one statement.
-FOLD_RECORDS = 8_192
+FOLD_RECORDS = 2_048
 
 
 def weight(records: Iterable[AnyRecord]) -> int:

@@ -14,8 +14,8 @@ Factor = Annotated[float, Field(gt=0, le=1_000)]  # 0.5: half of it
 
 
 class SiteChanges(Value):
-    """A site that is removed keeps its place in the network: its links carry on and its users submit, but it offers
-    no compute, protection or storage any more, and no data set has a replica there alone."""
+    """A site that is removed offers no compute and no protection any more. It keeps its place in the network: its links
+    carry on, its users submit, and data that lies there can be fetched."""
 
     remove: tuple[SiteId, ...] = ()
     scale: dict[SiteId, Factor] = Field(default_factory=dict)  # the nodes of each of its pools; one stays at least

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from suanwang.model.base import Value
 from suanwang.model.ids import LinkId, SiteId, TenantId
 
@@ -114,7 +116,7 @@ class Said(Value):
     """A text `whatif.<code>` of the catalogue with its figures."""
 
     code: str
-    params: dict[str, str | int] = {}
+    params: dict[str, str | int] = Field(default_factory=dict)
 
 
 class Timing(Value):

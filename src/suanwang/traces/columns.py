@@ -13,7 +13,9 @@ def rows(lines: Iterable[str], need: Sequence[str], reader: Reader) -> Iterator[
     header = [one.strip().removeprefix("\ufeff") for one in next(found, [])]
     missing = [name for name in need if name not in header]
     if missing:
-        raise FaultsError([Fault("trace_column", name, "", 1, {"need": ", ".join(need)}) for name in missing], reader.source)
+        raise FaultsError(
+            [Fault("trace_column", name, "", 1, {"need": ", ".join(need)}) for name in missing], reader.source
+        )
     for row in found:
         if not row:
             continue

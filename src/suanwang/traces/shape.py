@@ -30,7 +30,12 @@ def shaped(trace: Trace, shape: Shape, seed: int) -> Trace:
         end_us = first_us + shape.for_us if shape.for_us is not None else None
         arrivals = [one for one in arrivals if first_us <= one.at_us and (end_us is None or one.at_us < end_us)]
         span = show_span(shape.for_us) if shape.for_us is not None else "…"
-        params: dict[str, str | int] = {"count": len(arrivals), "all": whole, "after": show_span(shape.from_us), "span": span}
+        params: dict[str, str | int] = {
+            "count": len(arrivals),
+            "all": whole,
+            "after": show_span(shape.from_us),
+            "span": span,
+        }
         notes.append(Note("window", params))
     if shape.sample is not None and shape.sample < len(arrivals):
         draw = random.Random(f"{seed}/sample")

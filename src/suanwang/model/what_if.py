@@ -19,16 +19,16 @@ class Unit(StrEnum):
     CORE_S = "core_s"
     CARD_S = "card_s"
     BYTES = "bytes"
-    PERMILLE = "permille"
+    PPM = "ppm"  # of the whole capacity
 
 
 class SiteUse(Value):
-    """One site over the day. `use_permille` is of its nodes, by what each pool is fullest in, while tasks arrived."""
+    """One site over the day. `use_ppm` is of its nodes, by what each pool is fullest in, while tasks arrived."""
 
     site: SiteId
     owner: str
     tasks: int  # that ran there last
-    use_permille: int
+    use_ppm: int
     cost_micro_yuan: int
     core_s: int
     card_s: int
@@ -39,7 +39,7 @@ class LinkUse(Value):
     """One link over the day, in its busier direction: bandwidth held and data moved, while tasks arrived."""
 
     link: LinkId
-    use_permille: int
+    use_ppm: int
 
 
 class Slot(Value):

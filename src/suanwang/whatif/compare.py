@@ -44,13 +44,13 @@ def rows(before: Figures, after: Figures) -> Iterator[MetricRow]:
         yield _row("revenue", owner, Unit.MICRO_YUAN, *pair)
     yield from _busiest(
         "site_use",
-        {one.site: one.use_permille for one in before.sites},
-        {one.site: one.use_permille for one in after.sites},
+        {one.site: one.use_ppm for one in before.sites},
+        {one.site: one.use_ppm for one in after.sites},
     )
     yield from _busiest(
         "link_use",
-        {one.link: one.use_permille for one in before.links},
-        {one.link: one.use_permille for one in after.links},
+        {one.link: one.use_ppm for one in before.links},
+        {one.link: one.use_ppm for one in after.links},
     )
 
 
@@ -58,8 +58,9 @@ def _busiest(metric: str, before: Mapping[str, int], after: Mapping[str, int]) -
     def busy(name: str) -> tuple[int, str]:
         return -max(before.get(name, 0), after.get(name, 0)), name
 
-    for name in sorted(before.keys() | after.keys(), key=busy)[:BUSIEST]:
-        yield _row(metric, name, Unit.PERMILLE, before.get(name, 0), after.get(name, 0))
+    used = [name for name in before.keys() | after.keys() if before.get(name) or after.get(name)]
+    for name in sorted(used, key=busy)[:BUSIEST]:
+        yield _row(metric, name, Unit.PPM, before.get(name, 0), after.get(name, 0))
 
 
 def _row(metric: str, of: str, unit: Unit, before: int, after: int) -> MetricRow:

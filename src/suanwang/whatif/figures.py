@@ -92,14 +92,14 @@ def _sites(measure: Measure, window: Window) -> Iterator[SiteUse]:
             site=site_id,
             owner=site.owner,
             tasks=tasks[site_id],
-            use_permille=round(1000 * busy[site_id] / nodes),
+            use_ppm=round(1_000_000 * busy[site_id] / nodes),
             cost_micro_yuan=sum(one.cost_micro_yuan for one in held),
             core_s=sum(one.core_us for one in held) // US_PER_S,
             card_s=sum(one.card_us for one in held) // US_PER_S,
             carbon_mg=sum(one.carbon_mg for one in held),
         )
         found.append(use)
-    yield from sorted(found, key=lambda one: (-one.use_permille, -one.cost_micro_yuan, one.site))
+    yield from sorted(found, key=lambda one: (-one.use_ppm, -one.cost_micro_yuan, one.site))
 
 
 def _busy_nodes(measure: Measure, pool_id: PoolId, held: Iterable[HeldRow], window: Window) -> float:
@@ -137,11 +137,11 @@ def _links(measure: Measure, window: Window) -> Iterator[LinkUse]:
     links = measure.index.links
     span_us = max(1, window[1] - window[0])
     found = [
-        LinkUse(link=one.id, use_permille=round(1000 * busier[one.id] / (max(1, one.capacity_bps) * span_us)))
+        LinkUse(link=one.id, use_ppm=round(1_000_000 * busier[one.id] / (max(1, one.capacity_bps) * span_us)))
         for one in links.values()
         if busier.get(one.id)
     ]
-    yield from sorted(found, key=lambda one: (-one.use_permille, one.link))[:LINKS_SHOWN]
+    yield from sorted(found, key=lambda one: (-one.use_ppm, one.link))[:LINKS_SHOWN]
 
 
 def _slots(rows: Sequence[TaskRow], held: Sequence[HeldRow], slots: Sequence[int]) -> Iterator[Slot]:

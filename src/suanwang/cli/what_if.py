@@ -20,7 +20,7 @@ DAY, CHANGE, SIZE = t("cli.panel.what_if.day"), t("cli.panel.what_if.change"), t
 
 
 def _option(name: str, key: str, panel: str, **more: Any) -> Any:
-    return typer.Option(name, help=t(f"cli.option.what_if.{key}"), rich_help_panel=panel, **more)
+    return typer.Option(name, help=t(key), rich_help_panel=panel, **more)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,47 +30,66 @@ def add_to(app: typer.Typer) -> None:
 
 def what_if(
     session: Session,
-    trace: Annotated[Path | None, _option("--trace", "trace", DAY, show_default=False)] = None,
-    history: Annotated[bool, _option("--history", "history", DAY)] = False,
-    day: Annotated[str | None, _option("--day", "day", DAY, show_default=False)] = None,
-    drawn: Annotated[int | None, _option("--drawn", "drawn", DAY, min=1, show_default=False)] = None,
-    trace_format: Annotated[str | None, _option("--format", "format", DAY, show_default=False)] = None,
-    grid: Annotated[Path | None, _option("--grid", "grid", DAY, show_default=False)] = None,
-    store: Annotated[str | None, _option("--store", "store", DAY, show_default=False)] = None,
-    home: Annotated[Path | None, _option("--home", "home", DAY, show_default=False)] = None,
-    origin: Annotated[str | None, _option("--origin", "origin", DAY, show_default=False)] = None,
-    change: Annotated[Path | None, _option("--change", "change", CHANGE, show_default=False)] = None,
-    without_site: Annotated[
-        list[str] | None, _option("--without-site", "without_site", CHANGE, show_default=False)
+    trace: Annotated[Path | None, _option("--trace", "cli.option.what_if.trace", DAY, show_default=False)] = None,
+    history: Annotated[bool, _option("--history", "cli.option.what_if.history", DAY)] = False,
+    day: Annotated[str | None, _option("--day", "cli.option.what_if.day", DAY, show_default=False)] = None,
+    drawn: Annotated[int | None, _option("--drawn", "cli.option.what_if.drawn", DAY, min=1, show_default=False)] = None,
+    trace_format: Annotated[
+        str | None, _option("--format", "cli.option.what_if.format", DAY, show_default=False)
     ] = None,
-    scale_site: Annotated[list[str] | None, _option("--scale-site", "scale_site", CHANGE, show_default=False)] = None,
-    cut_link: Annotated[list[str] | None, _option("--cut-link", "cut_link", CHANGE, show_default=False)] = None,
-    scale_link: Annotated[list[str] | None, _option("--scale-link", "scale_link", CHANGE, show_default=False)] = None,
+    grid: Annotated[Path | None, _option("--grid", "cli.option.what_if.grid", DAY, show_default=False)] = None,
+    store: Annotated[str | None, _option("--store", "cli.option.what_if.store", DAY, show_default=False)] = None,
+    home: Annotated[Path | None, _option("--home", "cli.option.what_if.home", DAY, show_default=False)] = None,
+    origin: Annotated[str | None, _option("--origin", "cli.option.what_if.origin", DAY, show_default=False)] = None,
+    change: Annotated[Path | None, _option("--change", "cli.option.what_if.change", CHANGE, show_default=False)] = None,
+    without_site: Annotated[
+        list[str] | None, _option("--without-site", "cli.option.what_if.without_site", CHANGE, show_default=False)
+    ] = None,
+    scale_site: Annotated[
+        list[str] | None, _option("--scale-site", "cli.option.what_if.scale_site", CHANGE, show_default=False)
+    ] = None,
+    cut_link: Annotated[
+        list[str] | None, _option("--cut-link", "cli.option.what_if.cut_link", CHANGE, show_default=False)
+    ] = None,
+    scale_link: Annotated[
+        list[str] | None, _option("--scale-link", "cli.option.what_if.scale_link", CHANGE, show_default=False)
+    ] = None,
     price_factor: Annotated[
-        list[str] | None, _option("--price-factor", "price_factor", CHANGE, show_default=False)
+        list[str] | None, _option("--price-factor", "cli.option.what_if.price_factor", CHANGE, show_default=False)
     ] = None,
     tenant_cores: Annotated[
-        list[str] | None, _option("--tenant-cores", "tenant_cores", CHANGE, show_default=False)
+        list[str] | None, _option("--tenant-cores", "cli.option.what_if.tenant_cores", CHANGE, show_default=False)
     ] = None,
     tenant_accelerators: Annotated[
-        list[str] | None, _option("--tenant-accelerators", "tenant_accelerators", CHANGE, show_default=False)
+        list[str] | None,
+        _option("--tenant-accelerators", "cli.option.what_if.tenant_accelerators", CHANGE, show_default=False),
     ] = None,
     tenant_weight: Annotated[
-        list[str] | None, _option("--tenant-weight", "tenant_weight", CHANGE, show_default=False)
+        list[str] | None, _option("--tenant-weight", "cli.option.what_if.tenant_weight", CHANGE, show_default=False)
     ] = None,
-    preference: Annotated[str | None, _option("--preference", "preference", CHANGE, show_default=False)] = None,
-    owners: Annotated[str | None, _option("--owners", "owners", CHANGE, show_default=False)] = None,
-    load: Annotated[float | None, _option("--load", "load", CHANGE, show_default=False)] = None,
-    later: Annotated[str | None, _option("--later", "later", CHANGE, show_default=False)] = None,
-    sample: Annotated[int | None, _option("--sample", "sample", SIZE, min=1, show_default=False)] = None,
-    after: Annotated[str | None, _option("--after", "after", SIZE, show_default=False)] = None,
-    within: Annotated[str | None, _option("--within", "within", SIZE, show_default=False)] = None,
-    speed: Annotated[float | None, _option("--speed", "speed", SIZE, show_default=False)] = None,
-    squeeze: Annotated[float | None, _option("--squeeze", "squeeze", SIZE, show_default=False)] = None,
-    node_cores: Annotated[int | None, _option("--node-cores", "node_cores", SIZE, min=1, show_default=False)] = None,
-    skip_bad_lines: Annotated[bool, _option("--skip-bad-lines", "skip_bad_lines", SIZE)] = False,
-    seed: Annotated[int | None, _option("--seed", "seed", SIZE, min=0, show_default=False)] = None,
-    processes: Annotated[int | None, _option("--processes", "processes", SIZE, min=1, show_default=False)] = None,
+    preference: Annotated[
+        str | None, _option("--preference", "cli.option.what_if.preference", CHANGE, show_default=False)
+    ] = None,
+    owners: Annotated[str | None, _option("--owners", "cli.option.what_if.owners", CHANGE, show_default=False)] = None,
+    load: Annotated[float | None, _option("--load", "cli.option.what_if.load", CHANGE, show_default=False)] = None,
+    later: Annotated[str | None, _option("--later", "cli.option.what_if.later", CHANGE, show_default=False)] = None,
+    sample: Annotated[
+        int | None, _option("--sample", "cli.option.what_if.sample", SIZE, min=1, show_default=False)
+    ] = None,
+    after: Annotated[str | None, _option("--after", "cli.option.what_if.after", SIZE, show_default=False)] = None,
+    within: Annotated[str | None, _option("--within", "cli.option.what_if.within", SIZE, show_default=False)] = None,
+    speed: Annotated[float | None, _option("--speed", "cli.option.what_if.speed", SIZE, show_default=False)] = None,
+    squeeze: Annotated[
+        float | None, _option("--squeeze", "cli.option.what_if.squeeze", SIZE, show_default=False)
+    ] = None,
+    node_cores: Annotated[
+        int | None, _option("--node-cores", "cli.option.what_if.node_cores", SIZE, min=1, show_default=False)
+    ] = None,
+    skip_bad_lines: Annotated[bool, _option("--skip-bad-lines", "cli.option.what_if.skip_bad_lines", SIZE)] = False,
+    seed: Annotated[int | None, _option("--seed", "cli.option.what_if.seed", SIZE, min=0, show_default=False)] = None,
+    processes: Annotated[
+        int | None, _option("--processes", "cli.option.what_if.processes", SIZE, min=1, show_default=False)
+    ] = None,
 ) -> None:
     from suanwang.cli.what_if_flags import Flags, changes_of, checked
     from suanwang.runtime.ids import new_seed

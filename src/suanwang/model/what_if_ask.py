@@ -9,6 +9,7 @@ from suanwang.model.base import Value
 from suanwang.model.change import Changes, Factor
 from suanwang.model.ids import SiteId
 from suanwang.model.units import SpanUs
+from suanwang.model.view import Problem
 from suanwang.model.what_if import WhatIf
 
 # Both sides of so many take some minutes beside a brain on two cores.
@@ -57,3 +58,9 @@ class WhatIfRun(Value):
     tasks: int = 0  # of both sides together; 0: the day is still being read
     ended: int = 0
     result: WhatIf | None = None
+
+
+class WhatIfView(WhatIfRun):
+    """As the API shows it: with why it failed, in the reader's language."""
+
+    problem: Problem | None = None

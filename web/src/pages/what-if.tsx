@@ -12,7 +12,7 @@ import { Bar, Panel } from "../parts/bits";
 import { Empty, Faults } from "../parts/states";
 import { emptyDraft, toAsk, type Draft } from "./what-if/draft";
 import { WhatIfForm } from "./what-if/form";
-import { WhatIfResult } from "./what-if/result";
+import { sourceName, WhatIfResult } from "./what-if/result";
 
 const EVERY_MS = 700;
 
@@ -95,7 +95,7 @@ function State({ run }: { run: WhatIfView }) {
   if (run.state !== "running") return null;
   return (
     <Panel
-      title={t("ui.what_if.playing", { source: run.source })}
+      title={t("ui.what_if.playing", { source: sourceName(run.source) })}
       side={
         <button type="button" class="quiet" onClick={() => void api.cancelWhatIf(run.run_id).catch(() => undefined)}>
           {t("ui.what_if.cancel")}

@@ -51,7 +51,10 @@ def _said(title: str, said: tuple[Said, ...], none: str = "") -> Iterator[Render
         return
     yield Text(t(title), "bold")
     for one in said:
-        yield Text("  " + t(f"whatif.{one.code}", **one.params))
+        params = dict(one.params)
+        if "preference" in params:
+            params["preference"] = t(f"preference.{params['preference']}")
+        yield Text("  " + t(f"whatif.{one.code}", **params))
 
 
 def _rows(found: WhatIf, places: Places) -> Table:
@@ -71,6 +74,9 @@ def _name(row: MetricRow, places: Places) -> str:
     if not row.of:
         return name
     of = places.name(row.of) if row.metric == "site_use" else row.of
+    link = next((one for one in places.grid.links if one.id == row.of), None) if row.metric == "link_use" else None
+    if link is not None:
+        of = f"{places.name(link.a)} – {places.name(link.b)}"
     if row.metric == "revenue" and known(f"whatif.owner.{row.of}"):
         of = t(f"whatif.owner.{row.of}")
     return f"{name} · {of}"

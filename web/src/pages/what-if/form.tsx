@@ -29,40 +29,42 @@ export function WhatIfForm({ draft, change, grid, busy, play }: FormProps) {
           if (!busy && isWhole(draft)) play();
         }}
       >
-        <Day draft={draft} change={change} />
-        <h3>{t("ui.what_if.changes")}</h3>
-        <div class="fields">
-          <Picker label={t("ui.what_if.without")} known={sites} chosen={draft.without} onChange={(without) => change({ without })} name="without" />
-          <Picker label={t("ui.what_if.cut")} known={links} chosen={draft.cut} onChange={(cut) => change({ cut })} name="cut" />
-          <Prices draft={draft} change={change} sites={sites} />
-          <Factor label={t("ui.what_if.all_prices")} value={draft.allPrices} onChange={(allPrices) => change({ allPrices })} name="all-prices" />
-          <Factor label={t("ui.what_if.load")} value={draft.load} onChange={(load) => change({ load })} name="load" />
-          <label class="field wide">
-            <span>{t("ui.what_if.preference")}</span>
-            <select name="preference" value={draft.preference} onChange={(event) => change({ preference: event.currentTarget.value as Draft["preference"] })}>
-              <option value="">{t("ui.what_if.as_asked")}</option>
-              {PREFERENCES.map((one) => (
-                <option value={one}>{word("preference", one)}</option>
-              ))}
-            </select>
-          </label>
+        <div class="what-if-scroll">
+          <Day draft={draft} change={change} />
+          <h3>{t("ui.what_if.changes")}</h3>
+          <div class="fields">
+            <Picker label={t("ui.what_if.without")} known={sites} chosen={draft.without} onChange={(without) => change({ without })} name="without" />
+            <Picker label={t("ui.what_if.cut")} known={links} chosen={draft.cut} onChange={(cut) => change({ cut })} name="cut" />
+            <Prices draft={draft} change={change} sites={sites} />
+            <Factor label={t("ui.what_if.all_prices")} value={draft.allPrices} onChange={(allPrices) => change({ allPrices })} name="all-prices" />
+            <Factor label={t("ui.what_if.load")} value={draft.load} onChange={(load) => change({ load })} name="load" />
+            <label class="field wide">
+              <span>{t("ui.what_if.preference")}</span>
+              <select name="preference" value={draft.preference} onChange={(event) => change({ preference: event.currentTarget.value as Draft["preference"] })}>
+                <option value="">{t("ui.what_if.as_asked")}</option>
+                {PREFERENCES.map((one) => (
+                  <option value={one}>{word("preference", one)}</option>
+                ))}
+              </select>
+            </label>
+          </div>
+          <h3>{t("ui.what_if.size")}</h3>
+          <div class="fields">
+            <label class="field">
+              <span>{t("ui.what_if.sample")}</span>
+              <input type="number" min="1" name="sample" value={draft.sample} placeholder={t("ui.what_if.all_tasks")} onInput={(event) => change({ sample: event.currentTarget.value })} />
+            </label>
+            <label class="field">
+              <span>{t("ui.what_if.seed")}</span>
+              <input type="number" min="0" name="seed" value={draft.seed} placeholder={t("ui.what_if.any_seed")} onInput={(event) => change({ seed: event.currentTarget.value })} />
+            </label>
+          </div>
+          <p class="muted what-if-hint">{t("ui.what_if.more")}</p>
         </div>
-        <h3>{t("ui.what_if.size")}</h3>
-        <div class="fields">
-          <label class="field">
-            <span>{t("ui.what_if.sample")}</span>
-            <input type="number" min="1" name="sample" value={draft.sample} placeholder={t("ui.what_if.all_tasks")} onInput={(event) => change({ sample: event.currentTarget.value })} />
-          </label>
-          <label class="field">
-            <span>{t("ui.what_if.seed")}</span>
-            <input type="number" min="0" name="seed" value={draft.seed} placeholder={t("ui.what_if.any_seed")} onInput={(event) => change({ seed: event.currentTarget.value })} />
-          </label>
-        </div>
-        <div class="what-if-end">
+        <div class="form-end">
           <button type="submit" class="primary" disabled={busy || !isWhole(draft)}>
             {t("ui.what_if.play")}
           </button>
-          <small class="muted">{t("ui.what_if.more")}</small>
         </div>
       </form>
     </Panel>
@@ -152,7 +154,7 @@ function Picker({ label, known, chosen, onChange, name }: PickerProps) {
           {chosen.map((id) => (
             <li>
               {nameOf(id)}
-              <button type="button" class="plain" aria-label={t("ui.what_if.drop", { name: nameOf(id) })} onClick={() => onChange(chosen.filter((one) => one !== id))}>
+              <button type="button" class="drop" aria-label={t("ui.what_if.drop", { name: nameOf(id) })} onClick={() => onChange(chosen.filter((one) => one !== id))}>
                 ×
               </button>
             </li>

@@ -8,6 +8,7 @@ import { t, word, wordOrNull } from "../../core/i18n";
 import { BarPairs, type Pair } from "../../parts/bar-pairs";
 import { Figure, Panel } from "../../parts/bits";
 import { LineChart, type Series } from "../../parts/chart";
+import { Empty } from "../../parts/states";
 
 const COLOURS: [string, string] = ["#8ba3c7", "#ffb648"];
 const SITES_SHOWN = 10;
@@ -36,12 +37,22 @@ export function WhatIfResult({ found, grid }: { found: WhatIf; grid: GridView | 
   );
 }
 
-const said = (one: Said): string => wordOrNull(`whatif.${one.code}`, one.params) ?? one.code;
+function said(one: Said): string {
+  const preference = one.params["preference"];
+  const params = preference === undefined ? one.params : { ...one.params, preference: word("preference", String(preference)) };
+  return wordOrNull(`whatif.${one.code}`, params) ?? one.code;
+}
+
+/** A drawn day has no name of its own. */
+export function sourceName(source: string): string {
+  const drawn = /^drawn (\d+)$/.exec(source);
+  return drawn ? t("ui.what_if.drawn_day", { count: count(Number(drawn[1])) }) : source;
+}
 
 function Head({ found }: { found: WhatIf }) {
   return (
     <Panel
-      title={found.source}
+      title={sourceName(found.source)}
       side={
         <span class="legend-pair">
           <i class="swatch before" /> {t("ui.what_if.before")}
@@ -130,7 +141,11 @@ function Plots({ found, grid }: { found: WhatIf; grid: GridView | null }) {
   return (
     <div class="what-if-plots">
       <Panel title={t("ui.what_if.plot.wait")}>
-        <LineChart title={t("ui.what_if.plot.wait_note")} series={lines((slot) => slot.wait_p95_us)} yFormat={(v) => (v ? span(v) : "0")} xFormat={x} />
+        {found.before.wait_max_us + found.after.wait_max_us === 0 ? (
+          <Empty>{t("ui.what_if.no_wait")}</Empty>
+        ) : (
+          <LineChart title={t("ui.what_if.plot.wait_note")} series={lines((slot) => slot.wait_p95_us)} yFormat={(v) => (v ? span(v) : "0")} xFormat={x} />
+        )}
       </Panel>
       <Panel title={t("ui.what_if.plot.carbon")}>
         <LineChart title={t("ui.what_if.plot.carbon_note")} series={lines((slot) => slot.carbon_mg)} yFormat={carbon} xFormat={x} />
@@ -163,8 +178,14 @@ function pairs(found: WhatIf, grid: GridView | null, pick: (one: DayFigures["sit
 function metricName(row: MetricRow, grid: GridView | null): string {
   const name = word("whatif.metric", row.metric);
   if (!row.of) return name;
-  const of = row.metric === "site_use" ? siteName(grid, row.of) : (wordOrNull(`whatif.owner.${row.of}`) ?? row.of);
-  return `${name} · ${of}`;
+  return `${name} · ${whose(row, grid)}`;
+}
+
+function whose(row: MetricRow, grid: GridView | null): string {
+  if (row.metric === "site_use") return siteName(grid, row.of);
+  const link = row.metric === "link_use" ? grid?.links.get(row.of) : undefined;
+  if (link) return `${siteName(grid, link.a)} – ${siteName(grid, link.b)}`;
+  return wordOrNull(`whatif.owner.${row.of}`) ?? row.of;
 }
 
 function Table({ found, grid }: { found: WhatIf; grid: GridView | null }) {

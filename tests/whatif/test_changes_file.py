@@ -1,9 +1,11 @@
 """The changes file: every fault at once, with its line; the grid after."""
 
+from pathlib import Path
+
 import pytest
 from days import GRID, case
 
-from suanwang.grids import dump_grid
+from suanwang.grids import china_path, dump_grid, load_grid
 from suanwang.model.change import Changes
 from suanwang.model.error import FaultsError
 from suanwang.whatif import change_schema, check_change, read_change
@@ -99,3 +101,16 @@ def test_the_schema_names_every_part():
     schema = change_schema()
     assert set(schema["properties"]) == set(Changes.model_fields)
     assert schema["$schema"].endswith("2020-12/schema")
+
+
+def test_the_file_of_the_guide_fits_the_shipped_grid():
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "what-if.md").read_text("utf-8")
+    text = guide.split("```yaml\n")[1].split("```")[0]
+    grid = load_grid(china_path())
+    changes = read_change(text, "guide", grid, grid.tenants)
+    for name in Changes.model_fields:
+        if name != "earlier":
+            assert getattr(changes, name) != getattr(Changes(), name), f"the guide shows {name}"
+    for name in ("remove", "scale"):
+        assert getattr(changes.sites, name)
+        assert getattr(changes.pools, name)

@@ -21,6 +21,7 @@ from suanwang.twin.scene import Hands, Scene
 CALM = FakeSettings(duration_permille_min=1000, duration_permille_max=1000)
 NEVER_US = 36_500 * US_PER_DAY  # no agent falls silent
 TICK_US = US_PER_S  # what time alone brings about is looked at no more often than this
+TICK_IDLE_US = 60 * US_PER_S  # without a reason no more often than this
 # While plans wait for room that was made lately, they are pulled forward a few a tick.
 PULL_FOR_US = 20 * US_PER_S
 # At one instant: agents first, so that what ends is over before what follows it begins; then users; then the brain.
@@ -140,7 +141,7 @@ class Day(Scene[DayLog]):
         self._brain_due_us = None
         self._plan()
         self.road.dispatch_round()
-        if self.now_us >= self._ticked_us + TICK_US:
+        if self._is_tick_due():
             self._ticked_us = self.now_us
             self.road.tick()
             if self.road.waits.is_ready():
@@ -152,6 +153,21 @@ class Day(Scene[DayLog]):
         next_us = self._next_us()
         if next_us is not None:
             self._wake_brain(max(next_us, self.now_us))
+
+    def _is_tick_due(self) -> bool:
+        """Whether a tick might find something. One looks at all that runs, so it comes when there is a reason."""
+        since_us = self.now_us - self._ticked_us
+        return since_us >= TICK_US and (since_us >= TICK_IDLE_US or self._pulls() or self._is_moment_due())
+
+    def _is_moment_due(self) -> bool:
+        moments = (self.road.waits.late.next_us(), self.road.waits.pauses.next_us())
+        return any(one is not None and one <= self.now_us for one in moments)
+
+    def _pulls(self) -> bool:
+        """Whether plans that wait for room may be pulled forward, or quotes have to be watched by the second."""
+        state = self.road.state
+        pulls = bool(state.planned) and self.now_us - self.road.room_us < PULL_FOR_US
+        return pulls or (self._by_the_second and bool(state.by_site))
 
     def _plan(self) -> None:
         began_s = self.timer()
@@ -166,8 +182,7 @@ class Day(Scene[DayLog]):
         road, state = self.road, self.road.state
         start_us = state.agenda.next_us()
         moments = [one for one in (road.waits.late.next_us(), road.waits.pauses.next_us()) if one is not None]
-        pulls = bool(state.planned) and self.now_us - road.room_us < PULL_FOR_US
-        if pulls or (self._by_the_second and state.by_site):
+        if self._pulls():
             moments.append(self.now_us + TICK_US)
         # What is due at a moment is done by a tick, and so it waits for the next of them.
         moments = [max(one, self._ticked_us + TICK_US) for one in moments]

@@ -122,6 +122,7 @@ class Said(Value):
 class Timing(Value):
     """By the real clock; the only figures that differ from run to run."""
 
+    wall_s: float  # both sides, which may have been played at once
     before_s: float
     after_s: float
     plan_before_s: float

@@ -138,6 +138,7 @@ def run(prepared: Prepared, say: Progress, processes: int | None = None) -> What
     tasks = len(case.arrivals) + len(after_case.arrivals)
     cores = len(os.sched_getaffinity(0)) if processes is None else processes
     say(0, tasks)
+    began_s = clock.monotonic_s()
     if cores > 1 and tasks >= TASKS_FOR_TWO:
         before, after = _side_by_side(case, after_case, lambda ended: say(ended, tasks))
     else:
@@ -145,7 +146,8 @@ def run(prepared: Prepared, say: Progress, processes: int | None = None) -> What
         done = len(case.arrivals)
         after = play(after_case, clock.monotonic_s, lambda ended: say(done + ended, tasks))
     say(tasks, tasks)
-    return answer(case, changes, before, after, prepared.trace, prepared.source)
+    wall_s = clock.monotonic_s() - began_s
+    return answer(case, changes, before, after, prepared.trace, prepared.source, wall_s)
 
 
 def _side_by_side(one: Case, two: Case, say: Callable[[int], None]) -> tuple[Played, Played]:

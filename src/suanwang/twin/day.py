@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from suanwang.agent.adapters.fake import DURATION_TAG, OUTCOME_TAG, FakeSettings
+from suanwang.flow import Road
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import AgentId, SiteId
@@ -47,6 +48,13 @@ class DayLog:
         return self.position
 
 
+class CalmRoad(Road):
+    """The road of a day on which work begins when it was planned to and never outlasts its window."""
+
+    def extend(self, now_us: int) -> None:
+        """Nothing. The brain extends a lease ten seconds before its end, for reports that may be late; none is."""
+
+
 class Day(Scene[DayLog]):
     """One day. The same grid, seed, tenants and arrivals give the same records on every machine.
 
@@ -81,6 +89,9 @@ class Day(Scene[DayLog]):
         self.road.commit()
         for arrival in arrivals:
             self.at(arrival.at_us, partial(self._submit, arrival), USERS)
+
+    def _make_road(self, state: State) -> Road:
+        return CalmRoad(state, self.log, lambda: self.now_us, self.ids, self.seed, NEVER_US)
 
     def _boot(self, grid: Grid) -> dict[SiteId, Hands]:
         """An agent a site: what one has to say is then no longer than what runs there."""

@@ -60,9 +60,9 @@ class Scene(Generic[LogT]):
         self._heartbeat_lost_us = heartbeat_lost_us
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._tie = 0
-        self.road = self._road(State(self.index))
+        self.road = self._make_road(State(self.index))
 
-    def _road(self, state: State) -> Road:
+    def _make_road(self, state: State) -> Road:
         lost_us = self._heartbeat_lost_us
         return Road(state, self.log, lambda: self.now_us, self.ids, seed=self.seed, heartbeat_lost_us=lost_us)
 

@@ -181,7 +181,7 @@ class World(Scene[TwinLog]):
     def crash_brain(self) -> None:
         """Everything in memory is gone; what was committed must come back exactly."""
         before = self.road.state
-        self.road = self._road(self.log.replay(State(self.index)))
+        self.road = self._make_road(self.log.replay(State(self.index)))
         compare(before, self.road.state)
         for agent in set(self.road.state.agent_of.values()):
             self.road.heard_us[agent] = self.now_us

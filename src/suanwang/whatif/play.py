@@ -68,7 +68,9 @@ def play(
     return Played(measure, timer() - began_s, day.plan_s)
 
 
-def answer(case: Case, changes: Changes, before: Played, after: Played, trace: Trace, source: str) -> WhatIf:
+def answer(
+    case: Case, changes: Changes, before: Played, after: Played, trace: Trace, source: str, wall_s: float = 0.0
+) -> WhatIf:
     """Both sides beside each other. Each is seen over the time in which its own tasks arrived."""
     shift_us = changes.later - changes.earlier
     start_us, end_us = case.arrivals[0].at_us, case.arrivals[-1].at_us + 1
@@ -79,7 +81,6 @@ def answer(case: Case, changes: Changes, before: Played, after: Played, trace: T
     one = figures(before.measure, (start_us, end_us), cuts)
     two = figures(after.measure, (start_us + shift_us, end_us + shift_us), [at + shift_us for at in cuts])
     found, moved = flows(before.measure, after.measure)
-    spent_s = before.run_s + after.run_s
     return WhatIf(
         seed=case.seed,
         grid=case.grid.id,
@@ -95,10 +96,11 @@ def answer(case: Case, changes: Changes, before: Played, after: Played, trace: T
         moved=moved,
         reasons=tuple(reasons(before.measure, after.measure)),
         timing=Timing(
+            wall_s=wall_s,
             before_s=before.run_s,
             after_s=after.run_s,
             plan_before_s=before.plan_s,
             plan_after_s=after.plan_s,
-            tasks_per_s=(one.tasks + two.tasks) / spent_s if spent_s else 0.0,
+            tasks_per_s=(one.tasks + two.tasks) / wall_s if wall_s else 0.0,
         ),
     )

@@ -86,6 +86,7 @@ export interface Said {
 }
 
 export interface Timing {
+  wall_s: number;
   before_s: number;
   after_s: number;
   plan_before_s: number;

@@ -37,7 +37,7 @@ def whole(found: WhatIf, grid: Grid) -> Iterator[RenderableType]:
     timing = found.timing
     words = t(
         "cli.what_if.timing",
-        seconds=f"{timing.before_s + timing.after_s:.1f}",
+        seconds=f"{timing.wall_s:.1f}",
         rate=f"{timing.tasks_per_s:,.0f}",
         plan=f"{1000 * (timing.plan_before_s + timing.plan_after_s) / max(1, found.before.tasks + found.after.tasks):.2f}",
     )

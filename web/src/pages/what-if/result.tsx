@@ -295,7 +295,7 @@ function Notes({ found }: { found: WhatIf }) {
         {found.notes.map((one) => (
           <li>{said(one)}</li>
         ))}
-        <li>{t("ui.what_if.timing", { seconds: (timing.before_s + timing.after_s).toFixed(1), rate: count(timing.tasks_per_s) })}</li>
+        <li>{t("ui.what_if.timing", { seconds: timing.wall_s.toFixed(1), rate: count(timing.tasks_per_s) })}</li>
       </ul>
     </Panel>
   );

@@ -122,7 +122,7 @@ function difference(row: MetricRow): string {
   const sign = row.difference > 0 ? "+" : "−";
   const size = amount(row.unit, Math.abs(row.difference));
   if (row.unit === "ppm" || row.change_permille === null) return sign + size;
-  return `${sign}${size} (${row.change_permille > 0 ? "+" : ""}${(row.change_permille / 10).toFixed(1)} %)`;
+  return `${sign}${size} (${sign}${(Math.abs(row.change_permille) / 10).toFixed(1)} %)`;
 }
 
 function Plots({ found, grid }: { found: WhatIf; grid: GridView | null }) {

@@ -6,7 +6,7 @@ from days import GRID, both, case
 
 from suanwang.model.change import Changes
 from suanwang.model.error import FaultsError
-from suanwang.model.record import GridAdopted, Phase
+from suanwang.model.record import GridAdopted, Phase, SiteChanged
 from suanwang.model.trace import Run
 from suanwang.model.units import US_PER_DAY
 from suanwang.model.what_if_ask import WhatIfAsk
@@ -103,3 +103,23 @@ def test_no_such_day(word):
 def test_tenants_come_from_the_log(lived):
     past = read_history(log_of(lived[0])(), NO_DATE_US, NO_DATE_US + US_PER_DAY, "day")
     assert {tenant.id for tenant in past.tenants} == {tenant.id for tenant in case(60).tenants}
+
+
+def test_a_site_that_no_agent_worked_for_offers_nothing(lived):
+    url, _ = lived
+    site = next(one.id for one in GRID.sites if one.pools)
+
+    def log():
+        for batch in log_of(url)():
+            yield [record for record in batch if not (isinstance(record, SiteChanged) and record.site == site)]
+
+    ask = WhatIfAsk.model_validate({"day": {"history": "2026-01-01"}})
+    prepared = prepare(ask, 3, None, (), log)
+    assert [one.id for one in GRID.sites if one.pools and not _pools(prepared.case.grid, one.id)] == [site]
+    assert {note.code: note.params for note in prepared.trace.notes}["history_absent"] == {"count": 1}
+    whole = prepare(ask, 3, None, (), log_of(url))
+    assert "history_absent" not in {note.code for note in whole.trace.notes}
+
+
+def _pools(grid, site):
+    return next(one.pools for one in grid.sites if one.id == site)

@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
+from suanwang.model.change import Changes, SiteChanges
 from suanwang.model.error import Fault, FaultsError, SuanwangError
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import SiteId
@@ -21,6 +22,7 @@ from suanwang.runtime import clock
 from suanwang.store import Store
 from suanwang.traces import Rules, Shape, draw_day, read_trace, shaped
 from suanwang.whatif import Case, answer, check_change, play
+from suanwang.whatif.grid_after import grid_after
 from suanwang.whatif.history import read_history
 from suanwang.whatif.play import Played, with_tenants
 
@@ -65,7 +67,7 @@ def prepare(
     if day.history is not None:
         from_us = day_start_us(day.history)
         past = read_history(log(), from_us, from_us + US_PER_DAY, source)
-        grid, trace, tenants = grid or past.grid, past.trace, past.tenants
+        grid, trace, tenants = _answered(grid or past.grid, past.absent), past.trace, past.tenants
     else:
         assert grid is not None, "a trace is played on a grid"
         trace = _traced(ask, seed, grid, source)
@@ -77,6 +79,12 @@ def prepare(
     fits(grid, everyone)
     check_change(ask.changes, grid, everyone, "changes")
     return Prepared(Case(grid, everyone, trace.arrivals, seed), ask, trace, source)
+
+
+def _answered(grid: Grid, absent: frozenset[SiteId]) -> Grid:
+    """The grid without the compute of sites that no agent had worked for: nothing could have run there."""
+    gone = tuple(site.id for site in grid.sites if site.id in absent)
+    return grid_after(grid, Changes(sites=SiteChanges(remove=gone)))
 
 
 def _traced(ask: WhatIfAsk, seed: int, grid: Grid, source: str) -> Trace:

@@ -1,6 +1,7 @@
 """The grid after a change. Nothing is checked here: `read_change.check_change` has said what is wrong before."""
 
 from collections.abc import Mapping
+from itertools import count
 
 from suanwang.model.change import Changes, PriceChanges
 from suanwang.model.grid import Grid, Link, Pool, PriceBook, SecurityPool, Site
@@ -62,7 +63,8 @@ def _repriced(
             continue
         key = (site.price_book, factor)
         if key not in made:
-            made[key] = PriceBookId(f"{site.price_book[:48]}.x{len(made)}")
+            names = (PriceBookId(f"{site.price_book[:48]}.x{number}") for number in count())
+            made[key] = next(name for name in names if name not in books)
             books = books | {made[key]: _book(books[site.price_book], made[key], factor)}
         out.append(site.model_copy(update={"price_book": made[key]}))
     return tuple(out), books

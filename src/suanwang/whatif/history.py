@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from suanwang.model.error import Fault, FaultsError
 from suanwang.model.grid import Grid, Tenant
-from suanwang.model.ids import AttemptId, TaskId, TenantId
+from suanwang.model.ids import AttemptId, SiteId, TaskId, TenantId
 from suanwang.model.reason import NOT_THE_TASKS_FAULT, FailureReason
 from suanwang.model.record import (
     AttemptClosed,
@@ -29,11 +29,12 @@ OUTAGES = ("operator_failed", "heartbeat_lost")
 
 @dataclass(frozen=True)
 class Past:
-    """A day as it was: the grid and the tenants of its end, and what came."""
+    """A day as it was: the grid and the tenants of its end, what came, and the sites that nobody worked for by then."""
 
     grid: Grid
     tenants: tuple[Tenant, ...]
     trace: Trace
+    absent: frozenset[SiteId] = frozenset()
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class _Reading:
     tasks: dict[TaskId, _Task] = field(default_factory=dict)
     open: dict[AttemptId, TaskId] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    answered: set[SiteId] = field(default_factory=set)
 
     def take(self, record: Record) -> None:
         early = record.at_us < self.to_us  # what came that day is followed to its end, whenever that was
@@ -73,6 +75,8 @@ class _Reading:
                     del self.tasks[record.task_id]  # over before the day began
             case CancelRequested() if early and record.task_id in self.tasks:
                 self.counts["history_cancelled"] += record.at_us >= self.from_us
+            case SiteChanged(live=True) if early:
+                self.answered.add(record.site)
             case SiteChanged(live=False) if early and record.cause in OUTAGES:
                 self.counts["history_outages"] += record.at_us >= self.from_us
             case LinkChanged(up=False) if early:
@@ -110,9 +114,11 @@ def read_history(batches: Iterable[Sequence[Record]], from_us: int, to_us: int, 
     )
     if not arrivals:
         raise FaultsError([Fault("trace_empty", "", "", None, {})], source)
-    notes = [Note(code, {"count": count}) for code, count in sorted(reading.counts.items()) if count]
     grid = Grid.model_validate_json(reading.grid_text)
-    return Past(grid, tuple(reading.tenants.values()), Trace(arrivals, tuple(notes)))
+    absent = frozenset(SiteId(site.id) for site in grid.sites if site.pools) - reading.answered
+    reading.counts["history_absent"] = len(absent)
+    notes = [Note(code, {"count": count}) for code, count in sorted(reading.counts.items()) if count]
+    return Past(grid, tuple(reading.tenants.values()), Trace(arrivals, tuple(notes)), absent)
 
 
 def _arrival(task: _Task, reading: _Reading) -> Arrival:

@@ -36,6 +36,7 @@ from suanwang.model.reason import (
 from suanwang.model.record import Phase
 from suanwang.runtime.settings import SETTINGS
 from suanwang.texts import catalogue
+from suanwang.whatif import change_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -290,6 +291,11 @@ def schema_file() -> str:
     return json.dumps(task_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def change_schema_file() -> str:
+    """The JSON Schema of a what-if's changes file."""
+    return json.dumps(change_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli,
     "errors.md": error_codes,
@@ -300,6 +306,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "task-file.md": task_file,
     "task.schema.json": schema_file,
+    "what-if.schema.json": change_schema_file,
 }
 
 

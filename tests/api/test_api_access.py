@@ -22,6 +22,7 @@ BODIES = {
         "headers": {"Content-Type": "application/x-ndjson"},
     },
     ("POST", "/v1/plan"): {"json": {"run": "true"}},
+    ("POST", "/v1/what-if"): {"json": {"day": {"drawn": 1}}},
     ("PUT", "/v1/objects/{blake3}"): {"content": OBJECT, "headers": OCTETS},
     ("POST", "/v1/agents/{agent_id}/logs/{attempt_id}"): {"content": b"x", "headers": OCTETS},
     ("PUT", "/v1/tenants/{tenant_id}"): {"json": {"name": "Bio"}},
@@ -29,6 +30,9 @@ BODIES = {
 }
 # Allowed by role, and refused for what the caller is or the state is in.
 EXPECTED = {
+    ("POST", "/v1/what-if"): {202, 409},  # one at a time
+    ("GET", "/v1/what-if/{run_id}"): {404},
+    ("DELETE", "/v1/what-if/{run_id}"): {404},
     ("POST", "/v1/tasks/{task_id}/cancel"): {409},  # the task has ended
     ("POST", "/v1/agents/{agent_id}/exchange"): {200, 409},  # the site may speak through the hands already
     ("POST", "/v1/agents/{agent_id}/logs/{attempt_id}"): {403},  # of a site that is not the key's
@@ -57,6 +61,7 @@ def filled(grid, row, task):
     names = {
         "task_id": task,
         "path:path": "out.txt",
+        "run_id": "what-if-none",
         "site_id": brain.index.grid.sites[1].id,
         "link_id": brain.index.grid.links[0].id,
         "blake3": HASH,

@@ -18,7 +18,8 @@ HEAVY = ("numba", "pyarrow", "pydantic", "sqlalchemy", "fastapi", "numpy", "http
 COMMANDS = (
     "plan", "submit", "run", "status", "logs", "explain", "cancel", "list", "bill", "grid show", "grid validate",
     "grid schema", "grid generate", "grid import", "schema task", "serve", "agent", "demo", "twin", "store rebuild",
-    "store verify", "store backup", "store restore", "key issue", "key list", "key revoke", "init",
+    "store verify", "store backup", "store restore", "key issue", "key list", "key revoke", "init", "what-if",
+    "schema what-if",
 )  # fmt: skip
 BAD = "name: bad\nrun: echo\nresources:\n  cpu: many\n  memroy: 4 GiB\nlatency: fast\n"
 

@@ -102,3 +102,39 @@ def test_a_task_goes_from_the_form_to_its_output_and_bill(brain: tuple[Server, s
     assert Path(waiting.value.path()).read_text() == "sum 499500"
     page.goto(f"{server.url}/#/bill")
     expect(page.locator("tbody")).to_contain_text("by hand")
+
+
+def test_a_day_before_and_after_a_change(brain: tuple[Server, str], open_page: Open) -> None:
+    server, key = brain
+    page = open_page(server, "/what-if", key=key)
+    page.get_by_role("button", name="Drawn").click()
+    page.locator("input[name=drawn]").fill("25")
+    page.locator("input[name=seed]").fill("5")
+    page.locator("input[name=without]").fill("west-guian")
+    expect(page.locator(".picked")).to_contain_text("Gui'an western hub")
+    page.get_by_role("button", name="Add a site").click()
+    page.get_by_label("Site", exact=True).select_option("west-qingyang")
+    page.get_by_label("Factor", exact=True).fill("0.8")
+    page.locator("select[name=preference]").select_option("greenest")
+    page.get_by_role("button", name="Play both sides").click()
+    result = page.locator(".what-if-result")
+    expect(result).to_contain_text("Site west-guian offers no compute", timeout=RUNS_WITHIN_MS)
+    expect(result).to_contain_text("Prices of site west-qingyang times 0.8")
+    expect(result).to_contain_text("Every task wants: Greenest")
+    expect(page.locator(".what-if-table tbody tr").first).to_contain_text("25")
+    expect(page.locator(".what-if-plots canvas")).to_have_count(3)  # nobody waits: that is said in words
+    expect(result).to_contain_text("Nobody waited")
+    page.reload()
+    expect(page.locator(".what-if-result")).to_contain_text("25 drawn tasks")
+
+
+def test_what_cannot_be_played_is_said_beside_the_form(brain: tuple[Server, str], open_page: Open) -> None:
+    server, key = brain
+    page = open_page(server, "/what-if", key=key)
+    page.locator("input[name=history]").fill("2020-01-01")
+    page.get_by_role("button", name="Play both sides").click()
+    expect(page.get_by_role("alert")).to_contain_text("The log has no grid", timeout=RUNS_WITHIN_MS)
+    page.get_by_role("button", name="Drawn").click()
+    page.locator("input[name=load]").fill("5000")
+    page.get_by_role("button", name="Play both sides").click()
+    expect(page.locator("input[name=load]:invalid")).to_have_count(1)

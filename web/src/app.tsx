@@ -13,6 +13,7 @@ import { NewTaskPage } from "./pages/new-task";
 import { PanoramaPage } from "./pages/panorama";
 import { TaskPage } from "./pages/task";
 import { TasksPage } from "./pages/tasks";
+import { WhatIfPage } from "./pages/what-if";
 import { OfflineBar } from "./parts/states";
 import { TopBar } from "./parts/top-bar";
 import { NotFound } from "./parts/states";
@@ -76,6 +77,8 @@ function CurrentPage() {
       return <NewTaskPage key={route.id ?? ""} from={route.id} />;
     case "bill":
       return <BillPage key={scope} />;
+    case "what-if":
+      return <WhatIfPage key={scope} />;
     case "grid":
       return <GridPage />;
     default:

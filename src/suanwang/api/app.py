@@ -23,6 +23,7 @@ from suanwang.api import (
     problem,
     public,
     tasks,
+    what_if,
 )
 from suanwang.api.access import check_routes
 from suanwang.api.caller import authorize
@@ -33,7 +34,9 @@ from suanwang.api.metrics import Meters
 from suanwang.api.pictures import Pictures
 from suanwang.api.port import BrainPort
 
-ROUTERS = tuple(part.router for part in (public, tasks, bulk, follow, planning, money, grid, objects, agents, keys))
+ROUTERS = tuple(
+    part.router for part in (public, tasks, bulk, follow, planning, money, grid, objects, agents, keys, what_if)
+)
 AGENTS_WAITING_MAX = 512  # a thread each; more wait for their turn
 
 

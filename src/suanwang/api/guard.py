@@ -14,6 +14,7 @@ from suanwang.model.units import MIB, show_bytes
 BODY_BYTES_MAX: Final[int] = 4 * MIB  # a task file's own limit
 BULK_BYTES_MAX: Final[int] = 256 * MIB  # 16,384 tasks of 16 KiB; the SDK submits larger ones in parts
 EXCHANGE_BYTES_MAX: Final[int] = 64 * MIB  # an agent that was cut off brings every unacknowledged event at once
+WHAT_IF_BYTES_MAX: Final[int] = 16 * MIB  # a trace of some hundred thousand lines
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -35,6 +36,8 @@ def body_limit(path: str, object_bytes_max: int) -> int:
         return object_bytes_max
     if path == "/v1/tasks:bulk":
         return BULK_BYTES_MAX
+    if path == "/v1/what-if":
+        return WHAT_IF_BYTES_MAX
     return EXCHANGE_BYTES_MAX if path.startswith("/v1/agents/") else BODY_BYTES_MAX
 
 

@@ -13,8 +13,9 @@ from suanwang.model.event import Heartbeat
 from suanwang.model.grid import TenantLimits
 from suanwang.model.task import TaskRequest
 from suanwang.model.view import NewKey, Problem
+from suanwang.model.what_if_ask import WhatIfAsk
 
-INPUTS: tuple[type[BaseModel], ...] = (TaskRequest, Heartbeat, NewKey, TenantLimits)
+INPUTS: tuple[type[BaseModel], ...] = (TaskRequest, Heartbeat, NewKey, TenantLimits, WhatIfAsk)
 _REF = "#/components/schemas/{model}Input"
 # What any route of a kind may answer besides its success; each with the Problem document.
 _TITLES = {

@@ -21,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
     command(app, "init", brain=False)(init)
     schema = group("schema")
     command(schema, "task", brain=False)(task)
+    command(schema, "what-if", brain=False)(what_if)
     app.add_typer(schema)
 
 
@@ -61,3 +62,9 @@ def task(session: Session) -> None:
     from suanwang.intent.read import task_schema
 
     session.document(task_schema())
+
+
+def what_if(session: Session) -> None:
+    from suanwang.whatif import change_schema
+
+    session.document(change_schema())

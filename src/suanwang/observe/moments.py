@@ -40,6 +40,12 @@ class Moments:
                 out.append(task_id)
         return out
 
+    def next_us(self) -> int | None:
+        """The next moment, or None where none is set."""
+        while self._heap and self._at_us.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
     def after(self, since_us: int) -> list[TaskId]:
         """The tasks whose moment is after `since_us`, by name; they are dropped. Looks at every task."""
         out = sorted(one for one, at_us in self._at_us.items() if at_us > since_us)

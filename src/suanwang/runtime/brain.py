@@ -31,14 +31,16 @@ from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.model.tenants import tree_fault
 from suanwang.model.view import Share
+from suanwang.model.what_if_ask import WhatIfAsk, WhatIfRun
 from suanwang.observe.state import State, Task
 from suanwang.plan import PlanAsk, explain_verdicts, plan
 from suanwang.runtime import clock as real_clock
-from suanwang.runtime.ids import RealIds, new_secret
+from suanwang.runtime.ids import RealIds, new_secret, new_seed
 from suanwang.runtime.projecting import Projecting
 from suanwang.runtime.scarce import ScarcityWatch, Sight, sight_of
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.task_logs import TaskLogs
+from suanwang.runtime.what_if_desk import WhatIfDesk
 from suanwang.store import Store
 
 TICK_S: Final = 0.5
@@ -66,6 +68,7 @@ class Brain:
         self._thread: threading.Thread | None = None
         self.projecting = Projecting(store, settings.database_url)
         self.scarce = ScarcityWatch(settings.scarcity_s, self._sight, self.clock)
+        self.desk = WhatIfDesk(self.clock, self.ids.what_if_id, new_seed)
         self._hear_known_agents()
 
     def _hear_known_agents(self) -> None:
@@ -166,6 +169,7 @@ class Brain:
             self._thread.join(timeout=10)
         self.scarce.stop()
         self.projecting.stop()
+        self.desk.close()
         self.store.close()
 
     def wait_change(self, seen: int, timeout_s: float) -> int:
@@ -302,6 +306,27 @@ class Brain:
     def _sight(self) -> Sight:
         with self._look() as road:
             return sight_of(road.state, self.snapshot, self.clock())
+
+    # -- what if -----------------------------------------------------------------------------------------------
+
+    def what_if(self, principal: Principal, ask: WhatIfAsk) -> WhatIfRun:
+        """Begin to play a day again, in another process: nothing here waits for it."""
+        self._operators_only(principal)
+        with self._changed:
+            tenants = tuple(self.road.state.tenants.values())
+        return self.desk.start(ask, self.index.grid, tenants, self.settings.database_url)
+
+    def what_if_run(self, principal: Principal, run_id: str) -> tuple[WhatIfRun, SuanwangError | None]:
+        self._operators_only(principal)
+        return self.desk.look(run_id)
+
+    def what_if_runs(self, principal: Principal) -> tuple[WhatIfRun, ...]:
+        self._operators_only(principal)
+        return self.desk.runs()
+
+    def cancel_what_if(self, principal: Principal, run_id: str) -> None:
+        self._operators_only(principal)
+        self.desk.cancel(run_id)
 
     def fail_site(self, principal: Principal, site: SiteId) -> None:
         """An operator takes a site out: its tasks are planned elsewhere."""

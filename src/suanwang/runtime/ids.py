@@ -56,6 +56,9 @@ class RealIds:
     def key_id(self) -> KeyId:
         return KeyId(self._next("key"))
 
+    def what_if_id(self) -> str:
+        return self._next("what-if")
+
 
 def new_secret() -> str:
     """192 random bits, for an API key."""

@@ -9,7 +9,8 @@ from suanwang.model.record import ENDS
 from suanwang.model.units import US_PER_S
 
 if TYPE_CHECKING:
-    from suanwang.twin.world import Hands, World
+    from suanwang.twin.scene import Hands
+    from suanwang.twin.world import World
 
 # Seconds between two faults, at least and at most.
 EVERY_S = (2, 25)

@@ -1,30 +1,24 @@
-"""The simulated world: a heap of events on a virtual clock, the brain, its agents, and the wire between them."""
+"""The simulated world of the twin's histories: the brain, its agents, the wire between them, and faults."""
 
-import heapq
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
 
 from blake3 import blake3
 
-from suanwang.agent.adapters.fake import FakeAdapter, FakeSettings
-from suanwang.agent.agent import Agent
-from suanwang.agent.journal import Journal
-from suanwang.flow import Road
 from suanwang.model.batch import AnyRecord, expanded
 from suanwang.model.error import ConflictError, UnreachableError
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.grid import Grid, Tenant
-from suanwang.model.ids import AgentId, SiteId, TenantId
+from suanwang.model.ids import AgentId, TenantId
 from suanwang.model.principal import Submission
 from suanwang.model.record import RECORDS, AttemptClosed, ChargePosted, TenantSet
-from suanwang.model.snapshot import index_grid
 from suanwang.model.units import US_PER_S
 from suanwang.observe.state import State
 from suanwang.twin.checks import BrokenPromiseError, Checker, at_the_end
 from suanwang.twin.faults import Faults
-from suanwang.twin.streams import CountedIds, stream
+from suanwang.twin.scene import Hands, Scene
+from suanwang.twin.streams import stream
 from suanwang.twin.workload import random_task, submission_times
 
 START_US = 1_790_000_000 * US_PER_S  # an arbitrary day
@@ -65,55 +59,21 @@ class TwinLog:
         return state
 
 
-@dataclass
-class Hands:
-    """One agent with its journal; the adapter's memory dies with a crash, the journal does not."""
-
-    agent_id: AgentId
-    sites: tuple[SiteId, ...]
-    seed: int
-    clock: Callable[[], int]
-    journal: Journal = field(default_factory=lambda: Journal(":memory:"))
-    agent: Agent | None = None
-    crashes: int = 0
-
-    def boot(self) -> None:
-        settings = FakeSettings(stage_us=200_000, progress_steps=1, lost_permille=5)
-        adapter = FakeAdapter(self.clock, self.seed * 1_000 + self.crashes, settings)
-        self.agent = Agent(self.agent_id, self.sites, adapter, self.journal, self.clock)
-
-    def crash(self) -> None:
-        self.agent = None
-        self.crashes += 1
-        self.journal.drop_uncommitted()
-
-
-class World:
+class World(Scene[TwinLog]):
     """One history. The same (grid, seed, tasks) gives the same history on every machine."""
 
     def __init__(self, grid: Grid, seed: int, tasks: int, faulty: bool = True) -> None:
-        self.seed = seed
-        self.now_us = START_US
-        self.index = index_grid(grid)
-        self.log = TwinLog()
-        self.ids = CountedIds()
-        self.road = self._road(State(self.index))
+        super().__init__(grid, seed, START_US, TwinLog(), HEARTBEAT_LOST_US)
         self.checker = Checker()
         self.faults = Faults(self, stream(seed, "faults")) if faulty else None
         self.wire = stream(seed, "wire")
         self.healed = not faulty
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
-        self._tie = 0
-        self.steps = 0
         self.brain_up = True
         self.hands = self._hands()
         self.road.emit(TenantSet(at_us=self.now_us, tenant=Tenant(id=TENANT, name="Twin")))
         self.road.commit()
         self._submissions(tasks)
         self.last_fault_us = self.now_us
-
-    def _road(self, state: State) -> Road:
-        return Road(state, self.log, lambda: self.now_us, self.ids, seed=self.seed, heartbeat_lost_us=HEARTBEAT_LOST_US)
 
     def _hands(self) -> list[Hands]:
         sites = [site.id for site in self.index.grid.sites]
@@ -134,13 +94,6 @@ class World:
             submission = Submission(request=request, idempotency_key=str(number))
             self.at(at_us, partial(self._submit, submission))
 
-    # -- the heap ----------------------------------------------------------------------------------------------
-
-    def at(self, at_us: int, act: Callable[[], None]) -> None:
-        """Let `act` happen at a virtual instant; ties go in the order of asking."""
-        self._tie += 1
-        heapq.heappush(self._heap, (max(at_us, self.now_us), self._tie, act))
-
     def run(self) -> State:
         """Play the history: faults with safety checks, then healing with progress checks."""
         self.at(self.now_us, self._brain_step)
@@ -160,9 +113,7 @@ class World:
         while self._heap and self._heap[0][0] <= until_us:
             if until_ended and not self.road.state.live and self._quiet():
                 return
-            self.now_us, _, act = heapq.heappop(self._heap)
-            act()
-            self.steps += 1
+            self.step()
             self.checker.after_step(self.road.state)
 
     def _quiet(self) -> bool:
@@ -232,7 +183,7 @@ class World:
     def crash_brain(self) -> None:
         """Everything in memory is gone; what was committed must come back exactly."""
         before = self.road.state
-        self.road = self._road(self.log.replay(State(self.index)))
+        self.road = self._make_road(self.log.replay(State(self.index)))
         compare(before, self.road.state)
         for agent in set(self.road.state.agent_of.values()):
             self.road.heard_us[agent] = self.now_us

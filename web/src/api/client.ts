@@ -16,6 +16,7 @@ import type {
   TaskView,
   WhoAmI,
 } from "./types";
+import type { WhatIfAsk, WhatIfView } from "./what-if-types";
 
 /** The brain answered, and said no. */
 export class ApiError extends Error {
@@ -111,5 +112,9 @@ export const api = {
     post<TaskView>("/tasks", body.text, body.type, { "Idempotency-Key": idempotencyKey }),
   bill: (params: Query) => get<Bill>(`/bill${query(params)}`),
   turnSite: (id: string, verb: "fail" | "heal") => post<unknown>(`/sites/${one(id)}:${verb}`, null),
+  whatIf: (ask: WhatIfAsk) => post<WhatIfView>("/what-if", JSON.stringify(ask)),
+  whatIfRuns: () => get<Page<WhatIfView>>("/what-if"),
+  whatIfRun: (id: string) => get<WhatIfView>(`/what-if/${one(id)}`),
+  cancelWhatIf: (id: string) => call(`/what-if/${one(id)}`, { method: "DELETE" }),
   output: (id: string, path: string) => call(`/tasks/${one(id)}/outputs/${path.split("/").map(one).join("/")}`),
 };

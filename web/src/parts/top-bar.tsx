@@ -12,6 +12,7 @@ const PAGES = [
   ["new", "#/new", "ui.nav.new"],
   ["bill", "#/bill", "ui.nav.bill"],
   ["grid", "#/grid", "ui.nav.grid"],
+  ["what-if", "#/what-if", "ui.nav.what_if"],
 ] as const;
 
 export function TopBar() {
@@ -28,7 +29,7 @@ export function TopBar() {
         <span class="brand-latin">Suanwang</span>
       </a>
       <nav aria-label={t("ui.nav.label")}>
-        {PAGES.map(([name, href, key]) => (
+        {PAGES.filter(([name]) => name !== "what-if" || who?.role === "operator").map(([name, href, key]) => (
           <a href={href} class={page === name ? "on" : ""} aria-current={page === name ? "page" : undefined}>
             {t(key)}
           </a>

@@ -3,7 +3,7 @@
 What an attempt does is a function of the seed and the attempt's id, so it does not depend on the order of starts.
 Tags of the request rule it where they stand:
 
-    fake.duration-us   how long the work takes
+    fake.duration-us   how long the work takes; several with commas: one an attempt, the last for all after it
     fake.outcome       ok | exit:<n> | signal:<n> | oom | lost | hang; several with commas: one an attempt, the last
                        for all after it
 """
@@ -236,11 +236,10 @@ class FakeAdapter:
         duration_us = max(1, request.resources.wall_time * share // 1000)
         tagged = request.tags.get(DURATION_TAG)
         if tagged is not None:
-            duration_us = int(tagged)
+            duration_us = int(_of_attempt(tagged, order.fence))
         outcomes = request.tags.get(OUTCOME_TAG)
         if outcomes is not None:
-            words = outcomes.split(",")
-            return words[min(order.fence, len(words)) - 1].strip(), duration_us
+            return _of_attempt(outcomes, order.fence), duration_us
         if luck < settings.exit_permille:
             return "exit:1", duration_us
         lost = luck < settings.exit_permille + settings.lost_permille
@@ -276,3 +275,9 @@ class FakeAdapter:
             return None
         asked = (i.source for i in request.inputs if i.source.startswith("object:"))
         return next((s for s in asked if not self._objects.has(s.removeprefix("object:"))), None)
+
+
+def _of_attempt(tag: str, fence: int) -> str:
+    """The word of an attempt: one each with commas between, the last for all after it."""
+    words = tag.split(",")
+    return words[min(fence, len(words)) - 1].strip()

@@ -18,6 +18,7 @@ import numpy as np
 
 from suanwang.plan.kernel import Decisions, Policy, Reason, State, Tasks, decide, release
 from suanwang.plan.kernel.live import Live
+from suanwang.plan.kernel.scores import expected_of
 from suanwang.plan.kernel.types import I64
 
 from .ten_million import Run, accelerator_fill, prefill_count
@@ -38,8 +39,17 @@ class Turned(NamedTuple):
 class Steady:
     """A world that is full, with the rest of its stream."""
 
-    def __init__(self, world: World, decisions: int, batch: int, policy: Policy = Policy.CHEAPEST) -> None:
-        run = Run(batch=batch)
+    def __init__(
+        self,
+        world: World,
+        decisions: int,
+        batch: int,
+        policy: Policy = Policy.CHEAPEST,
+        asked: float = Run().fill,
+        by_loss: bool = False,
+    ) -> None:
+        """`asked`: part of all cards that what runs asks for. `by_loss`: nodes by LEAST_LOSS, for tasks as they come."""
+        run = Run(batch=batch, fill=asked)
         self.world, self.batch, self.policy = world, batch, policy
         self.first = prefill_count(world, run)
         self.end = self.first + decisions
@@ -47,6 +57,9 @@ class Steady:
         self.stream: Stream = churn_stream(world, run.seed, self.end + self.first, run.fill, run.card_share)
         self.when = self.stream.release_before[self.stream.release_order]
         self.state, self.live = State(world.fabric, world.classes), Live(1 << 20)
+        if by_loss:
+            came = np.bincount(self.stream.task_class[: self.first], minlength=len(world.classes.cpu))
+            self.state.mind(expected_of(world.fabric, world.classes, came))
         self._turns(0, self.first, 65_536)
 
     def _turns(self, first: int, end: int, batch: int) -> Turned:
@@ -110,6 +123,23 @@ def by_policy(servers: int, decisions: int) -> dict[str, dict[str, Any]]:
     for row in said.values():
         row["cost_over_cheapest"] = row["cost_micro_yuan"] / max(least, 1)
     return said
+
+
+def by_node_policy(worlds: list[tuple[int, int]], decisions: int, asked: float = 0.95) -> list[dict[str, Any]]:
+    """Nodes by bits and by LEAST_LOSS, the same stream in each (sites, servers); what runs asks for `asked` of the cards."""
+    out = []
+    for sites, servers in worlds:
+        world = make_world(1, sites=sites, servers=servers)
+        for by_loss in (False, True):
+            one = Steady(world, decisions, 65_536, asked=asked, by_loss=by_loss)
+            said = one.measure()
+            kept = ("nodes", "sites", "decisions_per_core_s", "placed", "refused", "accelerator_fill")
+            out.append(
+                {"node_policy": "least_loss" if by_loss else "bits", "asked": asked}
+                | {name: said[name] for name in kept}
+                | {"largest_pool": int(np.diff(world.fabric.node_first)[world.fabric.shape_cards > 0].max())}
+            )
+    return out
 
 
 def by_threads(servers: int, decisions: int) -> dict[str, Any]:

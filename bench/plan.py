@@ -1,6 +1,6 @@
 """The planning core, measured: rate, ten million on the clock, distance from the bound, the GPU-sharing yardstick.
 
-    python bench/plan.py [--json] [--quick] [--only ten growth peer memory gap openb start] [--plot FILE]
+    python bench/plan.py [--json] [--quick] [--only ten growth peer memory explain proof gap openb store start] [--plot FILE]
 
 `--quick` runs smaller worlds and ends within a minute; its figures are for a look, not to quote. Without it the run of
 ten million is the whole one: 924,000 nodes, 300 sites, 2,000 classes. What each key means: `docs/guide/bulk.md`. Keys of
@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from bench.planning.ten_million import Run, ten_million
 
 from suanwang.runtime.warm import bulk
 
-PARTS = ("ten", "growth", "peer", "memory", "gap", "openb", "start")
+PARTS = ("ten", "growth", "peer", "memory", "explain", "proof", "gap", "openb", "store", "start")
 KEYS = (
     "joint_decisions_per_s",
     "ten_million_wall_s",
@@ -34,6 +35,7 @@ KEYS = (
     "openb",
     "accelerator_fill",
     "oversubscribed",
+    "projection_rows_per_s",
 )
 
 
@@ -51,12 +53,17 @@ def grown(quick: bool) -> dict[str, Any]:
             "by_batch": growth.by_batch([4_096, 65_536], 30_000, 100_000),
             "by_world": growth.by_world([(30, 30_000), (300, 92_400)], 200_000),
             "by_policy": growth.by_policy(5_000, 20_000),
+            "by_node_policy": growth.by_node_policy([(30, 20_000)], 30_000),
         }
     sizes = [(300, 30_000), (300, 100_000), (300, 300_000), (30, 924_000), (300, 924_000), (3_000, 924_000)]
     return {
         "by_batch": growth.by_batch([256, 1_024, 4_096, 16_384, 65_536, 262_144], 92_400, 1_000_000),
         "by_world": growth.by_world(sizes, 1_000_000),
         "by_policy": growth.by_policy(30_000, 200_000),
+        "by_node_policy": [
+            *growth.by_node_policy([(300, 924_000), (30, 924_000), (3, 300_000)], 1_000_000),
+            *growth.by_node_policy([(30, 924_000)], 1_000_000, asked=1.05),
+        ],
         "by_threads": growth.by_threads(92_400, 1_000_000),
         "snapshot": growth.snapshot_cost(924_000),
     }
@@ -73,6 +80,30 @@ def peer(quick: bool) -> dict[str, Any]:
 def remembered(quick: bool) -> dict[str, Any]:
     """Memory of a process that holds a full grid and tasks that wait."""
     return {"memory": memory.measured(*((9_240, 10_000) if quick else (924_000, 1_000_000)))}
+
+
+def reasons(quick: bool) -> dict[str, Any]:
+    """Why one task of a batch is where it is."""
+    from bench.planning.reasons import explained
+
+    return {"explain": explained(*((92_400, 100_000, 30) if quick else (924_000, 1_000_000, 200)))}
+
+
+def proofs(quick: bool) -> dict[str, Any]:
+    """The proven gap of each batch, by the age of the prices."""
+    from bench.planning.proofs import proven
+
+    return {"proof": proven(3_000, 2_048, 4, classes=400, sites=100) if quick else proven(30_000, 16_384, 12)}
+
+
+def stored(quick: bool) -> dict[str, Any]:
+    """Records a second that the store appends with their rows in its SQL tables (SQLite); no bulk decisions."""
+    from bench.store_append import make_batches, measure
+
+    with tempfile.TemporaryDirectory() as folder:
+        batches = make_batches(200 if quick else 2_000, 256)
+        took_s = measure(f"sqlite:///{folder}/store.db", batches)
+    return {"projection_rows_per_s": round(sum(map(len, batches)) / took_s)}
 
 
 def gaps(quick: bool) -> dict[str, Any]:
@@ -132,7 +163,10 @@ def main() -> None:
         "growth": grown,
         "peer": peer,
         "memory": remembered,
+        "explain": reasons,
+        "proof": proofs,
         "gap": gaps,
+        "store": stored,
         "openb": lambda quick: yardstick(quick, args.openb),
         "start": lambda quick: {"kernels_ready_s": ready_s} | starts(quick),
     }

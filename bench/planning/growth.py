@@ -68,16 +68,33 @@ class Steady:
         reject_cost = self.world.classes.reject_cost
         for at in range(first, end, batch):
             till = min(at + batch, end)
-            gone: I64 = self.stream.release_order[slice(*np.searchsorted(self.when, [at, till]))]
-            back = release(self.state, self.live.recall(gone))
-            classes = self.stream.task_class[at:till]
-            tasks = Tasks(np.arange(at, till), classes, np.zeros(till - at, np.uint8))
-            rows: Decisions = decide(self.state, tasks, self.policy)
-            self.live.remember(rows)
+            back = self._release(at, till)
+            rows = self._decide(at, till)
             placed += int((rows.reason == Reason.PLACED).sum())
             released += int((back.reason == Reason.RELEASED).sum())
             cost += int(rows.cost.sum()) + int(reject_cost[rows.task_class[rows.candidate < 0]].sum())
         return Turned(placed, released, cost)
+
+    def _release(self, at: int, till: int) -> Decisions:
+        """What ends before arrival `till`."""
+        gone: I64 = self.stream.release_order[slice(*np.searchsorted(self.when, [at, till]))]
+        return release(self.state, self.live.recall(gone))
+
+    def _decide(self, at: int, till: int) -> Decisions:
+        classes = self.stream.task_class[at:till]
+        rows = decide(self.state, Tasks(np.arange(at, till), classes, np.zeros(till - at, np.uint8)), self.policy)
+        self.live.remember(rows)
+        return rows
+
+    def release_before_next(self) -> None:
+        """What ends before the end of the next batch."""
+        self._release(self.first, self.first + self.batch)
+
+    def one_batch(self) -> Decisions:
+        """Decide the next batch."""
+        rows = self._decide(self.first, self.first + self.batch)
+        self.first += self.batch
+        return rows
 
     def measure(self) -> dict[str, Any]:
         """Decide the rest."""

@@ -165,4 +165,4 @@ def _unmet(fabric: Any, ground: Any, functions: I64, route: I64) -> NDArray[np.b
             if not met.any():
                 break
             left[pairs_of[met]] >>= FUNCTION_BITS
-    return left != 0
+    return np.asarray(left != 0)

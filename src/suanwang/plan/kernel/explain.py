@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from suanwang.model.reason import PoolReason, RefusalReason, WaitReason
 from suanwang.plan.kernel.ground import FAR, Ways, has_bit, least_by_place, roads_of, times_us, ways_of
-from suanwang.plan.kernel.moment import CARD, CPU, FITS, MEM, Room, narrowest, room_at
+from suanwang.plan.kernel.moment import CARD, CPU, FITS, MEM, Room, narrowest, room_at, scratch_nodes
 from suanwang.plan.kernel.state import State
 from suanwang.plan.kernel.types import I64, U8, WHOLE, Asks, Classes, Decisions, Fabric, Ground, Policy, Reason
 
@@ -87,11 +87,12 @@ class Explanation(NamedTuple):
 
 
 class Explainer:
-    """Keeps where the roads of a fabric lead; everything else is worked out for each question."""
+    """Keeps where the roads of a fabric lead, and room to work in; all else is worked out for each question. One thread."""
 
     def __init__(self, fabric: Fabric, classes: Classes, ground: Ground, asks: Asks) -> None:
         self.fabric, self.classes, self.ground, self.asks = fabric, classes, ground, asks
         self._roads = roads_of(fabric, ground)
+        self._nodes = scratch_nodes(int(fabric.node_first[-1]))
 
     def explain(self, before: State, rows: Decisions, at: int, policy: Policy = Policy.CHEAPEST) -> Explanation:
         """The row `at` of a batch that began in the state `before`. Raises ValueError for a row of a release."""
@@ -157,7 +158,7 @@ class _Asking:
         guided = before.guidance if policy == Policy.CHEAPEST else None
         asked = self._of_interest(chosen=bool(rows.candidate[at] >= 0))
         free, layout = before.arrays.free, before.layout
-        self.room: Room = room_at(layout, fabric, classes, free, rows, at, one, asked, guided is not None)
+        self.room: Room = room_at(layout, fabric, classes, free, rows, at, one, asked, guided is not None, of._nodes)
         self._bandwidth()
         self.fails[:, CAPACITY] = ~self._has_room()
         self.bids = classes.cand_cost if guided is None else guided.bid_cost
@@ -171,7 +172,7 @@ class _Asking:
         road = static[:, list(ROAD)].any(axis=1)
         static[:, list(ROAD)] = False
         count = static.sum(axis=1) + road
-        return (count <= (0 if chosen else 1)).astype(np.uint8)
+        return np.asarray(count <= (0 if chosen else 1), np.uint8)
 
     def _bandwidth(self) -> None:
         """By the candidates of the class."""
@@ -341,7 +342,8 @@ class _Asking:
     def _fits_without_floating(self, pools: I64) -> I64:
         bare = np.diff(self.of.fabric.node_first)[pools] == 0
         sums = (self._sums()[pools] >= self._need()).all(axis=1)
-        return pools[sums & (bare | (self.room.best[pools, FITS] >= int(self.of.classes.nodes[self.one])))]
+        fits = sums & (bare | (self.room.best[pools, FITS] >= int(self.of.classes.nodes[self.one])))
+        return np.asarray(pools[fits], np.int64)
 
     def _price_change(self) -> Iterator[Change]:
         pools = self._only(PRICE)

@@ -97,4 +97,5 @@ def times_us(
     by_route = least_by_place(ground, ways.place[roads], ways.us[roads])[ground.site_place[site]]
     if classes.mbps[one] > 0 or not bare:
         return np.asarray(by_route, np.int64)
-    return np.minimum(by_route, ways.bare_us[ground.site_place[site]] + ground.site_access_us[site])
+    bare_us = ways.bare_us[ground.site_place[site]] + ground.site_access_us[site]
+    return np.asarray(np.minimum(by_route, bare_us), np.int64)

@@ -3,14 +3,15 @@
 Only the pools asked for are worked out, so that one row among a million is explained in milliseconds.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from suanwang.net.jit import inner, lean
 from suanwang.plan.kernel.index import NODE, Free
 from suanwang.plan.kernel.layout import Layout
-from suanwang.plan.kernel.types import CARDS_MAX, I32, I64, U8, WHOLE, Classes, Decisions, Fabric, Reason, own_rows
+from suanwang.plan.kernel.types import CARDS_MAX, DTYPES, I32, I64, U8, WHOLE, Classes, Decisions, Fabric, Reason
 
 MEMBER = int(Reason.MEMBER)
 RELEASED = int(Reason.RELEASED)
@@ -122,16 +123,28 @@ def _look(layout: Layout, classes: Classes, asked: U8, free: Free, one: int, top
             best[pool, row] = top[row, many - 1]
 
 
+def scratch_nodes(count: int) -> NDArray[Any]:
+    """Room to work out what nodes had free."""
+    return np.empty(count, NODE)
+
+
+def _first(rows: Decisions, at: int) -> Decisions:
+    """The rows before one, not copied where they are in one piece: columns of a log are read as they lie in the file."""
+    return Decisions(**{name: np.ascontiguousarray(getattr(rows, name)[:at]) for name in DTYPES})
+
+
 def room_at(
     layout: Layout, fabric: Fabric, classes: Classes, free: Free, rows: Decisions, at: int, one: int, asked: U8,
-    count_taken: bool,
+    count_taken: bool, nodes: NDArray[Any],
 ) -> Room:  # fmt: skip
-    """Room for class `one` in the pools `asked` u8[P] just before row `at` took effect; `free` is of before the batch."""
-    nodes = np.empty(len(free.cpu), NODE)
+    """Room for class `one` in the pools `asked` u8[P] just before row `at` took effect; `free` is of before the batch.
+
+    `nodes` (`scratch_nodes`) is overwritten: pages that the system has given once are not asked for again.
+    """
     then = Free(nodes["cpu"], nodes["mem"], nodes["card"], free.pool.copy(), free.shared.copy())
     taken = np.zeros(len(classes.cand_pool) if count_taken else 0, np.int64)
     _copy_nodes(layout, asked, free, then)
-    _play(fabric, classes, asked, own_rows(rows), at, then, taken)
+    _play(fabric, classes, asked, _first(rows, at), at, then, taken)
     best = np.zeros((len(asked), 4), np.int64)
     _look(layout, classes, asked, then, one, np.zeros((4, max(int(classes.nodes[one]), 1)), np.int64), best)
     return Room(best, then.pool, then.shared, taken)

@@ -62,7 +62,8 @@ def expected_of(fabric: Fabric, classes: Classes, count: I64) -> Expected:
     owner = np.repeat(np.arange(len(classes.cpu)), np.diff(classes.cand_first))[carded]
     mask = np.zeros(len(classes.cpu), np.int64)
     np.bitwise_or.at(mask, owner, np.int64(1) << fabric.pool_model[classes.cand_pool[carded]].astype(np.int64))
-    needs = Needs(*(part.astype(np.int64) for part in (classes.cpu, classes.mem, classes.cards)), _milli(classes), mask)
+    cpu, mem, cards = (part.astype(np.int64) for part in (classes.cpu, classes.mem, classes.cards))
+    needs = Needs(cpu, mem, cards, np.minimum(classes.milli, WHOLE).astype(np.int64), mask)
     often = np.where(mask > 0, count, 0) * classes.nodes
     return make_expected(needs, often.tolist(), models, NodePolicy.LEAST_LOSS)
 
@@ -73,11 +74,6 @@ def _models(fabric: Fabric) -> int:
     if len(model) and (model.min() < 0 or model.max() > MODELS_MAX):
         raise ValueError(f"a pool with cards has a model 0..{MODELS_MAX}, got {int(model.min())}..{int(model.max())}")
     return int(model.max(initial=0)) + 1
-
-
-def _milli(classes: Classes) -> I64:
-    """Of each card."""
-    return np.minimum(classes.milli, WHOLE).astype(np.int64)
 
 
 def blank_scores(layout: Layout, fabric: Fabric, classes: Classes, expected: Expected) -> Scores:
@@ -106,7 +102,8 @@ def blank_scores(layout: Layout, fabric: Fabric, classes: Classes, expected: Exp
 
 def own_scores(scores: Scores) -> Scores:
     """A copy; what is expected never changes and is shared."""
-    return Scores(*(part.copy() for part in scores[:-1]), scores.expected)
+    copied = {name: getattr(scores, name).copy() for name in Scores._fields if name != "expected"}
+    return Scores(**copied, expected=scores.expected)
 
 
 @inner

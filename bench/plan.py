@@ -50,10 +50,10 @@ def grown(quick: bool) -> dict[str, Any]:
     """Rates by size."""
     if quick:
         return {
-            "by_batch": growth.by_batch([4_096, 65_536], 10_000, 50_000),
-            "by_world": growth.by_world([(30, 10_000), (300, 30_000)], 50_000),
+            "by_batch": growth.by_batch([4_096, 65_536], 3_000, 50_000),
+            "by_world": growth.by_world([(30, 3_000), (300, 10_000)], 50_000),
             "by_policy": growth.by_policy(2_000, 8_000),
-            "by_node_policy": growth.by_node_policy([(30, 10_000)], 20_000),
+            "by_node_policy": growth.by_node_policy([(30, 3_000)], 20_000),
         }
     sizes = [(300, 30_000), (300, 100_000), (300, 300_000), (30, 924_000), (300, 924_000), (3_000, 924_000)]
     return {
@@ -130,7 +130,7 @@ def starts(quick: bool) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for name, code in (("", growth.BULK), ("planner_", growth.PLANNER)):
         for cold in (False, True):
-            one = None if quick and (cold or name) else growth.start_of(code, cold)
+            one = None if quick and (cold or name) else growth.start_of(code, cold, ready=quick)
             word = f"{name}{'cold' if cold else 'warm'}_start"
             said |= {f"{word}_s": one and one.wall_s, f"{word}_cpu_s": one and one.cpu_s}
     return said

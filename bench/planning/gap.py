@@ -184,7 +184,7 @@ def _spread(rest: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[str, Any
 
 
 def measure(quick: bool = False, seed: int = 1, solves: int = 10, names: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The three cases and the comparison. Quick: 1,500 servers, 200 classes, 12 instances."""
+    """The three cases and the comparison. Quick: 1,500 servers, 200 classes, 8 instances."""
     size = {"servers": 1_500, "classes": 200, "sites": 60} if quick else {}
     out: dict[str, Any] = {"quick": quick, "seed": seed, "cases": {}}
     for name, load, scarce_links in CASES:
@@ -193,7 +193,7 @@ def measure(quick: bool = False, seed: int = 1, solves: int = 10, names: tuple[s
         out["cases"][name] = case(make_world(seed, scarce_links=scarce_links, **size), seed, load, solves)
         out[name] = out["cases"][name]["runs"]["ours"]["gap"]
     if not names:
-        out["instances"] = compare(12 if quick else 200)
+        out["instances"] = compare(8 if quick else 200)
     return out
 
 

@@ -205,13 +205,16 @@ class Start(NamedTuple):
     cpu_s: float
 
 
-def start_of(code: str, cold: bool) -> Start:
-    """Run the code in a process of its own; cold: everything is compiled first, else it has been."""
+def start_of(code: str, cold: bool, ready: bool = False) -> Start:
+    """Run the code in a process of its own; cold: everything is compiled first, else it has been.
+
+    `ready`: it is known to be compiled, and is not run before to make sure.
+    """
     with tempfile.TemporaryDirectory() as folder:
         there = dict(os.environ)
         if cold:
             there["NUMBA_CACHE_DIR"] = folder
-        else:
+        elif not ready:
             subprocess.run([sys.executable, "-c", code], env=there, check=True)
         wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", code], env=there, check=True)

@@ -74,6 +74,7 @@ class Backbone(NamedTuple):
 
     link_ends i64[L, 2] (from, to), link_km i64[L]; the reverse of link i is i ^ 1. path_first i64[Z * Z * K + 1] and
     path_link i64[...]: path k from a to b is number (a * Z + b) * K + k; path_us i64[Z * Z * K], -1 where there is none.
+    link_us i64[L]: of each link, one way.
     """
 
     provinces: tuple[Province, ...]
@@ -84,6 +85,7 @@ class Backbone(NamedTuple):
     path_link: I64
     path_us: I64
     path_km: I64
+    link_us: I64
 
 
 def build(count: int, draw: np.random.Generator) -> Backbone:
@@ -100,7 +102,7 @@ def build(count: int, draw: np.random.Generator) -> Backbone:
     link_km = (km[ends[:, 0], ends[:, 1]] * DETOUR).astype(np.int64)
     link_us = (link_km * FIBRE_US_PER_KM).astype(np.int64) + HOP_US
     first, link, path_us, path_km = _paths(len(provinces), ends, link_us, link_km)
-    return Backbone(provinces, km, ends, link_km, first, link, path_us, path_km)
+    return Backbone(provinces, km, ends, link_km, first, link, path_us, path_km, link_us)
 
 
 def _distances(provinces: tuple[Province, ...]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from suanwang.plan.kernel.types import I64, WHOLE, Classes, Fabric, no_floating
+from suanwang.plan.kernel.types import I64, WHOLE, Asks, Classes, Fabric, no_floating
 
 from .backbone import PATHS, Backbone
 
@@ -21,6 +21,8 @@ KM_MBIT_HOUR = 1.5  # micro-yuan for a Mbit/s held an hour over a kilometre
 LOCAL_MBIT_HOUR = 300  # the same inside a province, whatever the distance
 KM_GIB = 1  # micro-yuan for a GiB moved a kilometre
 REGION_KM = 900  # a task bound to its region stays this near
+LEVEL_SHARES = (0.75, 0.2, 0.05)  # of tasks, by the least security level that they ask for
+GUARD = 1  # the protection function that the security pools of these worlds offer
 CPU_MASKS = ((0,), (0, 1), (0, 1, 2), (1, 2), (2,))
 CARD_MASKS = ((3,), (4,), (5,), (3, 5), (3, 4), (3, 4, 5))
 
@@ -41,6 +43,7 @@ class Needs(NamedTuple):
     data_at: I64  # province, -1 none
     data_gib: I64
     minutes: I64
+    level: I64  # least security level of the site
 
 
 class Prices(NamedTuple):
@@ -51,8 +54,13 @@ class Prices(NamedTuple):
     card: I64
 
 
-def draw_needs(net: Backbone, count: int, kind_weight: NDArray[np.float64], draw: np.random.Generator) -> Needs:
-    """Needs of `count` classes; three of ten ask for cards. kind_weight f64[6]: how often a kind is the home."""
+def draw_needs(
+    net: Backbone, count: int, kind_weight: NDArray[np.float64], draw: np.random.Generator, levels: bool = False
+) -> Needs:
+    """Needs of `count` classes; three of ten ask for cards. kind_weight f64[6]: how often a kind is the home.
+
+    `levels`: some ask for a security level above the lowest.
+    """
     rows = [_one(draw, kind_weight) for _ in range(count)]
     kinds = np.zeros((count, len(kind_weight)), bool)
     for row, (mask, *_) in enumerate(rows):
@@ -76,6 +84,7 @@ def draw_needs(net: Backbone, count: int, kind_weight: NDArray[np.float64], draw
         np.where(draw.random(count) < 0.3, draw.integers(0, provinces, count), -1),
         np.minimum(draw.lognormal(3.0, 1.2, count), 2_000).astype(np.int64) + 1,
         np.clip(draw.lognormal(4.5, 1.0, count), 5, 2_880).astype(np.int64),
+        draw.choice([1, 2, 3], size=count, p=LEVEL_SHARES) if levels else np.ones(count, np.int64),
     )
 
 
@@ -100,9 +109,20 @@ def _one(draw: np.random.Generator, kind_weight: NDArray[np.float64]) -> tuple[t
 
 
 def make_classes(
-    net: Backbone, fabric: Fabric, needs: Needs, prices: Prices, site_province: I64, pool_kind: I64
-) -> Classes:
-    """Classes with every candidate; a class without one has its latency bound widened until it has."""
+    net: Backbone,
+    fabric: Fabric,
+    needs: Needs,
+    prices: Prices,
+    site_province: I64,
+    pool_kind: I64,
+    site_level: I64,
+    kind_model: I64,
+) -> tuple[Classes, Asks]:
+    """Classes with every candidate, and what they ask of place and road.
+
+    A class without a candidate has its latency bound widened until it has; one that its region or its security level
+    leaves no pool asks for none.
+    """
     pool_province = site_province[fabric.pool_site]
     cells = len(net.provinces) ** 2 * PATHS
     latency = np.where(net.path_us < 0, 1 << 40, net.path_us).reshape(len(net.provinces), len(net.provinces), PATHS)
@@ -110,15 +130,21 @@ def make_classes(
     by_mask: dict[bytes, I64] = {}
     parts: list[tuple[I64, I64, I64]] = []
     bounds = BOUNDS_US[needs.bound]
+    level, regions = needs.level.copy(), np.full(len(needs.home), -1, np.int64)
     for row in range(len(needs.home)):
         code = needs.kinds[row].tobytes()
         if code not in by_mask:
             by_mask[code] = np.flatnonzero(needs.kinds[row][pool_kind])
         pools = by_mask[code]
         if needs.regional[row]:
-            pools = pools[(net.km[needs.origin[row]] <= REGION_KM)[pool_province[pools]]]
+            near = net.km[needs.origin[row]] <= REGION_KM
+            regions[row] = int((np.int64(1) << np.flatnonzero(near)).sum())
+            pools = pools[near[pool_province[pools]]]
         if not len(pools):
-            pools = by_mask[code]
+            pools, regions[row] = by_mask[code], -1
+        safe = pools[(site_level >= level[row])[fabric.pool_site[pools]]]
+        level[row] = level[row] if len(safe) else 1
+        pools = safe if len(safe) else pools
         compute = _compute(needs, row, prices, pools)
         place = pool_province[pools]
         for wider in range(int(needs.bound[row]), len(BOUNDS_US)):
@@ -132,7 +158,19 @@ def make_classes(
     cost = np.concatenate([part[2] for part in parts])
     first = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
     count = len(needs.home)
-    return Classes(
+    models = [
+        sum({1 << int(kind_model[kind]) for kind in np.flatnonzero(one) if kind_model[kind] >= 0})
+        for one in needs.kinds
+    ]
+    asks = Asks(
+        needs.origin.astype(np.int32),
+        (needs.kinds << np.arange(needs.kinds.shape[1])).sum(axis=1).astype(np.int64),
+        np.array(models, np.int64),
+        level.astype(np.int32),
+        regions,
+        np.where(needs.guarded, GUARD, 0).astype(np.int64),
+    )
+    made = Classes(
         needs.cpu.astype(np.int32),
         needs.mem.astype(np.int32),
         (-(-needs.milli // WHOLE)).astype(np.int32),
@@ -147,6 +185,7 @@ def make_classes(
         cost,
         *no_floating(count),
     )
+    return made, asks
 
 
 def _compute(needs: Needs, row: int, prices: Prices, pools: I64) -> I64:

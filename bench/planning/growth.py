@@ -18,6 +18,7 @@ import numpy as np
 
 from suanwang.plan.kernel import Decisions, Policy, Reason, State, Tasks, decide, release
 from suanwang.plan.kernel.live import Live
+from suanwang.plan.kernel.scores import expected_of
 from suanwang.plan.kernel.types import I64
 
 from .ten_million import Run, accelerator_fill, prefill_count
@@ -38,8 +39,17 @@ class Turned(NamedTuple):
 class Steady:
     """A world that is full, with the rest of its stream."""
 
-    def __init__(self, world: World, decisions: int, batch: int, policy: Policy = Policy.CHEAPEST) -> None:
-        run = Run(batch=batch)
+    def __init__(
+        self,
+        world: World,
+        decisions: int,
+        batch: int,
+        policy: Policy = Policy.CHEAPEST,
+        asked: float = Run().fill,
+        by_loss: bool = False,
+    ) -> None:
+        """`asked`: part of all cards that what runs asks for. `by_loss`: nodes by LEAST_LOSS, for tasks as they come."""
+        run = Run(batch=batch, fill=asked)
         self.world, self.batch, self.policy = world, batch, policy
         self.first = prefill_count(world, run)
         self.end = self.first + decisions
@@ -47,6 +57,9 @@ class Steady:
         self.stream: Stream = churn_stream(world, run.seed, self.end + self.first, run.fill, run.card_share)
         self.when = self.stream.release_before[self.stream.release_order]
         self.state, self.live = State(world.fabric, world.classes), Live(1 << 20)
+        if by_loss:
+            came = np.bincount(self.stream.task_class[: self.first], minlength=len(world.classes.cpu))
+            self.state.mind(expected_of(world.fabric, world.classes, came))
         self._turns(0, self.first, 65_536)
 
     def _turns(self, first: int, end: int, batch: int) -> Turned:
@@ -55,16 +68,33 @@ class Steady:
         reject_cost = self.world.classes.reject_cost
         for at in range(first, end, batch):
             till = min(at + batch, end)
-            gone: I64 = self.stream.release_order[slice(*np.searchsorted(self.when, [at, till]))]
-            back = release(self.state, self.live.recall(gone))
-            classes = self.stream.task_class[at:till]
-            tasks = Tasks(np.arange(at, till), classes, np.zeros(till - at, np.uint8))
-            rows: Decisions = decide(self.state, tasks, self.policy)
-            self.live.remember(rows)
+            back = self._release(at, till)
+            rows = self._decide(at, till)
             placed += int((rows.reason == Reason.PLACED).sum())
             released += int((back.reason == Reason.RELEASED).sum())
             cost += int(rows.cost.sum()) + int(reject_cost[rows.task_class[rows.candidate < 0]].sum())
         return Turned(placed, released, cost)
+
+    def _release(self, at: int, till: int) -> Decisions:
+        """What ends before arrival `till`."""
+        gone: I64 = self.stream.release_order[slice(*np.searchsorted(self.when, [at, till]))]
+        return release(self.state, self.live.recall(gone))
+
+    def _decide(self, at: int, till: int) -> Decisions:
+        classes = self.stream.task_class[at:till]
+        rows = decide(self.state, Tasks(np.arange(at, till), classes, np.zeros(till - at, np.uint8)), self.policy)
+        self.live.remember(rows)
+        return rows
+
+    def release_before_next(self) -> None:
+        """What ends before the end of the next batch."""
+        self._release(self.first, self.first + self.batch)
+
+    def one_batch(self) -> Decisions:
+        """Decide the next batch."""
+        rows = self._decide(self.first, self.first + self.batch)
+        self.first += self.batch
+        return rows
 
     def measure(self) -> dict[str, Any]:
         """Decide the rest."""
@@ -110,6 +140,23 @@ def by_policy(servers: int, decisions: int) -> dict[str, dict[str, Any]]:
     for row in said.values():
         row["cost_over_cheapest"] = row["cost_micro_yuan"] / max(least, 1)
     return said
+
+
+def by_node_policy(worlds: list[tuple[int, int]], decisions: int, asked: float = 0.95) -> list[dict[str, Any]]:
+    """Nodes by bits and by LEAST_LOSS, the same stream in each (sites, servers); what runs asks for `asked` of the cards."""
+    out = []
+    for sites, servers in worlds:
+        world = make_world(1, sites=sites, servers=servers)
+        for by_loss in (False, True):
+            one = Steady(world, decisions, 65_536, asked=asked, by_loss=by_loss)
+            said = one.measure()
+            kept = ("nodes", "sites", "decisions_per_core_s", "placed", "refused", "accelerator_fill")
+            out.append(
+                {"node_policy": "least_loss" if by_loss else "bits", "asked": asked}
+                | {name: said[name] for name in kept}
+                | {"largest_pool": int(np.diff(world.fabric.node_first)[world.fabric.shape_cards > 0].max())}
+            )
+    return out
 
 
 def by_threads(servers: int, decisions: int) -> dict[str, Any]:
@@ -158,13 +205,16 @@ class Start(NamedTuple):
     cpu_s: float
 
 
-def start_of(code: str, cold: bool) -> Start:
-    """Run the code in a process of its own; cold: everything is compiled first, else it has been."""
+def start_of(code: str, cold: bool, ready: bool = False) -> Start:
+    """Run the code in a process of its own; cold: everything is compiled first, else it has been.
+
+    `ready`: it is known to be compiled, and is not run before to make sure.
+    """
     with tempfile.TemporaryDirectory() as folder:
         there = dict(os.environ)
         if cold:
             there["NUMBA_CACHE_DIR"] = folder
-        else:
+        elif not ready:
             subprocess.run([sys.executable, "-c", code], env=there, check=True)
         wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", code], env=there, check=True)

@@ -26,7 +26,7 @@ from suanwang.plan.kernel.types import I64
 from suanwang.store.decisions import DecisionLog, read_blocks
 from suanwang.verify.batch import BatchChecker
 
-from .worlds import Stream, World, churn_stream, make_world
+from .worlds import Stream, World, churn_rate, churn_stream, make_world
 
 BATCH = 65_536
 AHEAD = 4  # batches in each queue
@@ -44,6 +44,8 @@ class Run(NamedTuple):
     card_share: float = 0.6
     seed: int = 1
     replay: bool = False
+    mix: bool = True  # gangs, arrays, licences, quantum minutes, security levels, narrow links
+    arrays: float = 0.1  # share of tasks that come as one of an array
 
 
 class Lane:
@@ -139,7 +141,9 @@ class Books:
     """Checks batches and appends them to the log."""
 
     def __init__(self, world: World, folder: Path, slots: int) -> None:
-        self.checker = BatchChecker(world.fabric, world.classes, slots)
+        begun = time.perf_counter()
+        self.checker = BatchChecker(world.fabric, world.classes, slots, world.ground, world.asks)
+        self.clauses_s = time.perf_counter() - begun
         self.log = DecisionLog(folder)
         self.check_s = self.log_s = 0.0
 
@@ -183,7 +187,8 @@ def _prefill(state: State, live: Live, books: Books, stream: Stream, count: int,
 
 def _measured(state: State, live: Live, books: Books, folder: Path) -> dict[str, Any]:
     """The part on the clock."""
-    said: dict[str, Any] = {"releases": 0, "decided": 0, "placed": 0, "fill_least": 1.0}
+    said: dict[str, Any] = {"releases": 0, "decided": 0, "placed": 0, "gang_nodes": 0, "fill_least": 1.0}
+    refused = np.zeros(int(max(Reason)) + 1, np.int64)
     inbox: queue.Queue[Any] = queue.Queue(AHEAD)
     behind = Lane("check-and-log", books.commit)
     state.own().memo.passed[:] = 0
@@ -200,6 +205,8 @@ def _measured(state: State, live: Live, books: Books, folder: Path) -> dict[str,
         said["releases"] += int((back.reason == Reason.RELEASED).sum())
         said["decided"] += len(item[1].task)
         said["placed"] += int((rows.reason == Reason.PLACED).sum())
+        said["gang_nodes"] += int((rows.reason == Reason.MEMBER).sum())
+        refused += np.bincount(rows.reason, minlength=len(refused))
         said["fill_least"] = min(said["fill_least"], accelerator_fill(state))
     said["decide_cpu_s"] = time.thread_time() - own
     behind.end()
@@ -208,7 +215,9 @@ def _measured(state: State, live: Live, books: Books, folder: Path) -> dict[str,
     said["cpu_s"] = time.process_time() - cpu
     known, found, no_path = (int(one) for one in state.arrays.memo.passed)
     said |= {"passed_known_full": known, "passed_found_full": found, "passed_without_bandwidth": no_path}
-    return said | {"check_s": books.check_s, "log_s": books.log_s}
+    said["by_reason"] = {one.name.lower(): int(refused[one]) for one in Reason if one >= Reason.NO_CANDIDATE}
+    said |= {"clauses_s": books.clauses_s, "check_s": books.check_s, "log_s": books.log_s}
+    return said
 
 
 def _replayed(world: World, before: State, folder: Path) -> tuple[str, float]:
@@ -220,19 +229,30 @@ def _replayed(world: World, before: State, folder: Path) -> tuple[str, float]:
 
 
 def prefill_count(world: World, run: Run) -> int:
-    """Arrivals until the cards that are asked for are `fill` of all, and a half more of them until they come and go."""
-    with_cards = world.classes.milli > 0
-    rate = world.class_rate * with_cards
-    each = float((rate * world.classes.milli).sum() / rate.sum())
-    return int(1.6 * float(world.fabric.pool_milli.sum()) / each / run.card_share)
+    """Arrivals until the cards that are asked for are `fill` of all, and more of them until they come and go."""
+    asked = churn_rate(world, run.card_share) * world.classes.milli * world.classes.nodes
+    each = float(asked.sum() / churn_rate(world, run.card_share).sum())  # a task, those without cards included
+    return int(2.2 * float(world.fabric.pool_milli.sum()) / each)
+
+
+def _full_links(world: World, state: State) -> int:
+    """Links on which the widest ask of a class finds no room at the end."""
+    return int((state.arrays.free.shared[: world.link_count] < world.classes.mbps.max()).sum())
+
+
+def _floating_held(world: World, state: State) -> list[float]:
+    """Of each licence and quantum machine the share that is held."""
+    first = world.link_count + len(world.ground.guard_us)
+    room = world.fabric.capacity[first:]
+    return [round(float(1 - free / have), 3) for free, have in zip(state.arrays.free.shared[first:], room, strict=True)]
 
 
 def ten_million(run: Run) -> dict[str, Any]:
     """Run it; every figure measured here."""
     started = time.perf_counter()
-    world = make_world(run.seed, sites=run.sites, servers=run.servers, classes=run.classes)
+    world = make_world(run.seed, sites=run.sites, servers=run.servers, classes=run.classes, mix=run.mix)
     before = prefill_count(world, run)
-    stream = churn_stream(world, run.seed, before + run.decisions, run.fill, run.card_share)
+    stream = churn_stream(world, run.seed, before + run.decisions, run.fill, run.card_share, run.arrays)
     made = time.perf_counter()
     state = State(world.fabric, world.classes)
     state_s = time.perf_counter() - made
@@ -264,6 +284,8 @@ def ten_million(run: Run) -> dict[str, Any]:
         "cpu_fill_end": 1.0 - float(state.arrays.free.pool[:, 0].sum()) / float(world.fabric.pool_cpu.sum()),
         "oversubscribed": books.checker.oversubscribed(),
         "nodes": int(world.fabric.node_first[-1]),
+        "links_full_end": _full_links(world, state),
+        "floating_held_end": _floating_held(world, state),
         "cards": int(world.fabric.pool_milli.sum()) // 1000,
         "held_at_start": held,
         "prefill_decisions": before,

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from suanwang.plan.kernel.types import I32, I64, Classes, Fabric, pool_sums
+from suanwang.plan.kernel.types import I32, I64, Asks, Classes, Fabric, Ground, pool_sums
 
-from . import backbone, demand
+from . import backbone, demand, mixed
 from .backbone import PATHS, Backbone
 from .demand import GIB, Prices
 
@@ -61,6 +61,8 @@ class World(NamedTuple):
     class_origin: I64  # [C] province
     class_kind: I64  # [C] the kind that the demand of the class is counted on
     class_rate: NDArray[np.float64]  # [C] arrivals expected at load 1.0
+    ground: Ground
+    asks: Asks
 
 
 class Stream(NamedTuple):
@@ -72,23 +74,58 @@ class Stream(NamedTuple):
 
 
 def make_world(
-    seed: int, sites: int = 300, servers: int = 30_000, classes: int = 2_000, scarce_links: bool = False
+    seed: int,
+    sites: int = 300,
+    servers: int = 30_000,
+    classes: int = 2_000,
+    scarce_links: bool = False,
+    mix: bool = False,
 ) -> World:
-    """A world; each part draws from a stream of its own, so that more classes do not reshuffle the sites."""
-    net_draw, site_draw, class_draw, price_draw, rate_draw, room_draw = (
-        np.random.default_rng([seed, part]) for part in range(6)
+    """A world; each part draws from a stream of its own, so that more classes do not reshuffle the sites.
+
+    `mix`: security levels, gangs, licences and minutes of quantum machines, and some links that are narrow (`mixed`).
+    """
+    net_draw, site_draw, class_draw, price_draw, rate_draw, room_draw, mix_draw = (
+        np.random.default_rng([seed, part]) for part in range(7)
     )
     net = backbone.build(min(len(backbone.PROVINCES), sites), net_draw)
     site_province, pool_site, pool_kind, count = _pools(net, sites, servers, site_draw)
     prices = _prices(net, site_province[pool_site], pool_kind, price_draw)
     fabric = _fabric(net, pool_site, pool_kind, count, prices)
     kind_weight = np.bincount(pool_kind, fabric.pool_cpu, len(KINDS)).astype(np.float64)
-    needs = demand.draw_needs(net, classes, kind_weight, class_draw)
-    made = demand.make_classes(net, fabric, needs, prices, site_province, pool_kind)
+    needs = demand.draw_needs(net, classes, kind_weight, class_draw, levels=mix)
+    level = mixed.site_levels(sites, mix_draw) if mix else np.full(sites, 1, np.int64)
+    models = np.array([one.model for one in KINDS], np.int64)
+    made, asks = demand.make_classes(net, fabric, needs, prices, site_province, pool_kind, level, models)
     rate = demand.rates(fabric, pool_kind, needs, len(KINDS), rate_draw)
     links = len(net.link_ends)
+    if mix:
+        made = mixed.with_gangs(made, mix_draw)
     fabric = fabric._replace(capacity=_capacity(fabric, made, rate, links, scarce_links, room_draw))
-    return World(fabric, made, net, site_province, pool_kind, links, needs.origin, needs.home, rate)
+    if mix:
+        fabric = mixed.with_narrow_links(fabric, links, mix_draw)
+        fabric, made = mixed.with_floating(fabric, made, rate, mix_draw)
+    ground = _ground(net, site_province, pool_kind, level)
+    return World(fabric, made, net, site_province, pool_kind, links, needs.origin, needs.home, rate, ground, asks)
+
+
+def _ground(net: Backbone, site_province: I64, pool_kind: I64, level: I64) -> Ground:
+    """What the checker and the reasons read: sites in their provinces, links, a security pool a province."""
+    provinces, sites = len(net.provinces), len(site_province)
+    place = site_province.astype(np.int32)
+    return Ground(
+        site_place=place,
+        site_access_us=np.full(sites, backbone.LOCAL_US, np.int64),
+        site_region=place,
+        site_level=level.astype(np.int32),
+        pool_kind=pool_kind.astype(np.int32),
+        link_from=net.link_ends[:, 0].astype(np.int32),
+        link_to=net.link_ends[:, 1].astype(np.int32),
+        link_us=net.link_us,
+        guard_place=np.arange(provinces, dtype=np.int32),
+        guard_functions=np.full(provinces, 1 << demand.GUARD, np.int64),
+        guard_us=np.full(provinces, demand.GUARD_US, np.int64),
+    )
 
 
 def _pools(net: Backbone, sites: int, servers: int, draw: np.random.Generator) -> tuple[I64, I64, I64, I64]:
@@ -137,7 +174,9 @@ def _routes(net: Backbone, links: int) -> tuple[I32, I32, I64]:
     near, far = number // PATHS // provinces, number // PATHS % provinces
     guard = links + np.where(number % PATHS == 1, far, near)
     size = np.diff(net.path_first)
-    use = np.concatenate((net.path_link, np.insert(net.path_link, net.path_first[1:], guard)))
+    where = np.where(number % PATHS == 1, net.path_first[1:], net.path_first[:-1])
+    # Of paths of no links several stand at one place: a stable order of insertion keeps each guard with its path.
+    use = np.concatenate((net.path_link, np.insert(net.path_link, where, guard)))
     first = np.concatenate(([0], np.cumsum(np.concatenate((size, size + 1)))))
     never = net.path_us < 0
     latency = np.concatenate((net.path_us, net.path_us + demand.GUARD_US))
@@ -173,23 +212,35 @@ def batch_stream(world: World, seed: int, load: float, drift: float = 0.0) -> St
     return Stream(order, none, none)
 
 
-def churn_stream(world: World, seed: int, count: int, fill: float = 0.97, card_share: float | None = None) -> Stream:
-    """`count` arrivals; what runs at a time asks for `fill` of each kind, once that many have arrived.
-
-    A task lives for between half and one and a half of the time in which its kind is asked for once over, at most half
-    of the stream. `card_share`: the share of tasks that ask for cards; None: as the rates say.
-    """
-    draw = np.random.default_rng([seed, 101])
+def churn_rate(world: World, card_share: float | None = None) -> NDArray[np.float64]:
+    """How often each class comes in a stream, f64[C]."""
     rate = world.class_rate.copy()
     with_cards = world.classes.milli > 0
     if card_share is not None:
         rate[with_cards] *= card_share / rate[with_cards].sum()
         rate[~with_cards] *= (1 - card_share) / rate[~with_cards].sum()
+    return mixed.gang_rates(world.classes, rate) if (world.classes.nodes > 1).any() else rate
+
+
+def churn_stream(
+    world: World, seed: int, count: int, fill: float = 0.97, card_share: float | None = None, arrays: float = 0.0
+) -> Stream:
+    """`count` arrivals; what runs at a time asks for `fill` of each kind, once that many have arrived.
+
+    A task lives for between half and one and a half of the time in which its kind is asked for once over, at most half
+    of the stream. `card_share`: the share of tasks that ask for cards; None: as the rates say. `arrays`: the share of
+    tasks that come as one of an array, so many alike at once.
+    """
+    draw = np.random.default_rng([seed, 101])
+    rate = churn_rate(world, card_share)
+    with_cards = world.classes.milli > 0
     edges = np.cumsum(rate) / rate.sum()
     edges[-1] = 1.0
     order = np.searchsorted(edges, draw.random(count), side="right").astype(np.int32)
+    if arrays:
+        order = mixed.in_arrays(order, arrays, draw)
     before = np.full(count, count, np.int64)
-    amount = np.where(with_cards, world.classes.milli, world.classes.cpu).astype(np.float64)
+    amount = np.where(with_cards, world.classes.milli, world.classes.cpu).astype(np.float64) * world.classes.nodes
     for kind in range(len(KINDS)):
         mine = np.flatnonzero((world.class_kind == kind)[order])
         if not len(mine):

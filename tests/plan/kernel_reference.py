@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 
+import fragmentation_reference as losses
 import numpy as np
 
+from suanwang.plan.kernel.fragmentation import NodePolicy
 from suanwang.plan.kernel.types import Classes, Fabric, Guidance, Policy, Reason
 
 Row = tuple[int, int, int, int, int, int, int, int]  # as Decisions
@@ -31,6 +33,7 @@ class Reference:
     policy: Policy = Policy.CHEAPEST
     guidance: Guidance | None = None
     seed: int = 0
+    seen: list[int] | None = None  # how often each class came: nodes with cards by least loss
     cpu: list[int] = field(default_factory=list)
     mem: list[int] = field(default_factory=list)
     card: list[list[int]] = field(default_factory=list)
@@ -48,6 +51,48 @@ class Reference:
             self.pool.append([int(one.pool_cpu[pool]), int(one.pool_mem[pool]), int(one.pool_milli[pool])])
         self.shared = [int(each) for each in one.capacity]
         self.quota = [] if self.guidance is None else [int(each) for each in self.guidance.quota]
+
+    def need(self, task_class: int) -> losses.Need:
+        """As the node policy sees it: a class takes the models of the pools with cards among its candidates."""
+        cpu, mem, cards, milli, _, _ = self.of(task_class)
+        first, end = int(self.classes.cand_first[task_class]), int(self.classes.cand_first[task_class + 1])
+        pools = {int(pool) for pool in self.classes.cand_pool[first:end]}
+        models = {int(self.fabric.pool_model[pool]) for pool in pools if self.fabric.shape_cards[pool]}
+        return losses.Need(cpu, mem, cards, min(milli, 1000), sum(1 << model for model in models))
+
+    def expected(self) -> list[tuple[losses.Need, int]]:
+        assert self.seen is not None
+        needs = [self.need(one) for one in range(len(self.classes.cpu))]
+        often = [
+            seen * int(nodes) if need.mask else 0
+            for seen, nodes, need in zip(self.seen, self.classes.nodes, needs, strict=True)
+        ]
+        return losses.kept(needs, often, published=False)
+
+    def least_loss(self, task_class: int, pool: int) -> list[tuple[int, tuple[int, ...]]]:
+        """All nodes of the pool that can take the task, best first, with the cards."""
+        need = self.need(task_class)._replace(mask=-1)  # that the pool's model will do, the candidate says
+        expected = self.expected()
+        largest = np.array([self.fabric.shape_cpu[pool], 1000 * self.fabric.shape_cards[pool]])
+        empty = losses.make_nodes(*(np.zeros(0, np.int64) for _ in range(4)))._replace(largest=largest)
+        found = []
+        for number in range(int(self.fabric.node_first[pool]), int(self.fabric.node_first[pool + 1])):
+            node = losses.Node(
+                self.cpu[number], self.mem[number], tuple(self.card[number]), int(self.fabric.pool_model[pool])
+            )
+            if losses.can(node, need):
+                scored = [
+                    (
+                        -losses.score(
+                            NodePolicy.LEAST_LOSS, node, losses.after(node, need, cards), need, expected, empty
+                        ),
+                        cards,
+                    )
+                    for cards in losses.choices(node, need)
+                ]
+                least = min(score for score, _ in scored)
+                found.append((least, number, next(cards for score, cards in scored if score == least)))
+        return [(number, cards) for _, number, cards in sorted(found)]
 
     def of(self, task_class: int) -> tuple[int, int, int, int, int, int]:
         one = self.classes
@@ -144,8 +189,13 @@ class Reference:
 
     def place(self, task: int, task_class: int, candidate: int) -> list[Row]:
         _, _, cards, milli, many, _ = self.of(task_class)
-        nodes = self.nodes_for(task_class, int(self.classes.cand_pool[candidate]))
+        pool = int(self.classes.cand_pool[candidate])
+        nodes = self.nodes_for(task_class, pool)
         assert nodes is not None
+        by_loss: dict[int, tuple[int, ...]] = {}
+        if self.seen is not None and nodes and self.fabric.shape_cards[pool]:
+            by_loss = dict(self.least_loss(task_class, pool)[:many])
+            nodes = list(by_loss)
         cost = int(self.classes.cand_cost[candidate])
         rows: list[Row] = []
         if not nodes:
@@ -157,6 +207,8 @@ class Reference:
             else:
                 picked = sorted((card, left) for left, card in fitting)[:cards]
                 picked = [(left, card) for card, left in picked]
+            if by_loss:
+                picked = [(0, card) for card in by_loss[node]]
             mask = sum(1 << card for _, card in picked)
             reason = Reason.MEMBER if turn else Reason.PLACED
             rows.append((task, task_class, candidate, node, 0 if turn else cost, many - turn, mask, reason))

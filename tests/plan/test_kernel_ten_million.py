@@ -12,7 +12,7 @@ from bench.planning import ten_million as bench
 
 from suanwang.verify.batch import BatchChecker, BatchFault, RowFault
 
-SMALL = bench.Run(decisions=12_000, servers=600, sites=40, classes=100, batch=2_048, replay=True)
+SMALL = bench.Run(decisions=12_000, servers=600, sites=40, classes=100, batch=2_048, replay=True, mix=False)
 
 
 def test_a_small_run_is_sound_and_replays() -> None:
@@ -23,6 +23,17 @@ def test_a_small_run_is_sound_and_replays() -> None:
     assert said["accelerator_fill"] > 0.9
     assert said["releases"] >= said["placed"] > 6_000
     assert said["log_bytes"] > 32 * said["rows"]
+
+
+def test_a_mixed_run_is_sound_and_replays() -> None:
+    """Gangs, arrays, licences, quantum minutes, security levels and narrow links; clauses checked from raw figures."""
+    said = bench.ten_million(SMALL._replace(mix=True, sites=60, servers=1_200, classes=200))
+    assert said["oversubscribed"] == 0
+    assert said["replay_identical"] is True
+    assert said["gang_nodes"] > 0
+    assert said["passed_without_bandwidth"] > 0
+    assert any(said["floating_held_end"])
+    assert sum(said["by_reason"].values()) == said["decided"] - said["placed"]
 
 
 def test_a_fault_found_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

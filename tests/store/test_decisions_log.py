@@ -9,7 +9,7 @@ from tests.plan.kernel_worlds import small_classes, small_fabric, small_guidance
 
 from suanwang.plan.kernel import Decisions, Guidance, Reason, State, apply, decide, release
 from suanwang.plan.kernel.types import take
-from suanwang.store.decisions import BrokenLogError, DamagedLogError, DecisionLog, read_blocks
+from suanwang.store.decisions import BrokenLogError, DamagedLogError, DecisionLog, read_block, read_blocks
 
 
 def columns(first: int, rows: int = 5) -> dict[str, np.ndarray]:
@@ -39,15 +39,30 @@ def firsts(folder: Path) -> list[int]:
 def test_blocks_come_back_as_they_were(tmp_path: Path) -> None:
     with DecisionLog(tmp_path) as log:
         log.append("rows", columns(7))
-        log.append("guidance", {"quota": np.array([2**62, -1])})
+        log.append("other", {"quota": np.array([2**62, -1])})
         log.append("rows", columns(0, rows=0))
     found = list(read_blocks(tmp_path))
-    assert [(one.number, one.kind) for one in found] == [(0, "rows"), (1, "guidance"), (2, "rows")]
+    assert [(one.number, one.kind) for one in found] == [(0, "rows"), (1, "other"), (2, "rows")]
     for name, column in columns(7).items():
         assert found[0].columns[name].dtype == column.dtype
         assert found[0].columns[name].tolist() == column.tolist()
     assert found[1].columns["quota"].tolist() == [2**62, -1]
     assert found[2].columns["task"].tolist() == []
+
+
+def test_one_block_is_found_by_its_number(tmp_path: Path) -> None:
+    written(tmp_path, 5, file_bytes=500)
+    assert len(list(tmp_path.iterdir())) > 1
+    for number in range(5):
+        found = read_block(tmp_path, number)
+        assert (found.number, found.columns["task"].tolist()) == (number, columns(10 * number)["task"].tolist())
+    with pytest.raises(KeyError, match="no block 5"):
+        read_block(tmp_path, 5)
+    path = sorted(tmp_path.iterdir())[0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20] + b"!" + whole[-19:])
+    with pytest.raises(DamagedLogError, match="damaged"):
+        read_block(tmp_path, int(sorted(tmp_path.iterdir())[1].stem) - 1)
 
 
 def test_a_log_goes_on_after_it_was_closed_and_over_files(tmp_path: Path) -> None:

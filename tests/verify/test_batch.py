@@ -8,7 +8,7 @@ from tests.plan.kernel_worlds import small_classes, small_fabric, small_tasks
 
 from suanwang.plan.kernel import Classes, Decisions, Fabric, Reason, State, decide, release
 from suanwang.plan.kernel.types import join, take
-from suanwang.verify import batch_rows
+from suanwang.verify import batch_clauses, batch_rows
 from suanwang.verify.batch import BatchChecker, BatchFault, RowFault
 
 F = BatchFault
@@ -188,7 +188,9 @@ def test_the_numbers_are_the_planners() -> None:
     assert (min(refused), max(refused)) == (batch_rows.REFUSED_FROM, batch_rows.REFUSED_TO)
     for fault in BatchFault:
         if fault:
-            assert getattr(batch_rows, fault.name) == fault
+            where = batch_clauses if fault >= BatchFault.KIND else batch_rows
+            assert getattr(where, fault.name) == fault
+    assert batch_clauses.LATENCY == BatchFault.LATENCY
 
 
 def test_tasks_with_any_numbers_find_their_slots() -> None:

@@ -1,6 +1,7 @@
 """Guidance: how good decisions can be at best, where each class of tasks should go, and what scarcity is worth."""
 
 from suanwang.guide.advice import advise, bid_costs, quotas
+from suanwang.guide.batch import BatchProof, BatchProver, cost_of
 from suanwang.guide.bound import Bound, certified_bound
 from suanwang.guide.forecast import expected, remaining
 from suanwang.guide.problem import Problem, room_of, whole_fabric
@@ -10,6 +11,8 @@ from suanwang.guide.scarcity import Scarce, scarce
 from suanwang.guide.worth import scarcity_of
 
 __all__ = [
+    "BatchProof",
+    "BatchProver",
     "Bound",
     "Budget",
     "Optimiser",
@@ -20,6 +23,7 @@ __all__ = [
     "advise",
     "bid_costs",
     "certified_bound",
+    "cost_of",
     "expected",
     "quotas",
     "remaining",

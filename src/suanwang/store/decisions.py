@@ -2,7 +2,8 @@
 
 A block is a head (its size, its number, the digest of the block before it), the names and types of its columns, and
 their bytes one column after the other; its digest covers all of that. What kind of rows a block holds is a word of the
-caller's, so a log can hold decisions and the guidance that they followed. A crash may tear the last block off: opening
+caller's. Two words mean something here: a block of `rows` names the guidance that it followed (column `guidance`, one
+version; none where it is missing), and the log takes it only if that guidance is the latest that stands in it. A crash may tear the last block off: opening
 the log again drops it. Damage before the last block is never dropped: it raises. A last block that is damaged and nothing
 behind it cannot be told from one that was torn off, and is dropped too.
 
@@ -30,6 +31,8 @@ FILE_BYTES = 1 << 30
 BLOCK_BYTES_MAX = (1 << 31) - 1
 TYPES = ("<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2", "|u1")  # integers: equal bits are equal rows
 ENDING = ".decisions"
+ROWS, GUIDANCE = "rows", "guidance"
+NO_GUIDANCE = -1
 
 
 class DamagedLogError(RuntimeError):
@@ -40,12 +43,27 @@ class BrokenLogError(RuntimeError):
     """A batch could not be written, so nothing may follow it. Open the log anew: that says what is in it."""
 
 
+class GuidanceNotLoggedError(ValueError):
+    """Rows follow a guidance that is not the latest in the log, or a guidance does not follow the one before.
+
+    Nothing was written. Append the guidance first: a replay has nothing else to follow.
+    """
+
+
 class Block(NamedTuple):
     """One batch as it was appended."""
 
     number: int
     kind: str
     columns: dict[str, NDArray[Any]]
+
+
+def _version(kind: str, columns: Mapping[str, NDArray[Any]]) -> int:
+    """The guidance that a block is, or that its rows followed."""
+    column = columns.get("version" if kind == GUIDANCE else "guidance")
+    if column is None or not len(column):
+        return NO_GUIDANCE
+    return int(column[0])
 
 
 class _Found(NamedTuple):
@@ -160,6 +178,27 @@ def read_blocks(folder: Path) -> Iterator[Block]:
     yield from _walk(folder, [])
 
 
+def read_block(folder: Path, number: int) -> Block:
+    """One block, checked by its own digest; those before it are skipped, and their digests are not looked at.
+
+    Raises KeyError where there is no such block, DamagedLogError where it is damaged.
+    """
+    files = [path for path in _files(folder) if int(path.stem) <= number]
+    data = _mapped(files[-1]) if files else memoryview(b"")
+    at = 0
+    while at + HEAD.size <= len(data):
+        magic, here, names_size, size, _ = HEAD.unpack_from(data, at)
+        if magic != MAGIC or here >= number:
+            break
+        at += HEAD.size + names_size + size + DIGEST
+    if at >= len(data):
+        raise KeyError(f"{folder}: there is no block {number}")
+    found = _unpacked(data, at)
+    if found is None or found.block.number != number:
+        raise DamagedLogError(f"{files[-1].name}: the block at byte {at} is damaged")
+    return found.block
+
+
 class DecisionLog:
     """One writer of one folder."""
 
@@ -169,8 +208,10 @@ class DecisionLog:
         self.folder = folder
         self._limit = file_bytes
         end: list[_End] = []
-        for _ in _walk(folder, end):
-            pass
+        self.guidance = NO_GUIDANCE  # version of the latest in the log
+        for block in _walk(folder, end):
+            if block.kind == GUIDANCE:
+                self.guidance = _version(block.kind, block.columns)
         self.number, self._digest = end[0].number, end[0].digest
         self._file: int | None = None
         self._broken = False
@@ -184,10 +225,19 @@ class DecisionLog:
         """Write one batch and return its number once it is on disk.
 
         After an OSError nobody knows how much of the batch is on disk: the log is closed and raises BrokenLogError from
-        then on. Opened anew it ends before that batch, or with it where all of it came to the disk.
+        then on. Opened anew it ends before that batch, or with it where all of it came to the disk. Raises
+        GuidanceNotLoggedError, and writes nothing, for rows whose guidance is not the latest in the log, and for a
+        guidance whose version is not above that.
         """
         if self._broken:
             raise BrokenLogError(f"{self.folder}: a batch could not be written: open the log anew")
+        version = _version(kind, columns)
+        if kind == GUIDANCE and version <= self.guidance:
+            raise GuidanceNotLoggedError(f"guidance {version} does not come after {self.guidance}: number it higher")
+        if kind == ROWS and version not in (NO_GUIDANCE, self.guidance):
+            raise GuidanceNotLoggedError(
+                f"rows follow guidance {version}, and the latest in the log is {self.guidance}: append it first"
+            )
         pieces = _packed(self.number, kind, columns, self._digest)
         size = sum(len(piece) for piece in pieces)
         try:
@@ -203,6 +253,8 @@ class DecisionLog:
         self._size += size
         self._digest = pieces[-1]
         self.number += 1
+        if kind == GUIDANCE:
+            self.guidance = version
         return self.number - 1
 
     def _begin(self) -> None:

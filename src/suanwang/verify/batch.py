@@ -1,7 +1,8 @@
 """Check rows of bulk decisions, in sequence, against the raw figures of what exists: nothing of the planner is used.
 
 At no row is a node, a card, a pool, a link, a security pool or a floating resource used beyond what it has; a task is
-where its class may be, within its latency bound, at the quoted cost; a gang is whole, on different nodes of one pool;
+where its class may be (kind, model, level, region, road and protection from the raw figures, `batch_clauses`), within
+its latency bound, at the quoted cost; a gang is whole, on different nodes of one pool;
 a release gives back one earlier placement, row by row. Whether a refusal was needed is not checked: it does no harm.
 """
 
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from suanwang.verify.batch_clauses import clause_faults
 from suanwang.verify.batch_rows import Books, Facts, Rows, check_rows, rehash
 
 
@@ -34,6 +36,12 @@ class BatchFault(IntEnum):
     TWICE = 14  # placed while it is placed
     NOT_HELD = 15  # given back without being held so
     REFUSED = 16  # refused, and yet with a place
+    KIND = 17  # of another kind than was asked
+    MODEL = 18
+    LEVEL = 19  # the site's is too low
+    REGION = 20  # the site lies in a region that is not allowed
+    ROUTE = 21  # does not lead from the origin to the pool's site, or not in the time that it says
+    PROTECTION = 22  # misses a function, or has them in another order
 
 
 class RowFault(NamedTuple):
@@ -50,9 +58,18 @@ NODE = np.dtype([("cpu", np.int32), ("mem", np.int32), ("card", np.int16, 8), ("
 class BatchChecker:
     """Books of its own, kept over batches. After a fault they are of no use: begin again from a log."""
 
-    def __init__(self, fabric: Any, classes: Any, slots: int = SLOTS) -> None:
-        """`fabric`, `classes`: anything with the columns of `Facts`. `slots`: tasks held at a time, about; it grows."""
+    def __init__(self, fabric: Any, classes: Any, slots: int = SLOTS, ground: Any = None, asks: Any = None) -> None:
+        """`fabric`, `classes`: anything with the columns of `Facts`. `slots`: tasks held at a time, about; it grows.
+
+        `ground`, `asks`: anything with the columns of `Ground` and `Asks` in `batch_clauses`. With them the static
+        clauses of every candidate are checked from the raw figures, once, and no row may use one that is wrong;
+        without them (a fabric that knows no sites and roads) candidates are taken as given.
+        """
+        if (ground is None) != (asks is None):
+            raise ValueError("ground and asks are given together, or neither")
         parts = {name: getattr(fabric, name, None) for name in Facts._fields}
+        none = np.zeros(len(classes.cand_pool), np.uint8)
+        parts["clause"] = none if ground is None else clause_faults(fabric, classes, ground, asks)
         parts = {name: getattr(classes, name) if part is None else part for name, part in parts.items()}
         self.facts = Facts(**{name: np.ascontiguousarray(part) for name, part in parts.items()})
         self.books = _blank(self.facts, slots)

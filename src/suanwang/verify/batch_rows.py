@@ -39,6 +39,7 @@ class Facts(NamedTuple):
     float_first: I32
     float_use: I32
     float_amount: I64
+    clause: NDArray[np.uint8]  # fault of each candidate in itself (`batch_clauses`), 0 none
 
 
 class Rows(NamedTuple):
@@ -207,6 +208,8 @@ def _well_formed(facts: Facts, books: Books, rows: Rows, at: int, opened: int) -
         return CLASS
     if candidate < facts.cand_first[one] or candidate >= facts.cand_first[one + 1]:
         return CANDIDATE
+    if facts.clause[candidate] != 0:
+        return int(facts.clause[candidate])
     pool = facts.cand_pool[candidate]
     bare = facts.node_first[pool] == facts.node_first[pool + 1]
     first = reason in (PLACED, RELEASED)

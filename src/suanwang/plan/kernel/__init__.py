@@ -2,12 +2,24 @@
 
 from suanwang.plan.kernel.decide import RowsNotApplicableError, apply, decide, release
 from suanwang.plan.kernel.state import State
-from suanwang.plan.kernel.types import Classes, Decisions, Fabric, Guidance, Policy, Reason, Tasks
+from suanwang.plan.kernel.types import (
+    Asks,
+    Classes,
+    Decisions,
+    Fabric,
+    Ground,
+    Guidance,
+    Policy,
+    Reason,
+    Tasks,
+)
 
 __all__ = [
+    "Asks",
     "Classes",
     "Decisions",
     "Fabric",
+    "Ground",
     "Guidance",
     "Policy",
     "Reason",

@@ -9,6 +9,7 @@ from suanwang.net.jit import inner, lean
 from suanwang.plan.kernel.hold import shift_floating, shift_node, shift_pool, shift_route
 from suanwang.plan.kernel.index import Free, Index
 from suanwang.plan.kernel.layout import Layout
+from suanwang.plan.kernel.scores import Scores, note
 from suanwang.plan.kernel.types import I32, I64, WHOLE, Classes, Decisions, Fabric, Reason
 
 PLACED = int(Reason.PLACED)
@@ -91,7 +92,8 @@ def _may_be(layout: Layout, classes: Classes, rows: Decisions, at: int) -> bool:
 
 @inner
 def apply_row(
-    layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, rows: Decisions, at: int, sign: int
+    layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, scores: Scores, rows: Decisions, at: int,
+    sign: int,
 ) -> bool:  # fmt: skip
     """One row that may be, taken (sign 1) or given back (-1); False and nothing done where it cannot."""
     task_class, candidate, node = int(rows.task_class[at]), int(rows.candidate[at]), int(rows.node[at])
@@ -106,14 +108,15 @@ def apply_row(
         if first and not shift_task(layout, fabric, classes, free, task_class, candidate, sign):
             shift_node(layout, free, index, pool, node, -cpu, -mem, mask, -milli)
             return False
+        note(layout, scores, pool, node)
         return True
     return not first or shift_task(layout, fabric, classes, free, task_class, candidate, sign)
 
 
 @lean
 def apply_rows(
-    layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, freed: I32, quota_left: I64,
-    rows: Decisions,
+    layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, scores: Scores, freed: I32,
+    quota_left: I64, rows: Decisions,
 ) -> int:  # fmt: skip
     """Apply rows in order; `freed` counts releases by pool. Returns how many there are, or where it stopped.
 
@@ -125,11 +128,11 @@ def apply_rows(
             continue
         sign = 1 if reason <= MEMBER else -1
         sound = reason <= RELEASED_MEMBER and _may_be(layout, classes, rows, at)
-        if not sound or not apply_row(layout, fabric, classes, free, index, rows, at, sign):
+        if not sound or not apply_row(layout, fabric, classes, free, index, scores, rows, at, sign):
             for back in range(at - 1, -1, -1):
                 if rows.reason[back] <= RELEASED_MEMBER:
                     undo = -1 if rows.reason[back] <= MEMBER else 1
-                    apply_row(layout, fabric, classes, free, index, rows, back, undo)
+                    apply_row(layout, fabric, classes, free, index, scores, rows, back, undo)
             return at
         if sign < 0:
             freed[classes.cand_pool[rows.candidate[at]]] += 1

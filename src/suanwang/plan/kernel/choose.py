@@ -12,6 +12,7 @@ from suanwang.plan.kernel.apply import shift_task
 from suanwang.plan.kernel.hold import pick_cards, pool_has, route_has, shift_node
 from suanwang.plan.kernel.index import Free, Index, find_nodes
 from suanwang.plan.kernel.layout import Layout
+from suanwang.plan.kernel.scores import Scores, best_card, best_nodes, note, scored
 from suanwang.plan.kernel.types import I32, I64, WHOLE, Classes, Decisions, Fabric, Policy, Reason
 
 PLACED = int(Reason.PLACED)
@@ -166,8 +167,8 @@ def _write(
 
 @inner
 def _place(
-    layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, task: int, task_class: int,
-    candidate: int, nodes: I32, rows: Decisions, at: int,
+    layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, scores: Scores, task: int,
+    task_class: int, candidate: int, nodes: I32, rows: Decisions, at: int,
 ) -> int:  # fmt: skip
     """Take all that the task holds and write its rows; returns the next row, -1 where it could not (never)."""
     if not shift_task(layout, fabric, classes, free, task_class, candidate, 1):
@@ -180,11 +181,18 @@ def _place(
         return at + 1
     cpu, mem = int(classes.cpu[task_class]), int(classes.mem[task_class])
     cards, milli = int(classes.cards[task_class]), int(classes.milli[task_class])
+    by_loss = scored(scores, pool)
+    if by_loss and best_nodes(layout, classes, free, scores, task_class, pool, count, nodes) < count:
+        return -1
     for member in range(count):
         node = int(nodes[member])
-        mask = pick_cards(free, node, cards, milli)
+        if by_loss and 0 < milli < WHOLE:
+            mask = best_card(layout, classes, free, scores, task_class, pool, node)
+        else:
+            mask = pick_cards(free, node, cards, milli)
         if not shift_node(layout, free, index, pool, node, cpu, mem, mask, min(milli, WHOLE)):
             return -1
+        note(layout, scores, pool, node)
         _write(rows, at, task, task_class, candidate, node, cost, count - member, mask, MEMBER if member else PLACED)
         at, cost = at + 1, 0
     return at
@@ -228,8 +236,8 @@ def _candidate_of(
 
 @lean
 def decide_tasks(
-    layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, memo: Memo, order: Order,
-    quota_left: I64, policy: int, seed: int, task: I64, task_class: I32, which: I32, scratch: I32, rows: Decisions,
+    layout: Layout, fabric: Fabric, classes: Classes, free: Free, index: Index, scores: Scores, memo: Memo,
+    order: Order, quota_left: I64, policy: int, seed: int, task: I64, task_class: I32, which: I32, scratch: I32, rows: Decisions,
 ) -> int:  # fmt: skip
     """Decide tasks in the order `which`; returns how many rows were written, -1 where the books do not agree."""
     at = 0
@@ -250,7 +258,7 @@ def decide_tasks(
             _write(rows, at, task[turn], one, -1, -1, 0, 1, 0, reason)
             at += 1
             continue
-        at = _place(layout, fabric, classes, free, index, task[turn], one, candidate, scratch, rows, at)
+        at = _place(layout, fabric, classes, free, index, scores, task[turn], one, candidate, scratch, rows, at)
         if at < 0:
             return -1
         if quota_left.shape[0] > 0 and quota_left[candidate] > 0:

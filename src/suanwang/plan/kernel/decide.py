@@ -31,8 +31,8 @@ def decide(state: State, tasks: Tasks, policy: Policy = Policy.CHEAPEST, seed: i
     rows = empty_decisions(len(which) if most == 1 else int(state.classes.nodes[tasks.task_class].sum(dtype=np.int64)))
     scratch = np.empty(max(most, 1), np.int32)
     written = decide_tasks(
-        state.layout, state.fabric, state.classes, arrays.free, arrays.nodes, arrays.memo, order, arrays.quota_left,
-        int(policy), seed, tasks.task, tasks.task_class, which, scratch, rows,
+        state.layout, state.fabric, state.classes, arrays.free, arrays.nodes, arrays.scores, arrays.memo, order,
+        arrays.quota_left, int(policy), seed, tasks.task, tasks.task_class, which, scratch, rows,
     )  # fmt: skip
     if written < 0:
         raise AssertionError("the kernel's checks and its books do not agree")
@@ -44,8 +44,8 @@ def apply(state: State, rows: Decisions) -> None:
     """Apply rows of a log: what was placed is placed at the same place, what was released is free again."""
     arrays = state.own()
     done = apply_rows(
-        state.layout, state.fabric, state.classes, arrays.free, arrays.nodes, arrays.memo.freed, arrays.quota_left,
-        own_rows(rows),
+        state.layout, state.fabric, state.classes, arrays.free, arrays.nodes, arrays.scores, arrays.memo.freed,
+        arrays.quota_left, own_rows(rows),
     )  # fmt: skip
     if done < len(rows.task):
         raise RowsNotApplicableError(done)

@@ -98,36 +98,39 @@ def level(steps: I64, gain: int) -> int:
 
 
 @inner
-def _grade(policy: int, nodes: Nodes, needs: Needs, expected: Expected, kind: int, node: int, gain: int) -> int:
-    """From the gain (the loss, negative) in 1 / (total x parts) milli to the score."""
+def _grade(
+    policy: int, gain: int, left_cpu: int, left_card: int, cards: int, milli: int, largest_cpu: int, largest_card: int,
+    expected: Expected,
+) -> int:  # fmt: skip
+    """From the gain (the loss, negative) in 1 / (total x parts) milli to the score; `left_*`: what the node would keep."""
     if policy == GRADIENT:
         return level(expected.steps, gain)
-    if shared(needs, kind):
+    if cards == 1 and milli < WHOLE:
         return PARTS * gain
-    free = 0
-    for place in range(CARDS_MAX):
-        free += nodes.card[node, place]
-    left_cpu = (nodes.cpu[node] - needs.cpu[kind]) * PARTS // nodes.largest[0]
-    left_card = (free - needs.cards[kind] * needs.milli[kind]) * PARTS // nodes.largest[1]
+    empty = left_cpu * PARTS // largest_cpu + left_card * PARTS // largest_card
     scale = expected.total[0] * (expected.parts[0] + expected.parts[1])
-    tight = TIGHT_WHOLE if needs.cards[kind] else TIGHT_PLAIN
-    return int(PARTS * gain - tight * scale * (left_cpu + left_card))
+    tight = TIGHT_WHOLE if cards else TIGHT_PLAIN
+    return int(PARTS * gain - tight * scale * empty)
 
 
 @inner
-def loss_score(
-    policy: int, nodes: Nodes, needs: Needs, expected: Expected, base: I64, row: I64, kind: int, node: int
-) -> tuple[int, int]:
-    """(score, card) of a feasible node; the card counts for a share alone. `base` [N] is the worth now; `row` [8] scratch."""
-    milli = needs.milli[kind]
-    taken = needs.cards[kind] * milli * expected.total[0] * (expected.parts[0] + expected.parts[1]) - base[node]
-    cpu, mem, model = nodes.cpu[node] - needs.cpu[kind], nodes.mem[node] - needs.mem[kind], nodes.model[node]
+def loss_of(
+    policy: int, row: I64, cpu: int, mem: int, model: int, worth_now: int, cards: int, milli: int, largest_cpu: int,
+    largest_card: int, expected: Expected,
+) -> tuple[int, int]:  # fmt: skip
+    """(score, card) of a node that can take a task; the card counts for a share alone.
+
+    `row` [8]: free milli of its cards now, changed here; `cpu`, `mem`: what the node would keep; cards x milli: the need.
+    """
+    free = 0
     for place in range(CARDS_MAX):
-        row[place] = nodes.card[node, place]
-    if not shared(needs, kind):
-        take_cards(row, needs.cards[kind], milli)
+        free += row[place]
+    left = free - cards * milli
+    taken = cards * milli * expected.total[0] * (expected.parts[0] + expected.parts[1]) - worth_now
+    if cards != 1 or milli >= WHOLE:
+        take_cards(row, cards, milli)
         gain = taken + worth(row, cpu, mem, model, expected)
-        return _grade(policy, nodes, needs, expected, kind, node, gain), -1
+        return _grade(policy, gain, cpu, left, cards, milli, largest_cpu, largest_card, expected), -1
     best, chosen = NONE, -1
     for place in range(CARDS_MAX):
         if row[place] < milli:
@@ -140,10 +143,23 @@ def loss_score(
         row[place] -= milli
         gain = taken + worth(row, cpu, mem, model, expected)
         row[place] += milli
-        score = _grade(policy, nodes, needs, expected, kind, node, gain)
+        score = _grade(policy, gain, cpu, left, cards, milli, largest_cpu, largest_card, expected)
         if score > best:
             best, chosen = score, place
     return best, chosen
+
+
+@inner
+def loss_score(
+    policy: int, nodes: Nodes, needs: Needs, expected: Expected, base: I64, row: I64, kind: int, node: int
+) -> tuple[int, int]:
+    """(score, card) of a feasible node. `base` [N] is the worth now; `row` [8] scratch."""
+    for place in range(CARDS_MAX):
+        row[place] = nodes.card[node, place]
+    return loss_of(
+        policy, row, nodes.cpu[node] - needs.cpu[kind], nodes.mem[node] - needs.mem[kind], nodes.model[node], base[node],
+        needs.cards[kind], needs.milli[kind], nodes.largest[0], nodes.largest[1], expected,
+    )  # fmt: skip
 
 
 @kernel

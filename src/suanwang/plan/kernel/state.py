@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suanwang.plan.kernel.choose import Memo, Order
+from suanwang.plan.kernel.fragmentation_types import Expected
 from suanwang.plan.kernel.index import Free, Index, enter_all, packed
 from suanwang.plan.kernel.layout import PARTS, TENTHS, Layout, layout_of
 from suanwang.plan.kernel.order import guided_order, policy_order
+from suanwang.plan.kernel.scores import Scores, blank_scores, no_scores, own_scores
 from suanwang.plan.kernel.types import CARDS_MAX, I32, I64, WHOLE, Classes, Fabric, Guidance, Policy
 
 
@@ -21,6 +23,7 @@ class Arrays(NamedTuple):
     nodes: Index
     memo: Memo
     quota_left: I64  # [X], or empty without guidance
+    scores: Scores
 
 
 def all_free(fabric: Fabric) -> Free:
@@ -83,9 +86,10 @@ class State:
         self.layout = layout_of(fabric)
         self.version = 0  # rows that took effect
         self.guidance: Guidance | None = None
+        self.expected: Expected | None = None
         free = all_free(fabric) if free is None else packed(*free)
         memo = blank_memo(fabric, classes)
-        self.arrays = Arrays(free, indexed(self.layout, free), memo, np.empty(0, np.int64))
+        self.arrays = Arrays(free, indexed(self.layout, free), memo, np.empty(0, np.int64), no_scores())
         self._orders: dict[Policy | None, Order] = {}
         self._followed: Order | None = None  # whose positions the cursors are
         self._holders: weakref.WeakSet[State] = weakref.WeakSet([self])
@@ -108,6 +112,7 @@ class State:
                 Index._make(part.copy() for part in old.nodes),
                 Memo._make(part.copy() for part in old.memo),
                 old.quota_left.copy(),
+                own_scores(old.scores),
             )
             self._holders = weakref.WeakSet([self])
         return self.arrays
@@ -123,6 +128,19 @@ class State:
         if order is not None:
             self._orders[None] = order
         arrays.memo.epoch[0] += 1
+
+    def mind(self, expected: Expected | None) -> None:
+        """Choose nodes of pools with cards by LEAST_LOSS of room for what is expected (`scores.expected_of`); None: by bits.
+
+        Raises ValueError where the table is of other models.
+        """
+        self.expected = expected
+        self.arrays = self.own()._replace(scores=self._blank_scores())
+
+    def _blank_scores(self) -> Scores:
+        if self.expected is None:
+            return no_scores()
+        return blank_scores(self.layout, self.fabric, self.classes, self.expected)
 
     def order(self, policy: Policy) -> Order:
         """The candidates as they are tried; guidance counts for CHEAPEST alone."""
@@ -148,14 +166,14 @@ class State:
             raise ValueError("guidance is of the known classes: drop it first")
         arrays = self.own()
         self.classes = classes
-        self.arrays = arrays._replace(memo=blank_memo(self.fabric, classes))
+        self.arrays = arrays._replace(memo=blank_memo(self.fabric, classes), scores=self._blank_scores())
         self._orders = {}
 
     def digest(self) -> str:
-        """Hash of all that is free and of the quotas left: two states with one digest decide alike."""
+        """Hash of all that is free, of the quotas left and of what is expected: two states with one digest decide alike."""
         digest = hashlib.blake2b(digest_size=16)
         version = -1 if self.guidance is None else self.guidance.version
         digest.update(str(version).encode())
-        for part in (*self.arrays.free, self.arrays.quota_left):
+        for part in (*self.arrays.free, self.arrays.quota_left, *(self.expected or ())):
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()

@@ -85,6 +85,36 @@ class Classes(NamedTuple):
     float_amount: I64  # [...]
 
 
+class Ground(NamedTuple):
+    """What lies under a fabric: sites and roads. Candidates are made from it; deciding does not read it, reasons do.
+
+    Among the shared resources of the fabric links come first, then security pools, then what floats.
+    """
+
+    site_place: I32  # [S] vertex of the network
+    site_access_us: I64  # [S] between the vertex and the site
+    site_region: I32  # [S] 0..62
+    site_level: I32  # [S] security level
+    pool_kind: I32  # [P] 0..62
+    link_from: I32  # [L]
+    link_to: I32  # [L]
+    link_us: I64  # [L] one way
+    guard_place: I32  # [G]
+    guard_functions: I64  # [G] bit f: offers protection function f, 1..15
+    guard_us: I64  # [G]
+
+
+class Asks(NamedTuple):
+    """What each class asks of the place and of the road, beside `latency_bound_us`."""
+
+    origin: I32  # [C] vertex
+    kinds: I64  # [C] bit of each kind of pool that will do
+    models: I64  # [C] bit of each model that will do, for classes with cards
+    level: I32  # [C] least security level
+    regions: I64  # [C] bit of each region that will do
+    functions: I64  # [C] protection functions in the order of crossing, four bits each, the first lowest; 0: none
+
+
 class Guidance(NamedTuple):
     """What an optimiser outside `plan/` advises; made once, logged before use, never made again in a replay."""
 

@@ -137,7 +137,7 @@ class Applier(Scribe):
             if not transition.effects:
                 self.emit_heard(now_us, event, task, None)
                 return
-            if transition == lifecycle.SUCCESS:
+            if transition is lifecycle.SUCCESS:
                 self._succeed(task, event, now_us)
                 return
         effective = transition is not None

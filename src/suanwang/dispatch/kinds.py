@@ -1,8 +1,7 @@
 """The kind of need of a task: tasks of one kind get the same answer from the planner on the same view. Pure."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from operator import attrgetter
-from typing import Any
 
 from suanwang.fair import Kind
 from suanwang.model.grid import PoolKind
@@ -31,8 +30,10 @@ NOT_PLANNED = frozenset(
         "tags",
     }
 )
+# What tells by their tags beside whom a task runs; all the rest of a request can be compared as it is.
+_OF_OTHERS = ("together_with", "apart_from")
 _planned = attrgetter(
-    *(name for name in TaskRequest.model_fields if name not in {*NOT_PLANNED, "inputs", "price_limit"})
+    *(name for name in TaskRequest.model_fields if name not in {*NOT_PLANNED, *_OF_OTHERS, "inputs", "price_limit"})
 )
 
 
@@ -41,21 +42,22 @@ def key_of(task: Task, limited: bool, kept_out: bool = False) -> Key:
     `kept_out`: others that name its tags are known to keep it from some site."""
     request = task.request
     assert request is not None, "a live task has its request"
-    limit, told = request.price_limit, _planned(request)
-    social = kept_out or _names_others(told)
-    tags = (kept_out, _frozen(request.tags)) if social else None
+    limit = request.price_limit
+    social = kept_out or names_others(request)
+    others = (_frozen(request.together_with), _frozen(request.apart_from)) if social else None
+    tags = (kept_out, _frozen(request.tags), others) if social else None
     own = (task.tenant, limit, task.billed_micro_yuan) if limited or social or limit is not None else None
-    data = tuple((one.source if one.source.startswith("dataset:") else "", one.size) for one in request.inputs)
-    return (own, tags, data, tuple(_frozen(one) for one in told))
+    data = tuple([(one.source if one.source.startswith("dataset:") else "", one.size) for one in request.inputs])
+    return (own, tags, data, _planned(request))
 
 
-def _names_others(told: tuple[Any, ...]) -> bool:
+def names_others(request: TaskRequest) -> bool:
     """Whether a task says beside which other tasks it runs or does not: those are told by their tags."""
-    return any(isinstance(one, dict) and one for one in told)
+    return bool(request.together_with or request.apart_from)
 
 
-def _frozen(value: Any) -> Hashable:
-    return tuple(sorted(value.items())) if isinstance(value, dict) else value
+def _frozen(tags: Mapping[str, str]) -> Hashable:
+    return tuple(sorted(tags.items()))
 
 
 class Places:
@@ -104,5 +106,5 @@ def kind_of(key: Key, task: Task, places: Places, kept_out: bool = False) -> Kin
     assert request is not None, "a live task has its request"
     networked = bool(request.bandwidth or request.protection or request.inputs)
     quota = (task.cores, task.accelerators)
-    social = kept_out or _names_others(_planned(request))
+    social = kept_out or names_others(request)
     return Kind(key, amounts_of(request), quota, places.of(request), networked, social)

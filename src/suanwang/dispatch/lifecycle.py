@@ -65,6 +65,7 @@ class Transition:
 
 P, S, E = Phase, Signal, Effect
 _CLOSE = (E.CLOSE_ATTEMPT, E.SETTLE)
+SUCCESS: Final = Transition(P.SUCCEEDED, (*_CLOSE, E.PUBLISH_OUTPUTS, E.END))  # nothing to deliver
 LIVE: Final = (P.DISPATCHED, P.STAGING, P.RUNNING, P.COLLECTING)  # an attempt is open and not being stopped
 
 
@@ -100,7 +101,7 @@ def _table() -> dict[tuple[Phase, Signal], Transition]:
     }
     for phase in LIVE:
         table |= {
-            (phase, S.FINISHED): Transition(P.SUCCEEDED, (*_CLOSE, E.PUBLISH_OUTPUTS, E.END)),
+            (phase, S.FINISHED): SUCCESS,
             (phase, S.FINISHED_TO_DELIVER): Transition(P.DELIVERING, (*_CLOSE, E.PUBLISH_OUTPUTS, E.ORDER_DELIVERY)),
             (phase, S.FAILED_RETRY): Transition(P.WAITING, (*_CLOSE, E.QUEUE_FOR_PLAN)),
             (phase, S.FAILED_FINAL): Transition(P.FAILED, (*_CLOSE, E.END)),
@@ -114,7 +115,6 @@ def _table() -> dict[tuple[Phase, Signal], Transition]:
 
 
 TABLE: Final = _table()
-SUCCESS: Final = TABLE[P.RUNNING, S.FINISHED]  # nothing to deliver
 
 
 def step(phase: Phase, signal: Signal) -> Transition | None:

@@ -61,7 +61,7 @@ def _order(task: Task, kind: InstructionKind) -> Instruction:
     attempt = task.attempt
     assert attempt is not None, "an order is about an attempt"
     starts = kind is InstructionKind.START
-    return Instruction.model_construct(
+    return Instruction(
         kind=kind,
         site=attempt.site,
         task_id=task.task_id,
@@ -79,7 +79,7 @@ def _order(task: Task, kind: InstructionKind) -> Instruction:
 def _deliver(task: Task) -> Instruction:
     delivery = task.delivery
     assert delivery is not None, "a delivery order is about a delivery"
-    return Instruction.model_construct(
+    return Instruction(
         kind=InstructionKind.DELIVER,
         site=delivery.site,
         task_id=task.task_id,
@@ -106,7 +106,7 @@ def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> li
             if holder is not None and holder.fence == one.fence:
                 continue
         kind = InstructionKind.STOP if one.live else InstructionKind.FORGET
-        order = Instruction.model_construct(
+        order = Instruction(
             kind=kind,
             site=heartbeat.sites[0],
             task_id=TaskId(""),

@@ -113,6 +113,7 @@ class Line:
         self.may_displace: Callable[[], bool] = lambda: False  # whether anybody could give way to a higher priority
         self.gone: Callable[[Shelf], None] = lambda _: None  # told of every shelf that has no task left
         self._extra: dict[tuple[TenantId, bool], Amounts] = {}  # of what was taken in this round
+        self._touched: dict[TenantId, None] = {}
         self._numbers = 0
         self._ladders = self._made()
 
@@ -135,9 +136,14 @@ class Line:
                     self._open(shelf)
 
     def touch(self, tenant: TenantId) -> None:
-        """What the tenant holds has changed."""
-        for ladder in self._ladders:
-            ladder.touch(tenant)
+        """What the tenant holds has changed. Its place is found again when somebody asks for the next."""
+        self._touched[tenant] = None
+
+    def _settle(self) -> None:
+        for tenant in self._touched:
+            for ladder in self._ladders:
+                ladder.touch(tenant)
+        self._touched = {}
 
     # -- tasks come and go -------------------------------------------------------------------------------------
 
@@ -196,6 +202,7 @@ class Line:
     def take(self, limit: int, may: Callable[[Shelf], bool]) -> list[TaskId]:
         """The next tasks to look at. Each counts as held until `end_round`; a shelf that `may` not go is set aside
         by whoever refuses it."""
+        self._settle()
         out: list[TaskId] = []
         probes = 0
         while len(out) < limit:
@@ -294,4 +301,5 @@ class Line:
 
     def is_ready(self) -> bool:
         """Whether a round would find something. A kind that found no room may still stand first: then it is set aside."""
+        self._settle()
         return any(ladder.next() is not None for ladder in self._ladders)

@@ -5,7 +5,7 @@ with tags, or with something that they keep apart from, are kept: no other can m
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from suanwang.model.ids import SiteId, TaskId, TenantId
 from suanwang.model.task import TaskRequest
@@ -32,13 +32,32 @@ def bears(tags: Tags, wanted: Tags) -> bool:
 Group = dict[SiteId, dict[TaskId, Placed]]
 
 
-@dataclass
 class Placements:
-    """The placed tasks. Each is found by its tenant, by each of its tags, and by the first tag it keeps apart from."""
+    """The placed tasks. Each is found by its tenant, by each of its tags, and by the first tag it keeps apart from; these
+    groups are made when somebody asks for the first time, and kept up from then on."""
 
-    _of: dict[TaskId, Placed] = field(default_factory=dict)
-    _groups: dict[tuple[str, ...], Group] = field(default_factory=dict)
-    _wary: int = 0  # that keep apart from others
+    def __init__(self) -> None:
+        self._of: dict[TaskId, Placed] = {}
+        self._made: dict[tuple[str, ...], Group] | None = None
+        self._wary = 0  # that keep apart from others
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Placements) and self._of == other._of
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    @property
+    def _groups(self) -> dict[tuple[str, ...], Group]:
+        if self._made is None:
+            self._made = {}
+            for one in self._of.values():
+                self._put(self._made, one)
+        return self._made
+
+    @staticmethod
+    def _put(groups: dict[tuple[str, ...], Group], one: Placed) -> None:
+        for key in _keys(one):
+            groups.setdefault(key, {}).setdefault(one.site, {})[one.task_id] = one
 
     def place(self, task_id: TaskId, tenant: TenantId, site: SiteId, request: TaskRequest) -> None:
         """A plan of a task is committed."""
@@ -46,8 +65,8 @@ class Placements:
         if request.tags or request.apart_from:
             one = self._of[task_id] = Placed(task_id, tenant, site, request.tags, request.apart_from)
             self._wary += bool(one.apart_from)
-            for key in _keys(one):
-                self._groups.setdefault(key, {}).setdefault(site, {})[task_id] = one
+            if self._made is not None:
+                self._put(self._made, one)
 
     @property
     def is_wary(self) -> bool:
@@ -60,7 +79,7 @@ class Placements:
         if one is None:
             return
         self._wary -= bool(one.apart_from)
-        for key in _keys(one):
+        for key in _keys(one) if self._made is not None else ():
             group = self._groups[key]
             del group[one.site][task_id]
             if not group[one.site]:
@@ -70,13 +89,10 @@ class Placements:
 
     def without(self, gone: Iterable[TaskId]) -> "Placements":
         """The same but for some tasks; this one stays as it is."""
-        out = Placements(dict(self._of), dict(self._groups), self._wary)
-        for task_id in gone:
-            one = out._of.get(task_id)
-            for key in _keys(one) if one is not None else ():
-                group = out._groups[key]
-                out._groups[key] = {site: dict(there) for site, there in group.items()}
-            out.lift(task_id)
+        out = Placements()
+        left_out = set(gone)
+        out._of = {task_id: one for task_id, one in self._of.items() if task_id not in left_out}
+        out._wary = sum(bool(one.apart_from) for one in out._of.values())
         return out
 
     def of(self, tenant: TenantId) -> Mapping[SiteId, Mapping[TaskId, Placed]]:

@@ -4,7 +4,7 @@ from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from worlds import NOW, Ids, World, requests, worlds
+from tests.plan.worlds import NOW, Ids, World, requests, worlds
 
 from suanwang.grids import china_path, load_grid
 from suanwang.model.compact import CompactPlan, full_plan

@@ -6,9 +6,10 @@ and moves no data. `full()` is the plan: the same value that a planner of single
 """
 
 import base64
+import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, overload
+from typing import Final, NamedTuple, overload
 
 from suanwang.model.ids import LeaseId, PlanId, PoolId, SiteId, TaskId
 from suanwang.model.plan import (
@@ -63,13 +64,25 @@ class Route:
         self.number = -1  # in the batch that is being written
 
 
-class Other:
-    """The five alternatives of a plan as numbers."""
+# The alternatives of a plan as numbers: OTHERS pools (-1 where there are no more), then their prices, latencies and carbon.
+OTHERS: Final = 5
 
-    __slots__ = ("carbon_mg", "latency_us", "pools", "price_micro_yuan")
 
-    def __init__(self, pools: list[int], price: list[int], latency_us: list[int], carbon_mg: list[int]) -> None:
-        self.pools, self.price_micro_yuan, self.latency_us, self.carbon_mg = pools, price, latency_us, carbon_mg
+class Others(NamedTuple):
+    pools: tuple[int, ...]
+    price_micro_yuan: tuple[int, ...]
+    latency_us: tuple[int, ...]
+    carbon_mg: tuple[int, ...]
+
+
+_OTHERS_FORM: Final = struct.Struct(f"<{4 * OTHERS}q")
+OTHERS_BYTES: Final = _OTHERS_FORM.size
+
+
+def read_others(packed: bytes) -> Others:
+    """The alternatives from their bytes."""
+    figures = _OTHERS_FORM.unpack(packed)
+    return Others(*(figures[at : at + OTHERS] for at in range(0, 4 * OTHERS, OTHERS)))
 
 
 class CompactPlan:
@@ -78,7 +91,7 @@ class CompactPlan:
     __slots__ = (
         *("index", "plan_id", "task_id", "lease_id", "generation", "parent", "snapshot_version"),
         *("pool_number", "pool", "site", "emulated", "demand", "shots", "start_us", "end_us", "route"),
-        *("bandwidth_bps", "quote_micro_yuan", "carbon_mg", "other", "verdicts_written", "_holds", "_full"),
+        *("bandwidth_bps", "quote_micro_yuan", "carbon_mg", "others_packed", "verdicts_written", "_holds", "_full"),
     )
 
     index: GridIndex
@@ -100,7 +113,7 @@ class CompactPlan:
     bandwidth_bps: int
     quote_micro_yuan: int
     carbon_mg: int
-    other: Other
+    others_packed: bytes  # see `Others`
     verdicts_written: bytes
     _holds: "CompactHolds | None"
     _full: Plan | None
@@ -200,17 +213,17 @@ class CompactPlan:
         yield from network_lines(self.index, self.bandwidth_bps, span_us, path, steps)
 
     def _alternatives(self) -> Iterator[Alternative]:
-        other = self.other
-        for at, number in enumerate(other.pools):
+        for number, price, late, carbon_mg in zip(*read_others(self.others_packed), strict=True):
+            if number < 0:
+                continue
             code = self.verdicts_written[number]
-            price, late = other.price_micro_yuan[at], other.latency_us[at]
             yield Alternative.model_construct(
                 pool=self.index.pool_order[number],
                 reason=WRITTEN_POOL_REASONS[code],
                 price_micro_yuan=price if price > 0 or code == _WORSE else None,
                 finish_us=self.end_us,
                 latency_us=late if late != UNKNOWN else None,
-                carbon_mg=other.carbon_mg[at],
+                carbon_mg=carbon_mg,
             )
 
 

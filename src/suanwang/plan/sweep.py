@@ -10,7 +10,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from suanwang.model.compact import CompactPlan, Holds, Other
+from suanwang.model.compact import OTHERS, OTHERS_BYTES, CompactPlan, Holds
 from suanwang.model.plan import ClauseCount, PlanReport, Relaxation
 from suanwang.model.reason import PoolReason
 from suanwang.model.snapshot import Snapshot
@@ -20,7 +20,7 @@ from suanwang.plan.build import AS_WRITTEN
 from suanwang.plan.clauses import CHOSEN, CODE, PASSED
 from suanwang.plan.need import need_of
 from suanwang.plan.scene import Memory, Scene
-from suanwang.plan.sweep_kernel import DONE, LINE_ROWS, OTHERS, POOL_ROWS, Asks, Found, Says, Work, World, sweep
+from suanwang.plan.sweep_kernel import DONE, LINE_ROWS, POOL_ROWS, Asks, Found, Says, Work, World, sweep
 from suanwang.plan.sweep_tables import SweepTables, Told
 
 NO_LIMIT = 2**62
@@ -55,7 +55,7 @@ class Sweep:
             np.zeros(count, np.int64),
             np.zeros(count, np.int64),
             np.zeros((count, pools), np.uint8),
-            *(np.zeros((count, OTHERS), np.int64) for _ in range(3)),
+            np.zeros((count, 4 * OTHERS), np.int64),
         )
         self.work = Work(*(np.zeros(size, np.int64) for size in (4, OTHERS + 1, 4, 1)))
         peaks, lines = scene.ledger.pools.peaks_from(now_us), scene.ledger.lines.peaks_from(now_us)
@@ -119,15 +119,13 @@ class Sweep:
         """The answers of tasks that were placed, with an id each for plan and lease, in order."""
         found, layout, version = self.found, self.scene.layout, self.scene.version
         written = found.verdicts[first:last].tobytes().translate(AS_WRITTEN)
+        others = found.others[first:last].astype("<i8", copy=False).tobytes()
         width, order = len(layout.pools), layout.index.pool_order
         columns = zip(
             range(last - first),
             self.asks[first:last],
             found.pool[first:last].tolist(),
             found.price[first:last].tolist(),
-            found.other[first:last].tolist(),
-            found.other_price[first:last].tolist(),
-            found.other_latency[first:last].tolist(),
             *(one[first:last].tolist() for one in (self.columns.tree, self.columns.through, self.columns.shape)),
             self.columns.wall_us[first:last].tolist(),
             self.columns.bps[first:last].tolist(),
@@ -135,7 +133,7 @@ class Sweep:
         )
         nodes, carbon, states = layout.node.tolist(), self.tables.shapes.carbon.rows, self.scene.sites
         out: list[PlanAnswer] = []
-        for at, ask, pool, price, other, other_price, late, tree, through, shape, wall_us, bps in columns:
+        for at, ask, pool, price, tree, through, shape, wall_us, bps in columns:
             made = CompactPlan()
             made.index, made.task_id, made.generation, made.parent = (
                 layout.index,
@@ -151,8 +149,7 @@ class Sweep:
             made.start_us, made.end_us = self.now_us, self.now_us + wall_us
             made.route, made.bandwidth_bps = self.tables.route(tree, through, nodes[pool]), bps
             made.quote_micro_yuan, made.carbon_mg = price, int(carbon[shape, pool])
-            shown = [one for one in other if one >= 0]
-            made.other = Other(shown, other_price, late, [int(carbon[shape, one]) for one in shown])
+            made.others_packed = others[at * OTHERS_BYTES : (at + 1) * OTHERS_BYTES]
             made.verdicts_written = written[at * width : (at + 1) * width]
             made.forget()
             out.append(PlanAnswer(ask.task_id, made, NO_QUESTION))

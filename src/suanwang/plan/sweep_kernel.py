@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from suanwang.model.compact import OTHERS
 from suanwang.net.jit import inner, lean
 from suanwang.net.network import Flags, Ints
 from suanwang.plan.calendar import Book, Steps, change_rows, fits
 
 # What the kernel stops for.
 DONE, NO_POOL, POOL_ROWS, LINE_ROWS, TIGHT = range(5)
-OTHERS = 5  # alternatives that a plan shows
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -101,9 +101,7 @@ class Found(NamedTuple):
     pool: Ints
     price: Ints
     verdicts: Bytes  # [task, pool]
-    other: Ints  # [task, OTHERS]: pools, -1 where there are no more
-    other_price: Ints
-    other_latency: Ints
+    others: Ints  # [task, 4 * OTHERS]: pools, -1 where there are no more; then prices, latencies, carbon
 
 
 @lean
@@ -318,12 +316,13 @@ def _write(
     found.price[at] = _price(at, order[0], asks, tables, world)
     for number in range(OTHERS):
         if number + 1 >= count:
-            found.other[at, number] = -1
+            found.others[at, number] = -1
             continue
         pool = order[number + 1]
         code = found.verdicts[at, pool]
         priced = code == says.worse or code == says.price_limit
         late = _late(at, pool, asks, tables, trees, world)
-        found.other[at, number] = pool
-        found.other_price[at, number] = _price(at, pool, asks, tables, world) if priced else 0
-        found.other_latency[at, number] = late if late < far else -1
+        found.others[at, number] = pool
+        found.others[at, OTHERS + number] = _price(at, pool, asks, tables, world) if priced else 0
+        found.others[at, 2 * OTHERS + number] = late if late < far else -1
+        found.others[at, 3 * OTHERS + number] = tables.carbon[asks.shape[at], pool]

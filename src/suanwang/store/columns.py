@@ -26,7 +26,7 @@ from suanwang.model.batch import (
     Taken,
     TasksTaken,
 )
-from suanwang.model.compact import CompactPlan, Other, Route
+from suanwang.model.compact import OTHERS_BYTES, CompactPlan, Route
 from suanwang.model.event import Event, EventKind, OutputFile, Usage
 from suanwang.model.ids import ChargeId, LeaseId, PlanId, PoolId, SiteId, TaskId, TenantId
 from suanwang.model.plan import ChargeKind, Demand
@@ -73,10 +73,7 @@ PLANS: Final = {
     "bandwidth_bps": _I64,
     "quote_micro_yuan": _I64,
     "carbon_mg": _I64,
-    "other_pools": _INTS,
-    "other_price": _INTS,
-    "other_latency": _INTS,
-    "other_carbon": _INTS,
+    "others": pa.binary(OTHERS_BYTES),
     "verdicts": pa.binary(),
 }
 ROUTES: Final = {"origin": _WORD, "edges": _INTS, "pools": _INTS, "latency_us": _I64}
@@ -228,11 +225,7 @@ def _write_plans(batch: PlansMade) -> tuple[dict[str, Any], pa.RecordBatch, pa.R
     columns["memory_bytes"] = [str(one.demand.memory_bytes) for one in plans]
     columns["route"] = [one.route.number for one in plans]
     columns["verdicts"] = [one.verdicts_written for one in plans]
-    others = [one.other for one in plans]
-    columns["other_pools"] = [one.pools for one in others]
-    columns["other_price"] = [one.price_micro_yuan for one in others]
-    columns["other_latency"] = [one.latency_us for one in others]
-    columns["other_carbon"] = [one.carbon_mg for one in others]
+    columns["others"] = [one.others_packed for one in plans]
     paths: dict[str, list[Any]] = {
         "origin": [route.path.sites[0] for route in routes],
         "edges": [route.edges for route in routes],
@@ -283,7 +276,7 @@ def _plan(index: GridIndex, routes: list[Route], numbers: Mapping[PoolId, int], 
     )
     made.start_us, made.end_us, made.route = row["start_us"], row["end_us"], routes[row["route"]]
     made.quote_micro_yuan, made.carbon_mg = row["quote_micro_yuan"], row["carbon_mg"]
-    made.other = Other(*(row[name] for name in ("other_pools", "other_price", "other_latency", "other_carbon")))
+    made.others_packed = row["others"]
     made.verdicts_written = row["verdicts"]
     made.forget()
     return made

@@ -12,7 +12,7 @@ from suanwang.admission.admit import Applicant, Standing, with_defaults
 from suanwang.dispatch import carry, company, preempt
 from suanwang.dispatch.keeper import Keeper
 from suanwang.dispatch.lifecycle import Signal
-from suanwang.model.grid import Tenant
+from suanwang.model.grid import DataSet, Tenant
 from suanwang.model.ids import TenantId
 from suanwang.model.plan import Plan
 from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
@@ -21,6 +21,7 @@ from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.lending import may_hold
 from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
+from suanwang.observe.resume import checkpoint_data, rest_of
 from suanwang.observe.state import Task
 from suanwang.plan import PlanAnswer, PlanAsk, plan
 from suanwang.verify import verify
@@ -68,7 +69,18 @@ class Judge(Keeper):
         rooms += [] if request.price_limit is None else [request.price_limit - task.billed_micro_yuan]
         if rooms:
             request = request.model_copy(update={"price_limit": max(0, min(rooms))})
-        return PlanAsk(task.task_id, task.tenant, request, task.generation + 1, task.parent)
+        request = rest_of(request, task.resume)
+        return PlanAsk(
+            task.task_id, task.tenant, request, task.generation + 1, task.parent, kept=self._kept(task, request)
+        )
+
+    def _kept(self, task: Task, request: TaskRequest) -> DataSet | None:
+        """What an earlier attempt has saved and must come to the place of the next one."""
+        resume, origin = task.resume, request.origin
+        if resume is None or origin is None:
+            return None
+        seen = self.state.sites.get(resume.site)
+        return checkpoint_data(resume, origin, seen is not None and seen.live)
 
     def _budgets_left(self, tenant: TenantId) -> Iterator[int]:
         for one in self.state.tally.path(tenant):
@@ -84,7 +96,8 @@ class Judge(Keeper):
         elif self._make_way(task, answer, now_us):
             return
         elif answer.plan is not None:
-            faults = verify(answer.plan, self.ask(task).request, self.state.snapshot(), task.tenant)
+            ask = self.ask(task)
+            faults = verify(answer.plan, ask.request, self.state.snapshot(), task.tenant, ask.kept)
             failpoints.hit("brain.plan.verified")
             if not faults and self._must_wait(task, answer.plan, now_us):
                 return
@@ -118,7 +131,8 @@ class Judge(Keeper):
         for way in found:
             view = without(self.state.snapshot(), way.victims)
             made = plan(view, [ask], now_us, self.seed, self.ids)[0].plan
-            if made is not None and made.start_us <= later_us and not verify(made, ask.request, view, task.tenant):
+            fits = made is not None and made.start_us <= later_us
+            if made is not None and fits and not verify(made, ask.request, view, task.tenant, ask.kept):
                 for victim in way.victims:
                     gives = self.signal(
                         victim, Signal.PREEMPTED, carry.Cause(now_us, FailureReason.PREEMPTED, task.task_id)

@@ -8,7 +8,7 @@ from suanwang.dispatch import carry, lifecycle, reconcile, watch
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.dispatch.waits import Waits
 from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError
-from suanwang.model.event import Event, EventKind, Heartbeat, Usage
+from suanwang.model.event import LAST_WORDS, Event, EventKind, Heartbeat, Usage
 from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId
 from suanwang.model.reason import FailureReason, WaitReason
 from suanwang.model.record import EventApplied, Phase, Record, SiteChanged, TaskWaits
@@ -142,6 +142,9 @@ class Applier:
 
     def take(self, event: Event, heartbeat: Heartbeat, now_us: int) -> None:
         """Apply one event: at most one transition of its task, or none where it is late or fenced out."""
+        if event.attempt_id in self.state.parting:
+            self._take_parting(event, heartbeat, now_us)
+            return
         task = self.state.tasks.get(self.state.by_attempt.get(event.attempt_id, TaskId("")))
         holder = (task.attempt or task.delivery) if task is not None else None
         ours = holder is not None and holder.fence == event.fence and holder.site in heartbeat.sites
@@ -156,6 +159,18 @@ class Applier:
             if event.kind is EventKind.STOPPED and task.phase is not Phase.STOPPING:
                 cause = replace(cause, reason=FailureReason.BACKEND)  # nobody asked for it: the site's own doing
             self._carry(task, transition, cause)
+
+    def _take_parting(self, event: Event, heartbeat: Heartbeat, now_us: int) -> None:
+        """An event of an attempt that the grid has stopped: what it has done is kept as long as nobody relies on what
+        was kept before; with its last word the task need not wait for more."""
+        task = self.state.tasks[self.state.parting[event.attempt_id]]
+        assert task.parting is not None, "who is parting is known by its task"
+        ours = task.parting.fence == event.fence and task.parting.site in heartbeat.sites
+        kept = ours and event.kind is EventKind.CHECKPOINT and task.phase is Phase.WAITING
+        self.emit(EventApplied(at_us=now_us, event=event, effective=kept))
+        waits = task.phase is Phase.WAITING and task.wait_reason is WaitReason.CHECKPOINT
+        if ours and waits and event.kind in LAST_WORDS:
+            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUEUED))
 
     def _signal_of(self, task: Task, event: Event) -> Signal:
         assert task.request is not None, "a live task has its request"
@@ -182,7 +197,8 @@ class Applier:
         self.set_site(site, self.state.agent_of.get(site), False, seen is not None and seen.emulated, cause)
         for task in list(self.state.by_site.get(site, {}).values()):
             if task.attempt is not None:
-                self.signal(task, Signal.ATTEMPT_LOST, carry.Cause(now_us, FailureReason.SITE_LOST, detail=site))
+                lost = carry.Cause(now_us, FailureReason.SITE_LOST, detail=site, answers=cause == "operator_failed")
+                self.signal(task, Signal.ATTEMPT_LOST, lost)
             else:
                 self.redirect(task, now_us)
         for task in list(self.state.planned.values()):

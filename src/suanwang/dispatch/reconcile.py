@@ -70,6 +70,7 @@ def _order(task: Task, kind: InstructionKind) -> Instruction:
         demand=attempt.plan.demand,
         request=task.request if starts else None,
         not_before_us=attempt.plan.run_start_us if starts else 0,
+        kept=task.resume.kept if starts and task.resume is not None else None,
     )
 
 
@@ -108,6 +109,7 @@ def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> li
             plan_id=PlanId(""),
             fence=one.fence,
             pool=PoolId(""),
+            save=kind is InstructionKind.STOP and one.attempt_id in state.parting,
         )
         if _due(sent, order, now_us):
             out.append(order)

@@ -13,7 +13,7 @@ from suanwang.dispatch.kinds import Places, key_of, kind_of
 from suanwang.fair import Kind, Line, Shelf
 from suanwang.model.ids import PoolId, TaskId, TenantId
 from suanwang.model.plan import ClauseCount, Plan
-from suanwang.model.reason import WaitReason
+from suanwang.model.reason import PAUSES, WaitReason
 from suanwang.model.record import (
     AttemptClosed,
     AttemptOpened,
@@ -296,7 +296,7 @@ class Waits:
 
     def _waits(self, record: TaskWaits) -> None:
         task = self.state.tasks[record.task_id]
-        if record.reason is WaitReason.RETRY_DELAY:
+        if record.reason in PAUSES:
             self._leave(task)
             self._pause(task)
         elif record.reason is WaitReason.QUEUED:

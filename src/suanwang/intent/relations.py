@@ -116,6 +116,13 @@ def _outputs(request: TaskRequest) -> Iterator[Found]:
         seen.add((one.path, one.target))
 
 
+def _checkpoint(request: TaskRequest) -> Iterator[Found]:
+    if request.checkpoint_every is not None and request.checkpoint is None:
+        yield _one(
+            "checkpoint_every_alone", ("checkpoint_every",), f"{request.checkpoint_every // 10**6} s", "checkpoint"
+        )
+
+
 def _secrets(request: TaskRequest) -> Iterator[Found]:
     seen: set[str] = set()
     for at, name in enumerate(request.secrets):
@@ -177,6 +184,7 @@ RELATIONS: tuple[Callable[[TaskRequest], Iterator[Found]], ...] = (
     _times,
     _inputs,
     _outputs,
+    _checkpoint,
     _secrets,
     _lists,
     _company,

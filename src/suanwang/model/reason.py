@@ -89,6 +89,11 @@ class WaitReason(StrEnum):
     QUOTA = "quota"  # above its tenant's quota, and nobody lends enough
     COMPANY = "company"  # no site is left by the tasks that it must run with or keep apart from
     RETRY_DELAY = "retry_delay"  # waits before its next attempt
+    CHECKPOINT = "checkpoint"  # its attempt is being stopped by the grid, and may still bring what it has done
+
+
+# What waits for these waits for a moment, at the latest.
+PAUSES = frozenset({WaitReason.RETRY_DELAY, WaitReason.CHECKPOINT})
 
 
 class FailureReason(StrEnum):
@@ -143,6 +148,9 @@ NOT_THE_TASKS_FAULT = frozenset(
         FailureReason.PREEMPTED,
     }
 )
+
+# Of those, the ones after which the agent may still tell of the attempt what it has done.
+PARTS = frozenset({FailureReason.SITE_LOST, FailureReason.CROWDED_OUT, FailureReason.PREEMPTED})
 
 
 class PlanFault(StrEnum):

@@ -114,6 +114,8 @@ class TaskRequest(Value):
     resources: Resources = Resources()
     inputs: Annotated[tuple[Input, ...], Field(max_length=1000)] = ()
     outputs: Annotated[tuple[Output, ...], Field(max_length=1000)] = ()
+    checkpoint: InnerPath | None = None  # a path or a glob: what the next attempt needs to go on where this one stopped
+    checkpoint_every: Annotated[SpanUs, Field(ge=1_000_000)] | None = None  # one minute where not given
     origin: SiteId | None = None  # where the user is; the grid's default origin where not given
     latency: Circle | SpanUs | None = None  # a circle, or a span; nothing: no bound
     bandwidth: Bps = 0  # held between origin and site while the task runs
@@ -134,6 +136,10 @@ class TaskRequest(Value):
     tags: Tags = Field(default_factory=dict)
     together_with: OthersTags = Field(default_factory=dict)  # only at a site of another live task with all these tags
     apart_from: OthersTags = Field(default_factory=dict)  # at no site of another live task with all these tags
+
+
+# How often a checkpoint is collected where the task does not say.
+CHECKPOINT_EVERY_US = US_PER_MINUTE
 
 
 def latency_us_max(request: TaskRequest) -> int | None:

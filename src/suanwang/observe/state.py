@@ -9,12 +9,12 @@ from typing import Any
 
 from blake3 import blake3
 
-from suanwang.model.event import Event, EventKind, OutputFile
+from suanwang.model.event import LAST_WORDS, Event, EventKind, Kept, OutputFile
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, AttemptId, LeaseId, LinkId, PlanId, SiteId, TaskId, TenantId
 from suanwang.model.placements import Placements
 from suanwang.model.plan import Hold, Plan
-from suanwang.model.reason import NOT_THE_TASKS_FAULT, FailureReason, WaitReason
+from suanwang.model.reason import NOT_THE_TASKS_FAULT, PARTS, PAUSES, FailureReason, WaitReason
 from suanwang.model.record import (
     ENDS,
     AttemptClosed,
@@ -46,6 +46,7 @@ from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.agenda import Agenda
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
+from suanwang.observe.resume import Resume, Stopped, keep, resumes
 
 _PHASE_OF_EVENT = {
     EventKind.STAGING: Phase.STAGING,
@@ -110,6 +111,8 @@ class Task:
     cores: int = 0
     accelerators: int = 0
     borrowed: bool = False  # the standing plan is above its tenant's own quota
+    resume: Resume | None = None  # what its attempts have done and the next one need not do again
+    parting: Attempt | None = None  # closed by the grid, and its agent may still tell what it has done
 
 
 @dataclass(slots=True)
@@ -137,6 +140,7 @@ class State:
     tasks: dict[TaskId, Task] = field(default_factory=dict)
     live: dict[TaskId, Task] = field(default_factory=dict)  # not ended
     by_attempt: dict[AttemptId, TaskId] = field(default_factory=dict)  # live attempts and deliveries
+    parting: dict[AttemptId, TaskId] = field(default_factory=dict)  # see `Task.parting`
     by_site: dict[SiteId, dict[TaskId, Task]] = field(default_factory=dict)  # with an attempt or a delivery there
     queue: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a plan, ready to be looked at
     blocked: dict[TaskId, Task] = field(default_factory=dict)  # waiting for something to change
@@ -224,7 +228,7 @@ class State:
         self._wait_no_more(task.task_id)
         if record.reason is WaitReason.QUEUED:
             self.queue[task.task_id] = task
-        elif record.reason is WaitReason.RETRY_DELAY:
+        elif record.reason in PAUSES:
             self.paused[task.task_id] = task
         else:
             self.blocked[task.task_id] = task
@@ -247,6 +251,8 @@ class State:
             self.placements.lift(task.task_id)
         if task.delivery is not None:
             self._forget_attempt(task.delivery.attempt_id, task.delivery.site, task.task_id)
+        self._part(task, None)
+        task.resume = None
         self.tally.live(task.tenant, -1, -task.cores, -task.accelerators)
         task.phase, task.request, task.plan, task.delivery = phase, None, None, None
         self._wait_no_more(task.task_id)
@@ -350,6 +356,7 @@ class State:
         task.attempt = Attempt(record.attempt_id, task.plan, record.site, record.fence, record.at_us)
         task.fence, task.phase = record.fence, Phase.DISPATCHED
         task.attempts += 1
+        self._part(task, None)
         self.planned.pop(task.task_id, None)
         self.by_attempt[record.attempt_id] = task.task_id
         self.by_site.setdefault(record.site, {})[task.task_id] = task
@@ -359,9 +366,13 @@ class State:
         self.cursors[event.agent] = max(self.cursors.get(event.agent, 0), event.sequence)
         if record.effective:
             self._effective(event, record.at_us)
+        if event.kind in LAST_WORDS and event.attempt_id in self.parting:
+            self._part(self.tasks[self.parting[event.attempt_id]], None)
 
     def _effective(self, event: Event, now_us: int) -> None:
-        task = self.tasks[self.by_attempt[event.attempt_id]]
+        task = self.tasks[self.by_attempt.get(event.attempt_id) or self.parting[event.attempt_id]]
+        if event.kind is EventKind.CHECKPOINT:
+            task.resume = keep(task.resume, event)
         if task.attempt is None:
             return
         task.attempt.seen = True
@@ -386,10 +397,31 @@ class State:
         self._forget_attempt(attempt.attempt_id, attempt.site, task.task_id)
         if not record.succeeded and record.reason not in NOT_THE_TASKS_FAULT:
             task.own_failures += 1
+        if not record.succeeded:
+            self._stopped_by_grid(task, attempt, record)
         if record.succeeded and any(one.target for one in record.outputs):
             task.delivery = Delivery(
                 attempt.attempt_id, attempt.plan.plan_id, attempt.site, attempt.fence, record.outputs, 0
             )
+
+    def _stopped_by_grid(self, task: Task, attempt: Attempt, record: AttemptClosed) -> None:
+        """What it has done may be kept: of that much its plan is owed, and its agent may have more to tell."""
+        assert task.request is not None, "a live task has its request"
+        if record.reason not in NOT_THE_TASKS_FAULT or not attempt.run_us or not resumes(task.request):
+            return
+        if task.request.checkpoint is not None:
+            stopped = Stopped(attempt.plan, record.held_start_us, record.held_end_us)
+            task.resume = task.resume or Resume(Kept(), attempt.site)
+            task.resume.stopped[attempt.attempt_id] = stopped
+        if record.reason in PARTS:
+            self._part(task, attempt)
+
+    def _part(self, task: Task, attempt: Attempt | None) -> None:
+        if task.parting is not None:
+            self.parting.pop(task.parting.attempt_id, None)
+        task.parting = attempt
+        if attempt is not None:
+            self.parting[attempt.attempt_id] = task.task_id
 
     def _forget_attempt(self, attempt_id: AttemptId, site: SiteId, task_id: TaskId) -> None:
         self.by_attempt.pop(attempt_id, None)

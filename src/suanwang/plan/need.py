@@ -75,7 +75,7 @@ def need_of(ask: PlanAsk, index: GridIndex, now_us: int) -> Need:
         bound_us=latency_us_max(request),
         bandwidth_bps=bandwidth_bps,
         chain=request.protection,
-        moves=tuple(_moves(request, index)),
+        moves=(*_moves(request, index), *_kept(ask)),
         security_level=request.security_level,
         residency=request.residency,
         sites=frozenset(request.sites),
@@ -123,6 +123,13 @@ def _moves(request: TaskRequest, index: GridIndex) -> Iterable[MoveNeed]:
     if other_bytes:
         origin = request.origin or index.grid.default_origin
         yield MoveNeed(ORIGIN_INPUTS, 1, other_bytes, (origin,))
+
+
+def _kept(ask: PlanAsk) -> Iterable[MoveNeed]:
+    """What an earlier attempt has saved, behind all that the request itself names."""
+    one = ask.kept
+    if one is not None:
+        yield MoveNeed(one.id, one.version, one.size_bytes, one.replicas, one.residency)
 
 
 def owner_place(owner: str, owners: tuple[str, ...]) -> int | None:

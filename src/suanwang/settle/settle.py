@@ -18,18 +18,25 @@ def settle(
     """
     if reason in NOT_THE_TASKS_FAULT:
         return []
-    lines: list[Line] = []
-    held_us = max(0, run_end_us - run_start_us)
-    if held_us:
-        pool, site = index.pools[plan.pool]
-        book = index.price_books[site.price_book]
-        lines += _compute(plan, pool, site, book, shots, run_start_us, run_start_us + held_us)
-        lines += _network(plan, index, held_us)
+    lines = settle_held(plan, index, run_start_us, run_end_us, shots)
     for move in plan.data:
         price = sum(index.links[one.link].price_micro_yuan_per_gib for one in move.path.links)
         if move.path.links and price:
             lines.append(transfer_line(move.data_set, move.size_bytes, price))
     return lines
+
+
+def settle_held(plan: Plan, index: GridIndex, start_us: int, end_us: int, shots: int = 0) -> list[Line]:
+    """The lines of a lease that was held from one moment to another; none where that is no time."""
+    held_us = max(0, end_us - start_us)
+    if not held_us:
+        return []
+    pool, site = index.pools[plan.pool]
+    book = index.price_books[site.price_book]
+    return [
+        *_compute(plan, pool, site, book, shots, start_us, start_us + held_us),
+        *_network(plan, index, held_us),
+    ]
 
 
 def _compute(plan: Plan, pool: Pool, site: Site, book: PriceBook, shots: int, start_us: int, end_us: int) -> list[Line]:

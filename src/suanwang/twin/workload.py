@@ -43,6 +43,8 @@ def random_task(draw: random.Random, grid: Grid, now_us: int, number: int) -> Ta
         priority=draw.choice((0, 10, 10, 50)),
         on_budget=draw.choice(("continue", "stop")),
         owners=draw.choice(((),) * 8 + (("own",), ("own", THIRD_PARTY))),
+        preemptible=draw.random() < 0.4,
+        checkpoint=draw.choice((None, None, "state")),
         **_company(draw, {"fake.duration-us": str(draw.randint(1, wall_us)), "fake.outcome": draw.choice(OUTCOMES)}),
     )
 

@@ -1,5 +1,6 @@
 """Check a plan without the planner. See README.md."""
 
+from suanwang.model.grid import DataSet
 from suanwang.model.ids import TenantId
 from suanwang.model.plan import Plan
 from suanwang.model.reason import PlanFault
@@ -17,10 +18,12 @@ __all__ = ["verify"]
 Found = list[tuple[PlanFault, str]]
 
 
-def verify(plan: Plan, request: TaskRequest, snapshot: Snapshot, tenant: TenantId | None = None) -> Found:
+def verify(
+    plan: Plan, request: TaskRequest, snapshot: Snapshot, tenant: TenantId | None = None, kept: DataSet | None = None
+) -> Found:
     """Every fault of a plan for a request on a snapshot that does not hold the plan itself.
 
-    `tenant` is whose task it is; None: of one who has no other.
+    `tenant` is whose task it is; None: of one who has no other. `kept`: what an earlier attempt has saved.
     """
     known = snapshot.index.pools.get(plan.pool)
     if plan.site not in snapshot.index.sites:
@@ -29,8 +32,9 @@ def verify(plan: Plan, request: TaskRequest, snapshot: Snapshot, tenant: TenantI
         return [(PlanFault.UNKNOWN_POOL, plan.pool)]
     found: Found = []
     found += company_faults(plan, request, snapshot.placements.of(tenant) if tenant is not None else {})
-    for check in (place_faults, window_faults, path_faults, data_faults):
+    for check in (place_faults, window_faults, path_faults):
         found += check(plan, request, snapshot)
+    found += data_faults(plan, request, snapshot, kept)
     if any(fault is PlanFault.PATH_BROKEN for fault, _ in found):
         return found  # links that do not exist have no price and no capacity
     return [*found, *hold_faults(plan, snapshot), *money_faults(plan, request, snapshot)]

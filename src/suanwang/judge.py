@@ -12,11 +12,12 @@ from suanwang.admission.admit import Applicant, Standing, with_defaults
 from suanwang.dispatch import carry, company, preempt
 from suanwang.dispatch.keeper import Keeper
 from suanwang.dispatch.lifecycle import Signal
+from suanwang.dispatch.standby import crowds
 from suanwang.model.grid import DataSet, Tenant
 from suanwang.model.ids import TenantId
 from suanwang.model.plan import Plan
 from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
-from suanwang.model.record import PlanCommitted, Refusal, TaskRefused, TaskWaits
+from suanwang.model.record import Phase, PlanCommitted, Refusal, TaskRefused, TaskWaits
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.lending import may_hold
@@ -73,6 +74,31 @@ class Judge(Keeper):
         return PlanAsk(
             task.task_id, task.tenant, request, task.generation + 1, task.parent, kept=self._kept(task, request)
         )
+
+    def fall_over(self, task: Task, lost: Plan) -> None:
+        """Plan a task at its standby place. Its own lease has just ended and nobody was planned since, so the room is
+        there; a further standby place is taken where there is one.
+
+        It runs for its whole wall time from now on, and so past the window that was held. Whoever was promised the
+        room after that and has not begun is planned again, as beside any lease that is extended.
+        """
+        place, now_us = lost.standby, self.clock()
+        if place is None or task.phase is not Phase.WAITING or task.request is None:
+            return
+        ask, whole = self.ask(task), self.state.snapshot()
+        there = ask.request.model_copy(update={"sites": (place.site,)})
+        least_us = max(now_us, there.earliest_start or 0)
+        for victims in crowds(lost, self.state):
+            view = without(whole, victims) if victims else whole
+            for request in (there, there.model_copy(update={"standby": None})):
+                made = plan(view, [replace(ask, request=request)], now_us, self.seed, self.ids)[0].plan
+                if made is None or made.start_us > least_us or verify(made, request, view, task.tenant, ask.kept):
+                    continue
+                for one in victims:
+                    self.signal(one, Signal.PLAN_DROPPED, carry.Cause(now_us, FailureReason.CROWDED_OUT))
+                self.emit(PlanCommitted(at_us=now_us, plan=made.model_copy(update={"took_over": True})))
+                self.planned_us[task.task_id] = now_us
+                return
 
     def _kept(self, task: Task, request: TaskRequest) -> DataSet | None:
         """What an earlier attempt has saved and must come to the place of the next one."""

@@ -153,6 +153,8 @@ RELATION_FAULTS = [
     ("protection: [ids, ids]", "listed_twice"),
     ("owners: [own, own]", "listed_twice"),
     ("together_with: {app: db, tier: '1'}, apart_from: {app: db}", "apart_and_together"),
+    ("checkpoint_every: 30 s", "checkpoint_every_alone"),
+    ("{standby: site, together_with: {app: db}}", "standby_and_together"),
     ('together_with: {app: "d\\eb"}', "control_in_text"),
     ("{array: 1000000, resources: {nodes: 1000}}", "gang_too_large"),
     ("run: {}", "python_entry"),

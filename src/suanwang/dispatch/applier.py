@@ -10,6 +10,7 @@ from suanwang.dispatch.waits import Waits
 from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError
 from suanwang.model.event import LAST_WORDS, Event, EventKind, Heartbeat, Usage
 from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId
+from suanwang.model.plan import Plan
 from suanwang.model.reason import FailureReason, WaitReason
 from suanwang.model.record import EventApplied, Phase, Record, SiteChanged, TaskWaits
 from suanwang.observe.state import State, Task
@@ -197,10 +198,17 @@ class Applier:
         self.set_site(site, self.state.agent_of.get(site), False, seen is not None and seen.emulated, cause)
         for task in list(self.state.by_site.get(site, {}).values()):
             if task.attempt is not None:
+                plan = task.attempt.plan
                 lost = carry.Cause(now_us, FailureReason.SITE_LOST, detail=site, answers=cause == "operator_failed")
                 self.signal(task, Signal.ATTEMPT_LOST, lost)
+                self.fall_over(task, plan)
             else:
                 self.redirect(task, now_us)
         for task in list(self.state.planned.values()):
             if task.plan is not None and task.plan.site == site:
+                plan = task.plan
                 self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, FailureReason.SITE_LOST))
+                self.fall_over(task, plan)
+
+    def fall_over(self, task: Task, lost: Plan) -> None:
+        """Take the standby place of a plan that was just lost, before anybody else is planned. Whoever plans says how."""

@@ -174,6 +174,8 @@ class Carrier:
     def _creditor(self, plan: Plan, line: Line) -> str:
         if line.kind in (ChargeKind.BANDWIDTH, ChargeKind.PROTECTION, ChargeKind.TRANSFER):
             return NETWORK_CREDITOR
+        if plan.standby is not None and line.item == plan.standby.pool:
+            return self.index.sites[plan.standby.site].owner
         return self.index.sites[plan.site].owner
 
     def open(self) -> None:

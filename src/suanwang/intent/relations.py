@@ -157,6 +157,12 @@ def _company(request: TaskRequest) -> Iterator[Found]:
         yield _one("apart_and_together", ("apart_from",), f"{{{shown}}}", "together_with")
 
 
+def _standby(request: TaskRequest) -> Iterator[Found]:
+    """Whoever it must run with stands at the first place: at the second it could not go on."""
+    if request.standby is not None and request.together_with:
+        yield _one("standby_and_together", ("standby",), request.standby.value, "together_with")
+
+
 def _labels(request: TaskRequest) -> Iterator[Found]:
     """What lists and terminals show must not act on them."""
     labels: list[tuple[str, Loc]] = [(request.name, ("name",))]
@@ -188,6 +194,7 @@ RELATIONS: tuple[Callable[[TaskRequest], Iterator[Found]], ...] = (
     _secrets,
     _lists,
     _company,
+    _standby,
     _labels,
     _sizes,
 )

@@ -29,6 +29,7 @@ class PoolReason(StrEnum):
     CAPACITY = "capacity"  # no room in any window considered
     DEADLINE = "deadline"  # would finish after the deadline
     PRICE_LIMIT = "price_limit"  # would cost more than the limit
+    STANDBY = "standby"  # feasible, but no second place far enough from it is
     WORSE = "worse"  # feasible, but the chosen one is better by the task's preference
 
 
@@ -56,6 +57,7 @@ WRITTEN_POOL_REASONS = (
     PoolReason.OWNER,
     PoolReason.TOGETHER,
     PoolReason.APART,
+    PoolReason.STANDBY,
 )
 
 
@@ -186,3 +188,5 @@ class PlanFault(StrEnum):
     QUOTE_WRONG = "quote_wrong"
     CARBON_WRONG = "carbon_wrong"
     GENERATION = "generation"
+    STANDBY_MISSING = "standby_missing"  # there is none, or it is no place for the task
+    STANDBY_NEAR = "standby_near"  # it may be lost together with the first place or its path

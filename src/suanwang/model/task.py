@@ -56,6 +56,13 @@ class Preference(StrEnum):
     GREENEST = "greenest"
 
 
+class Standby(StrEnum):
+    """How far from the first place a second one is held."""
+
+    SITE = "site"  # at another site
+    REGION = "region"  # in another region
+
+
 class PythonEntry(Value):
     """`module:function` or a script's text, run by the site's Python with `arguments` on its command line."""
 
@@ -122,6 +129,7 @@ class TaskRequest(Value):
     security_level: SecurityLevel = 1
     residency: tuple[Region, ...] = ()  # regions the task and its data may be in; empty: anywhere
     protection: Annotated[tuple[ProtectionFunction, ...], Field(max_length=4)] = ()  # in this order, origin to site
+    standby: Standby | None = None  # a second place is held too, for when the first one or its path is lost
     sites: tuple[SiteId, ...] = ()  # only these; empty: any
     owners: tuple[Slug, ...] = ()  # only sites of these, the first preferred; third-party: all but own; empty: any
     earliest_start: AtUs | None = None
@@ -140,6 +148,11 @@ class TaskRequest(Value):
 
 # How often a checkpoint is collected where the task does not say.
 CHECKPOINT_EVERY_US = US_PER_MINUTE
+
+
+def places_of(request: TaskRequest) -> int:
+    """At how many places a task holds what it asks for."""
+    return 1 if request.standby is None else 2
 
 
 def latency_us_max(request: TaskRequest) -> int | None:

@@ -45,6 +45,13 @@ def keep(resume: Resume | None, event: Event) -> Resume:
     return found
 
 
+def note_stopped(resume: Resume | None, site: SiteId, attempt_id: AttemptId, held: Stopped) -> Resume:
+    """The grid has stopped an attempt of a task with a checkpoint."""
+    found = resume or Resume(Kept(), site)
+    found.stopped[attempt_id] = held
+    return found
+
+
 def resumes(request: TaskRequest) -> bool:
     """Whether an attempt of the task can leave something behind that the next one need not do."""
     return request.checkpoint is not None or request.array > 1

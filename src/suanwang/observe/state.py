@@ -9,7 +9,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from suanwang.model.event import LAST_WORDS, Event, EventKind, Kept, OutputFile
+from suanwang.model.event import LAST_WORDS, Event, EventKind, OutputFile
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, AttemptId, LeaseId, LinkId, PlanId, SiteId, TaskId, TenantId
 from suanwang.model.placements import Placements
@@ -43,10 +43,10 @@ from suanwang.model.record import (
 )
 from suanwang.model.share import amounts_of
 from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import TaskRequest, places_of
 from suanwang.observe.agenda import Agenda
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
-from suanwang.observe.resume import Resume, Stopped, keep, resumes
+from suanwang.observe.resume import Resume, Stopped, keep, note_stopped, resumes
 
 _PHASE_OF_EVENT = {
     EventKind.STAGING: Phase.STAGING,
@@ -204,10 +204,9 @@ class State:
         task = Task(
             record.task_id, record.tenant, self.submissions, record.at_us, record.request, record.request.priority
         )
-        task.cores = record.request.resources.cpu * record.request.resources.nodes * record.request.array
-        task.accelerators = (
-            record.request.resources.accelerators * record.request.resources.nodes * record.request.array
-        )
+        nodes = record.request.resources.nodes * record.request.array * places_of(record.request)
+        task.cores = record.request.resources.cpu * nodes
+        task.accelerators = record.request.resources.accelerators * nodes
         self.tasks[record.task_id] = self.live[record.task_id] = task
         self.tally.live(task.tenant, 1, task.cores, task.accelerators)
         if record.idempotency_key is not None:
@@ -410,9 +409,8 @@ class State:
         if record.reason not in NOT_THE_TASKS_FAULT or not attempt.run_us or not resumes(task.request):
             return
         if task.request.checkpoint is not None:
-            stopped = Stopped(attempt.plan, record.held_start_us, record.held_end_us)
-            task.resume = task.resume or Resume(Kept(), attempt.site)
-            task.resume.stopped[attempt.attempt_id] = stopped
+            held = Stopped(attempt.plan, record.held_start_us, record.held_end_us)
+            task.resume = note_stopped(task.resume, attempt.site, attempt.attempt_id, held)
         if record.reason in PARTS:
             self._part(task, attempt)
 

@@ -45,6 +45,10 @@ class Ledger:
         self.scratch.append(holds)
         self._apply(holds, add=True)
 
+    def pop(self) -> None:
+        """Take off what was put on top last."""
+        self._apply(self.scratch.pop(), add=False)
+
     def pop_all(self) -> None:
         """Take off what was put on top."""
         while self.scratch:

@@ -7,7 +7,7 @@ from suanwang.model.grid import PoolKind, ProtectionFunction
 from suanwang.model.ids import DataSetId, SiteId
 from suanwang.model.plan import Demand
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.task import OWN, THIRD_PARTY, Preference, TaskRequest, latency_us_max, pool_kind
+from suanwang.model.task import OWN, THIRD_PARTY, Preference, Standby, TaskRequest, latency_us_max, pool_kind
 from suanwang.plan.ask import PlanAsk
 
 # What protection needs at the least: a chain that holds no bandwidth would protect nothing.
@@ -49,6 +49,7 @@ class Need:
     sites: frozenset[SiteId]
     owners: tuple[str, ...]  # the first preferred
     excluded: frozenset[SiteId]
+    standby: Standby | None  # a second place is held too
     together: frozenset[SiteId] | None  # only these; None: any
     apart: frozenset[SiteId]  # not these
     earliest_us: int
@@ -81,6 +82,7 @@ def need_of(ask: PlanAsk, index: GridIndex, now_us: int) -> Need:
         sites=frozenset(request.sites),
         owners=request.owners,
         excluded=ask.excluded_sites,
+        standby=request.standby,
         together=None,
         apart=frozenset(),
         earliest_us=max(now_us, request.earliest_start or 0),

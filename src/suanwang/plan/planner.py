@@ -13,15 +13,15 @@ from suanwang.model.plan import ClauseCount, Plan, PlanReport
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.plan.alike import Alike, once_more
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
-from suanwang.plan.build import build_plan
 from suanwang.plan.company import alone, in_company
-from suanwang.plan.decide import Decision, decide
+from suanwang.plan.decide import Decision
 from suanwang.plan.layout import build_layout
 from suanwang.plan.ledger import Holds, Ledger
 from suanwang.plan.need import Need, need_of
 from suanwang.plan.relax import relaxations
 from suanwang.plan.report import build_report, clause_counts
 from suanwang.plan.scene import Memory, Scene, empty_scene, scene_of
+from suanwang.plan.standby import build_with_second, decided, with_second
 
 # A process works on one grid, or a few in tests and in the twin; each costs some ten megabytes.
 MEMORIES_MAX = 4
@@ -62,8 +62,8 @@ def _decided(scene: Scene, ask: PlanAsk, need: Need, alike: Alike, ids: PlanIds)
     found = alike.find(need)
     if found is not None:
         return found[0], None if found[1] is None else once_more(found[1], ask, ids)
-    decision = decide(scene, need)
-    made = build_plan(scene, ask, decision, ids) if decision.order else None
+    decision, second = with_second(scene, need)
+    made = build_with_second(scene, ask, decision, second, ids) if decision.order else None
     decision.best.starts.clear()  # the reasons do not need them, and a batch would keep them all
     alike.note(need, decision, made)
     return decision, made
@@ -122,7 +122,7 @@ class _Why:
     def ever(self) -> bool:
         with _lock:
             memory = _memory(self.snapshot.index)
-            return bool(decide(empty_scene(scene_of(memory, self.snapshot)), alone(self.decision.need)).order)
+            return bool(decided(empty_scene(scene_of(memory, self.snapshot)), alone(self.decision.need)).order)
 
     def _scene(self, memory: Memory, waits: bool) -> Scene:
         """What can be changed is judged on the view itself; where the task could never fit, on the empty grid."""

@@ -36,7 +36,19 @@ def settle_held(plan: Plan, index: GridIndex, start_us: int, end_us: int, shots:
     return [
         *_compute(plan, pool, site, book, shots, start_us, start_us + held_us),
         *_network(plan, index, held_us),
+        *_standby(plan, index, start_us, held_us),
     ]
+
+
+def _standby(plan: Plan, index: GridIndex, start_us: int, held_us: int) -> list[Line]:
+    """A second place is held as the first one is; nothing runs there, so it uses no energy and takes no shots."""
+    place = plan.standby
+    if place is None:
+        return []
+    there = plan.model_copy(update={"pool": place.pool, "path": place.path, "protection": place.protection})
+    pool, site = index.pools[place.pool]
+    lines = _compute(there, pool, site, index.price_books[site.price_book], 0, start_us, start_us + held_us)
+    return [*(one for one in lines if one.kind is not ChargeKind.ENERGY), *_network(there, index, held_us)]
 
 
 def _compute(plan: Plan, pool: Pool, site: Site, book: PriceBook, shots: int, start_us: int, end_us: int) -> list[Line]:

@@ -4,7 +4,7 @@ import random
 
 from suanwang.model.grid import Grid, PoolKind, ProtectionFunction
 from suanwang.model.ids import SiteId
-from suanwang.model.task import THIRD_PARTY, Circle, Input, Output, Preference, Resources, TaskRequest
+from suanwang.model.task import THIRD_PARTY, Circle, Input, Output, Preference, Resources, Standby, TaskRequest
 from suanwang.model.units import GIB, MIB, US_PER_MINUTE, US_PER_S
 
 # Larger data sets would take days of virtual time on a thin link, which no run waits for.
@@ -45,8 +45,15 @@ def random_task(draw: random.Random, grid: Grid, now_us: int, number: int) -> Ta
         owners=draw.choice(((),) * 8 + (("own",), ("own", THIRD_PARTY))),
         preemptible=draw.random() < 0.4,
         checkpoint=draw.choice((None, None, "state")),
-        **_company(draw, {"fake.duration-us": str(draw.randint(1, wall_us)), "fake.outcome": draw.choice(OUTCOMES)}),
+        **_beside(draw, {"fake.duration-us": str(draw.randint(1, wall_us)), "fake.outcome": draw.choice(OUTCOMES)}),
     )
+
+
+def _beside(draw: random.Random, tags: dict[str, str]) -> dict[str, object]:
+    """Its company, or now and then a second place: not both."""
+    if draw.random() < 0.1:
+        return {"tags": tags, "standby": draw.choice(tuple(Standby))}
+    return {**_company(draw, tags)}
 
 
 def _company(draw: random.Random, tags: dict[str, str]) -> dict[str, dict[str, str]]:

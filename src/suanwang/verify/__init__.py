@@ -12,6 +12,7 @@ from suanwang.verify.holds import hold_faults
 from suanwang.verify.money import money_faults
 from suanwang.verify.path import path_faults
 from suanwang.verify.place import place_faults, window_faults
+from suanwang.verify.standby import standby_faults
 
 __all__ = ["verify"]
 
@@ -37,4 +38,7 @@ def verify(
     found += data_faults(plan, request, snapshot, kept)
     if any(fault is PlanFault.PATH_BROKEN for fault, _ in found):
         return found  # links that do not exist have no price and no capacity
+    found += standby_faults(plan, request, snapshot)
+    if any(fault is PlanFault.PATH_BROKEN for fault, _ in found):
+        return found
     return [*found, *hold_faults(plan, snapshot), *money_faults(plan, request, snapshot)]

@@ -23,6 +23,7 @@ def money_faults(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterat
         yield PlanFault.QUOTE_WRONG, f"{book.id} does not price {pool.accelerator_model}"
     power_mw = _power_mw(plan, pool, site)
     wanted = [*_compute(plan, request, pool, book, power_mw), *_network(plan, snapshot), *_transfers(plan, snapshot)]
+    wanted += _standby(plan, request, snapshot)
     if Counter(_row(one) for one in wanted) != Counter(_row(one) for one in plan.quote):
         yield PlanFault.QUOTE_WRONG, "the lines are not those of the plan's holds and moves"
     total = sum(one.amount_micro_yuan for one in wanted)
@@ -100,6 +101,19 @@ def _network(plan: Plan, snapshot: Snapshot) -> Iterator[Line]:
         if known is not None and known[0].price_micro_yuan_per_gbps_hour:
             price = known[0].price_micro_yuan_per_gbps_hour
             yield line(ChargeKind.PROTECTION, step.security_pool, quantity, price, 10**9 * HOUR_US)
+
+
+def _standby(plan: Plan, request: TaskRequest, snapshot: Snapshot) -> Iterator[Line]:
+    """What is held in a second place costs what it would in a first one, but for energy and shots: nothing runs."""
+    place = plan.standby
+    if place is None or place.pool not in snapshot.index.pools:
+        return
+    pool, site = snapshot.index.pools[place.pool]
+    there = plan.model_copy(update={"pool": place.pool, "path": place.path, "protection": place.protection})
+    for one in _compute(there, request, pool, snapshot.index.price_books[site.price_book], 0):
+        if one.kind is not ChargeKind.QPU_SHOT:
+            yield one
+    yield from _network(there, snapshot)
 
 
 def _transfers(plan: Plan, snapshot: Snapshot) -> Iterator[Line]:

@@ -13,6 +13,7 @@ import { NewTaskPage } from "./pages/new-task";
 import { PanoramaPage } from "./pages/panorama";
 import { TaskPage } from "./pages/task";
 import { TasksPage } from "./pages/tasks";
+import { TenantsPage } from "./pages/tenants";
 import { OfflineBar } from "./parts/states";
 import { TopBar } from "./parts/top-bar";
 import { NotFound } from "./parts/states";
@@ -78,6 +79,8 @@ function CurrentPage() {
       return <BillPage key={scope} />;
     case "grid":
       return <GridPage />;
+    case "tenants":
+      return <TenantsPage key={scope} />;
     default:
       return <NotFound />;
   }

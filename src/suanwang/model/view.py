@@ -322,6 +322,8 @@ class Share(Value):
     accelerators: Quota
     budget_micro_yuan: int | None
     spent_micro_yuan: int  # billed, and quoted for what is live
+    waiting: int = 0  # tasks without a plan
+    turn: bool = False  # of those who wait it goes first, among the children of its parent and all the way up
 
 
 class Stored(Value):

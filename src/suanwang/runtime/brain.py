@@ -224,7 +224,7 @@ class Brain:
         """What the tenant and all below it have of the grid; an operator sees every tenant."""
         with self._look() as road:
             viewer = None if principal.role is Role.OPERATOR else principal.tenant
-            return tuple(shares_of(road.state, viewer))
+            return tuple(shares_of(road.state, viewer, road.waits.line.waiting()))
 
     @staticmethod
     def _operators_only(principal: Principal) -> None:

@@ -7,8 +7,17 @@ import { t } from "../../core/i18n";
 import { Panel } from "../../parts/bits";
 import { ErrorBox, Faults, Loading } from "../../parts/states";
 
-const FIGURES = ["weight", "cores_max", "cores_borrowed_max", "cores_lent_max", "accelerators_max", "accelerators_borrowed_max", "accelerators_lent_max"] as const;
-type Figure = (typeof FIGURES)[number];
+const LABELS = {
+  weight: "ui.tenants.weight",
+  cores_max: "ui.tenants.cores_max",
+  cores_borrowed_max: "ui.tenants.cores_borrowed_max",
+  cores_lent_max: "ui.tenants.cores_lent_max",
+  accelerators_max: "ui.tenants.accelerators_max",
+  accelerators_borrowed_max: "ui.tenants.accelerators_borrowed_max",
+  accelerators_lent_max: "ui.tenants.accelerators_lent_max",
+} as const;
+type Figure = keyof typeof LABELS;
+const FIGURES = Object.keys(LABELS) as Figure[];
 
 interface ChangeProps {
   id: string;
@@ -57,7 +66,7 @@ export function ChangeTenant({ id, close, saved }: ChangeProps) {
       <form class="tenant-form" onSubmit={(event) => void save(event)}>
         {FIGURES.map((name) => (
           <label>
-            <span>{name === "weight" ? t("ui.tenants.weight") : t(`ui.tenants.${name}`)}</span>
+            <span>{t(LABELS[name])}</span>
             <input name={name} inputMode="numeric" value={texts[name] ?? ""} onInput={(event) => type(name, event.currentTarget.value)} />
           </label>
         ))}
@@ -85,7 +94,7 @@ function read(tenant: Tenant, texts: Record<string, string>): Tenant | null {
   for (const name of FIGURES) {
     const text = (texts[name] ?? "").trim();
     if (!/^[0-9]{1,10}$/.test(text)) return null;
-    out[name as Figure] = Number(text);
+    out[name] = Number(text);
   }
   const budget = (texts.budget ?? "").trim();
   if (budget && !/^[0-9]{1,12}([.][0-9]{1,6})?$/.test(budget)) return null;

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from suanwang import failpoints
 from suanwang.admission.admit import Refused, admit
-from suanwang.dispatch import carry, company, reconcile, repeats, watch
+from suanwang.dispatch import carry, company, reconcile, repeats, spread, watch
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.judge import Judge
 from suanwang.model.event import Heartbeat, Orders
@@ -49,6 +49,9 @@ class Road(Judge):
         if before is not None:
             return Submitted(task_id=before.task_id, phase=before.phase, repeated=True)
         answer = admit(self.applicant(tenant, offer.request, frozenset(offer.secrets)))
+        refused = isinstance(answer, Refused)
+        shares = [] if refused else spread.shares_of(offer.request, self.state.index, self.waits.places)
+        parts = tuple(self.ids.task_id() for _ in shares)
         self.emit(
             TaskSubmitted(
                 at_us=now_us,
@@ -57,14 +60,23 @@ class Road(Judge):
                 principal=principal,
                 request=offer.request,
                 idempotency_key=offer.idempotency_key,
+                parts=parts,
             )
         )
         if isinstance(answer, Refused):
             self.emit(TaskRefused(at_us=now_us, task_id=task_id, refusals=answer.refusals))
             return Submitted(task_id=task_id, phase=Phase.REFUSED, refusals=answer.refusals)
         wanted = {name: offer.secrets[name] for name in offer.request.secrets}
-        self.secrets |= {task_id: wanted} if wanted else {}
+        self.secrets |= dict.fromkeys(parts or (task_id,), wanted) if wanted else {}
         self.emit(TaskAdmitted(at_us=now_us, task_id=task_id))
+        for part, elements in zip(parts, shares, strict=True):
+            request = spread.part_of(offer.request, elements, task_id)
+            self.emit(
+                TaskSubmitted(
+                    at_us=now_us, task_id=part, tenant=tenant, principal=principal, request=request, part_of=task_id
+                )
+            )
+            self.emit(TaskAdmitted(at_us=now_us, task_id=part))
         return Submitted(task_id=task_id, phase=Phase.WAITING)
 
     # -- Admitted -> Plan --------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ export const DEFAULTS = {
   resources: { cpu: 1, memory: 512 * 2 ** 20, disk: GIB, accelerator: null, accelerators: 0, nodes: 1, qubits: 0, shots: 0, processes: 256, kind: null, network: false, wall_time: 600 * US },
   inputs: [], outputs: [], origin: null, latency: null, bandwidth: 0, security_level: 1, residency: [], protection: [], sites: [], owners: [],
   earliest_start: null, deadline: null, price_limit: null, preference: "cheapest", array: 1, retries: 2, priority: 10, on_budget: "continue", tags: {}, together_with: {}, apart_from: {},
-  preemptible: false, standby: null, checkpoint: null, checkpoint_every: null,
+  preemptible: false, standby: null, spread: null, elements: null, checkpoint: null, checkpoint_every: null,
 };
 const SIZES = { KiB: 1024, MiB: 2 ** 20, GiB: GIB, TiB: 2 ** 40, Mbps: 1e6, Gbps: 1e9, ms: 1e3, s: 1e6, min: 6e7, h: 3.6e9, yuan: 1e6 };
 const unit = (value) => {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from suanwang.dispatch import carry, lifecycle, reconcile, watch
+from suanwang.dispatch import carry, lifecycle, reconcile, spread, watch
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.dispatch.waits import Waits
 from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError
@@ -12,7 +12,7 @@ from suanwang.model.event import LAST_WORDS, Event, EventKind, Heartbeat, Usage
 from suanwang.model.ids import AgentId, AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId
 from suanwang.model.plan import Plan
 from suanwang.model.reason import FailureReason, WaitReason
-from suanwang.model.record import EventApplied, Phase, Record, SiteChanged, TaskWaits
+from suanwang.model.record import ENDS, EventApplied, Phase, Record, SiteChanged, TaskEnded, TaskRefused, TaskWaits
 from suanwang.observe.state import State, Task
 
 SiteCause = Literal["joined", "heartbeat_lost", "operator_failed", "operator_healed", "brain_started"]
@@ -103,6 +103,28 @@ class Applier:
         self.state.apply(record)
         self.pending.append(record)
         self.waits.follow(record)
+        if isinstance(record, TaskEnded | TaskRefused):
+            self._end_whole(record)
+
+    def _end_whole(self, record: TaskEnded | TaskRefused) -> None:
+        """With the last of its parts a task in parts ends."""
+        part = self.state.tasks[record.task_id]
+        if part.part_of is None:
+            return
+        whole = self.state.tasks[part.part_of]
+        phases = {one: self.state.tasks[one].phase for one in whole.parts}
+        reason = record.reason if isinstance(record, TaskEnded) else None
+        found = spread.ended(phases, whole.cancel_asked, reason)
+        if found is not None and whole.phase not in ENDS:
+            self.emit(
+                TaskEnded(
+                    at_us=record.at_us,
+                    task_id=whole.task_id,
+                    phase=found.phase,
+                    reason=found.reason,
+                    detail=found.detail,
+                )
+            )
 
     def commit(self) -> None:
         """One batch, one fsync. Nothing is sent and no call returns before this."""

@@ -24,6 +24,7 @@ from suanwang.model.record import (
 )
 from suanwang.model.snapshot import GridIndex
 from suanwang.model.tariff import total_micro_yuan
+from suanwang.model.task import elements_of
 from suanwang.observe.resume import resumes, saved_spans
 from suanwang.observe.state import Task
 from suanwang.settle import capped, settle, settle_held
@@ -75,7 +76,7 @@ def is_over_budget(task: Task, index: GridIndex, now_us: int) -> bool:
     attempt, request = task.attempt, task.request
     if attempt is None or request is None or request.on_budget != "stop" or not attempt.run_us:
         return False
-    shots = request.resources.shots * request.array
+    shots = request.resources.shots * elements_of(request)
     lines = settle(attempt.plan, index, shots, attempt.run_us, now_us, None)
     return total_micro_yuan(lines) > room_micro_yuan(task)
 
@@ -139,7 +140,7 @@ class Carrier:
         task, attempt = self.task, self.task.attempt
         assert attempt is not None and task.request is not None, "a live attempt is settled"
         start_us, end_us = self.held()
-        shots = task.request.resources.shots * task.request.array
+        shots = task.request.resources.shots * elements_of(task.request)
         lines = settle(attempt.plan, self.index, shots, start_us, end_us, self.reason())
         room = room_micro_yuan(task)
         lines = capped(lines, room)

@@ -22,7 +22,12 @@ class Keeper(Applier):
             raise ConflictError("task_ended", task=task_id, phase=task.phase.value)
         if not task.cancel_asked:
             self.emit(CancelRequested(at_us=now_us, task_id=task_id, principal=principal))
-            self.signal(task, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
+            if not task.parts:
+                self.signal(task, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
+            for one in [self.state.tasks[part] for part in task.parts]:
+                if one.phase not in ENDS and not one.cancel_asked:
+                    self.emit(CancelRequested(at_us=now_us, task_id=one.task_id, principal=principal))
+                    self.signal(one, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
         self.commit()
         failpoints.hit("brain.cancel.committed")
 

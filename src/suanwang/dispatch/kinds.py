@@ -30,6 +30,7 @@ NOT_PLANNED = frozenset(
         "on_budget",
         "checkpoint",
         "checkpoint_every",
+        "spread",
         "tags",
     }
 )

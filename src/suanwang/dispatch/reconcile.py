@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from suanwang.model.event import AttemptSeen, Heartbeat, Instruction, InstructionKind
 from suanwang.model.ids import AttemptId, PlanId, PoolId, TaskId
 from suanwang.model.record import Phase
+from suanwang.observe.resume import kept_of
 from suanwang.observe.state import State, Task
 
 # An instruction whose effect is not seen goes out again after this long.
@@ -70,7 +71,7 @@ def _order(task: Task, kind: InstructionKind) -> Instruction:
         demand=attempt.plan.demand,
         request=task.request if starts else None,
         not_before_us=attempt.plan.run_start_us if starts else 0,
-        kept=task.resume.kept if starts and task.resume is not None else None,
+        kept=kept_of(task.request, task.resume) if starts and task.request is not None else None,
     )
 
 

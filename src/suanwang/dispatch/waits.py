@@ -55,7 +55,7 @@ class Waits:
         self.late, self.pauses = Moments(), Moments()
         self.turned_away: list[TaskId] = []  # by their tenant's quota, in the last round
         self.preemptible: dict[TaskId, Task] = {}  # with a plan that may give way
-        self._places = Places(state.index)
+        self.places = Places(state.index)
         self._said: dict[TaskId, tuple[int, WaitReason, Clauses]] = {}
         self._aside: dict[frozenset[PoolId], dict[Kind, None]] = {}  # kinds by the pools that could serve them
         self._by_pool: dict[PoolId, list[frozenset[PoolId]]] = {}
@@ -152,7 +152,7 @@ class Waits:
     def pools_of(self, task: Task) -> frozenset[PoolId]:
         """The pools that could ever serve a task."""
         assert task.request is not None, "a live task has its request"
-        return self._places.of(task.request)
+        return self.places.of(task.request)
 
     def rank(self, task: Task) -> tuple[list[Fraction], int, int]:
         """To sort a few tasks by the shares of their tenants from the top of the tree down, priority and age."""
@@ -260,7 +260,8 @@ class Waits:
         """Follow a record that was just folded in."""
         match record:
             case TaskAdmitted():
-                self._add(self.state.tasks[record.task_id])
+                if not self.state.tasks[record.task_id].parts:
+                    self._add(self.state.tasks[record.task_id])
             case TaskWaits():
                 self._waits(record)
             case PlanCommitted():
@@ -325,7 +326,7 @@ class Waits:
             task.priority,
             task.order,
             key,
-            lambda: kind_of(key, task, self._places, kept_out),
+            lambda: kind_of(key, task, self.places, kept_out),
         )
 
     def _pause(self, task: Task) -> None:

@@ -10,6 +10,16 @@ def count(ranges: Ranges) -> int:
     return sum(after - first for first, after in ranges)
 
 
+def all_but(first: int, many: int, total: int) -> Ranges:
+    """The numbers below `total` outside of `many` from `first` on."""
+    return tuple(one for one in ((0, first), (first + many, total)) if one[0] < one[1])
+
+
+def count_within(ranges: Ranges, first: int, many: int) -> int:
+    """How many of `many` numbers from `first` on are in the set."""
+    return sum(max(0, min(after, first + many) - max(at, first)) for at, after in ranges)
+
+
 def ranges_of(numbers: Iterable[int], ranges: Ranges = ()) -> Ranges:
     """The set with these numbers added."""
     out: list[tuple[int, int]] = []

@@ -43,6 +43,9 @@ class Circle(StrEnum):
 
 # In `owners`: every owner that is not "own" and not named beside it.
 THIRD_PARTY = "third-party"
+# Tags with this beginning are the grid's own. `PART_OF` names the task whose array a task runs a part of.
+OWN_TAGS = "suanwang."
+PART_OF = "suanwang.part-of"
 OWN = "own"
 
 CIRCLE_LATENCY_US = {Circle.METRO: 1_000, Circle.PROVINCIAL: 5_000, Circle.NATIONAL: 20_000}
@@ -61,6 +64,20 @@ class Standby(StrEnum):
 
     SITE = "site"  # at another site
     REGION = "region"  # in another region
+
+
+class Spread(Value):
+    """How an array is shared out over sites: over so many, or so that no site has more than so many elements."""
+
+    sites: Annotated[int, Field(ge=2, le=1_000)] | None = None
+    per_site_max: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class Elements(Value):
+    """A part of an array, by the numbers of its elements."""
+
+    first: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    count: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class PythonEntry(Value):
@@ -137,6 +154,8 @@ class TaskRequest(Value):
     price_limit: MicroYuan | None = None
     preference: Preference = Preference.CHEAPEST
     array: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    elements: Elements | None = None  # only these of the array; they keep their numbers
+    spread: Spread | None = None  # the array is shared out over sites
     retries: Annotated[int, Field(ge=0, le=20)] = 2
     priority: Annotated[int, Field(ge=0, le=100)] = 10
     preemptible: bool = False  # may give way to a task of higher priority; it is planned again, and no retry is used
@@ -148,6 +167,11 @@ class TaskRequest(Value):
 
 # How often a checkpoint is collected where the task does not say.
 CHECKPOINT_EVERY_US = US_PER_MINUTE
+
+
+def elements_of(request: TaskRequest) -> int:
+    """How many elements of its array a task runs."""
+    return request.array if request.elements is None else request.elements.count
 
 
 def places_of(request: TaskRequest) -> int:

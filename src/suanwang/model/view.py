@@ -87,6 +87,20 @@ class TaskView(Value):
     refusals: tuple[Refusal, ...] = ()
     outputs: tuple[OutputFile, ...] = ()
     request: TaskRequest | None = None
+    parts: tuple["TaskPart", ...] = ()  # the array is shared out: who runs it; only in the answer of one task
+
+
+class TaskPart(Value):
+    """One part of a task whose array is shared out. It is a task of its own, with its own plan, attempts and bill."""
+
+    task_id: TaskId
+    first: int  # the number of its first element
+    count: int
+    phase: Phase
+    site: SiteId | None
+    progress_permille: int | None
+    quote_micro_yuan: int | None
+    billed_micro_yuan: int
 
 
 class ChargeView(Value):
@@ -228,6 +242,7 @@ class PlanView(Value):
     refusals: tuple[Refusal, ...] = ()
     plan: Plan | None = None
     report: PlanReport | None = None
+    parts: int = 1  # the array would be shared out: this is the plan of the first of so many parts
 
 
 class FaultView(Value):

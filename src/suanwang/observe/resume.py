@@ -7,7 +7,7 @@ from suanwang.model.event import Event, Kept, OutputFile
 from suanwang.model.grid import DataSet, PoolKind
 from suanwang.model.ids import AttemptId, DataSetId, SiteId
 from suanwang.model.plan import Plan
-from suanwang.model.ranges import count
+from suanwang.model.ranges import all_but, count_within, ranges_of
 from suanwang.model.task import TaskRequest, pool_kind
 
 # The name under which a checkpoint stands among the data of a plan.
@@ -60,10 +60,23 @@ def resumes(request: TaskRequest) -> bool:
 def rest_of(request: TaskRequest, resume: Resume | None) -> TaskRequest:
     """The request as it is to be planned: an array without the elements that are done. One is left at the least: the
     attempt that ends the task. A quantum processor's shots are not counted by element, so such a task is planned whole."""
-    done = count(resume.kept.done) if resume is not None else 0
-    if not done or pool_kind(request.resources) is PoolKind.QUANTUM:
+    own = request.elements
+    first, many = (own.first, own.count) if own is not None else (0, request.array)
+    done = count_within(resume.kept.done, first, many) if resume is not None else 0
+    if pool_kind(request.resources) is PoolKind.QUANTUM:
+        done = 0
+    if not done and own is None:
         return request
-    return request.model_copy(update={"array": max(1, request.array - done)})
+    return request.model_copy(update={"array": max(1, many - done), "elements": None})
+
+
+def kept_of(request: TaskRequest, resume: Resume | None) -> Kept | None:
+    """What the next attempt is told: what is kept, and the elements that are not this task's as if they were done."""
+    kept, own = resume.kept if resume is not None else None, request.elements
+    if own is None:
+        return kept
+    done = tuple(ranges_of((), (*all_but(own.first, own.count, request.array), *(kept.done if kept else ()))))
+    return Kept(done=done, files=kept.files if kept else ())
 
 
 def checkpoint_data(resume: Resume | None, origin: SiteId, is_live: bool) -> DataSet | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from suanwang.model.event import LAST_WORDS, Event, EventKind, OutputFile
+from suanwang.model.event import LAST_WORDS, Event, EventKind
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, AttemptId, LeaseId, LinkId, PlanId, SiteId, TaskId, TenantId
 from suanwang.model.placements import Placements
@@ -43,8 +43,9 @@ from suanwang.model.record import (
 )
 from suanwang.model.share import amounts_of
 from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
-from suanwang.model.task import TaskRequest, places_of
+from suanwang.model.task import TaskRequest, elements_of, places_of
 from suanwang.observe.agenda import Agenda
+from suanwang.observe.delivery import Delivery
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
 from suanwang.observe.resume import Resume, Stopped, keep, note_stopped, resumes
 
@@ -70,18 +71,6 @@ class Attempt:
     seen: bool = False  # the agent has answered for it
     run_us: int = 0  # when it began to run
     stop_reason: FailureReason | None = None
-
-
-@dataclass(slots=True)
-class Delivery:
-    """Outputs of a closed attempt on their way to their targets."""
-
-    attempt_id: AttemptId
-    plan_id: PlanId
-    site: SiteId
-    fence: int
-    outputs: tuple[OutputFile, ...]
-    tries: int = 1
 
 
 @dataclass(slots=True)
@@ -112,6 +101,8 @@ class Task:
     accelerators: int = 0
     borrowed: bool = False  # the standing plan is above its tenant's own quota
     resume: Resume | None = None  # what its attempts have done and the next one need not do again
+    parts: tuple[TaskId, ...] = ()  # that run its array for it
+    part_of: TaskId | None = None
     parting: Attempt | None = None  # closed by the grid, and its agent may still tell what it has done
 
 
@@ -204,18 +195,22 @@ class State:
         task = Task(
             record.task_id, record.tenant, self.submissions, record.at_us, record.request, record.request.priority
         )
-        nodes = record.request.resources.nodes * record.request.array * places_of(record.request)
+        nodes = record.request.resources.nodes * elements_of(record.request) * places_of(record.request)
         task.cores = record.request.resources.cpu * nodes
         task.accelerators = record.request.resources.accelerators * nodes
+        task.parts, task.part_of = record.parts, record.part_of
+        if record.parts:  # its parts hold, and count, what it asks for
+            task.cores = task.accelerators = 0
         self.tasks[record.task_id] = self.live[record.task_id] = task
-        self.tally.live(task.tenant, 1, task.cores, task.accelerators)
+        self.tally.live(task.tenant, int(task.part_of is None), task.cores, task.accelerators)
         if record.idempotency_key is not None:
             digest = self.digest(record.request)
             self.idempotency[(record.tenant, record.idempotency_key)] = Repeat(record.task_id, digest)
 
     def _admitted(self, record: TaskAdmitted) -> None:
         task = self.tasks[record.task_id]
-        self.queue[task.task_id] = task
+        if not task.parts:
+            self.queue[task.task_id] = task
 
     def _refused(self, record: TaskRefused) -> None:
         self._end(self.tasks[record.task_id], Phase.REFUSED)
@@ -252,7 +247,7 @@ class State:
             self._forget_attempt(task.delivery.attempt_id, task.delivery.site, task.task_id)
         self._part(task, None)
         task.resume = None
-        self.tally.live(task.tenant, -1, -task.cores, -task.accelerators)
+        self.tally.live(task.tenant, -int(task.part_of is None), -task.cores, -task.accelerators)
         task.phase, task.request, task.plan, task.delivery = phase, None, None, None
         self._wait_no_more(task.task_id)
         for place in (self.live, self.planned):

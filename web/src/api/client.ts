@@ -12,12 +12,11 @@ import type {
   Panorama,
   Problem,
   Scarcity,
-  Share,
   TaskBill,
   TaskView,
-  Tenant,
   WhoAmI,
 } from "./types";
+import type { Share, Tenant } from "./tenants";
 
 /** The brain answered, and said no. */
 export class ApiError extends Error {

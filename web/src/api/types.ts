@@ -366,6 +366,7 @@ export interface TaskRequest {
   checkpoint: string | null;
   checkpoint_every: number | null;
   standby: "site" | "region" | null;
+  spread: { sites: number | null; per_site_max: number | null } | null;
   preemptible: boolean;
   origin: string | null;
   latency: string | number | null;
@@ -420,6 +421,19 @@ export interface TaskView {
   refusals: Refusal[];
   outputs: OutputFile[];
   request?: TaskRequest;
+  parts?: TaskPart[];
+}
+
+/** A part of a task whose array is shared out. */
+export interface TaskPart {
+  task_id: string;
+  first: number;
+  count: number;
+  phase: Phase;
+  site: string | null;
+  progress_permille: number | null;
+  quote_micro_yuan: number | null;
+  billed_micro_yuan: number;
 }
 
 export interface GridEvent {
@@ -537,6 +551,7 @@ export interface DryPlan {
   refusals: Refusal[];
   plan: Plan | null;
   report: PlanReport;
+  parts?: number;
 }
 
 export interface WhoAmI {
@@ -545,52 +560,6 @@ export interface WhoAmI {
   role: Role;
   now_us: number;
   tenants: string[];
-}
-
-/** Of cores or accelerators. */
-export interface Quota {
-  limit: number;
-  live: number;
-  held: number;
-  borrowed: number;
-  borrowed_max: number;
-  lent: number;
-  lent_max: number;
-}
-
-export interface Share {
-  tenant: string;
-  name: string;
-  parent: string | null;
-  weight: number;
-  share_ppm: number;
-  resource: string | null;
-  live_tasks: number;
-  live_tasks_max: number;
-  cores: Quota;
-  accelerators: Quota;
-  budget_micro_yuan: number | null;
-  spent_micro_yuan: number;
-  waiting: number;
-  turn: boolean;
-}
-
-/** All limits of a tenant, as PUT takes them (without the id). */
-export interface Tenant {
-  id: string;
-  name: string;
-  budget_micro_yuan: number | null;
-  live_tasks_max: number;
-  cores_max: number;
-  accelerators_max: number;
-  priority_max: number;
-  security_level_max: number;
-  parent: string | null;
-  weight: number;
-  cores_borrowed_max: number;
-  accelerators_borrowed_max: number;
-  cores_lent_max: number;
-  accelerators_lent_max: number;
 }
 
 export interface Page<T> {

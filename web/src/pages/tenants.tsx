@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, ApiError } from "../api/client";
 import { follow } from "../api/stream";
-import type { Quota, Share } from "../api/types";
+import type { Quota, Share } from "../api/tenants";
 import { count, percent, yuan } from "../core/format";
 import { t } from "../core/i18n";
 import { useStore } from "../core/store";

@@ -45,6 +45,8 @@ export interface Draft {
   standby: "" | "site" | "region";
   checkpoint: string;
   checkpointEvery: string;
+  spreadSites: string;
+  perSite: string;
   tags: Pair[];
   togetherWith: Pair[];
   apartFrom: Pair[];
@@ -92,6 +94,8 @@ export const EMPTY: Draft = {
   standby: "",
   checkpoint: "",
   checkpointEvery: "",
+  spreadSites: "",
+  perSite: "",
   tags: [],
   togetherWith: [],
   apartFrom: [],
@@ -188,6 +192,8 @@ export function toRequest(draft: Draft): Loose {
   if (draft.stopOnBudget) out.on_budget = "stop";
   if (draft.preemptible) out.preemptible = true;
   if (draft.standby) out.standby = draft.standby;
+  if (draft.spreadSites.trim()) out.spread = { sites: number(draft.spreadSites) };
+  else if (draft.perSite.trim()) out.spread = { per_site_max: number(draft.perSite) };
   if (draft.checkpoint.trim()) out.checkpoint = draft.checkpoint.trim();
   if (draft.checkpointEvery.trim()) out.checkpoint_every = draft.checkpointEvery.trim();
   unlessDefault(out, "tags", record(draft.tags), {});
@@ -257,6 +263,8 @@ export function fromRequest(request: TaskRequest): Draft {
     preemptible: request.preemptible,
     standby: request.standby ?? "",
     checkpoint: request.checkpoint ?? "",
+    spreadSites: request.spread?.sites ? String(request.spread.sites) : "",
+    perSite: request.spread?.per_site_max ? String(request.spread.per_site_max) : "",
     checkpointEvery: request.checkpoint_every === null ? "" : exactSpan(request.checkpoint_every),
     tags: pairs(request.tags),
     togetherWith: pairs(request.together_with),

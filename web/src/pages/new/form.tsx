@@ -70,6 +70,8 @@ export function TaskForm(props: FormProps) {
         )}
         <Text {...props} field="wallTime" label="ui.field.wall_time" hint="10 min" />
         <Text {...props} field="array" label="ui.field.array" />
+        {draft.array !== "1" && <Text {...props} field="spreadSites" label="ui.field.spread" />}
+        {draft.array !== "1" && <Text {...props} field="perSite" label="ui.field.per_site" />}
         <label class="field check">
           <input type="checkbox" checked={draft.network} onChange={(event) => change({ network: event.currentTarget.checked })} /> {t("ui.field.network")}
         </label>

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api/client";
-import type { Tenant } from "../../api/types";
+import type { Tenant } from "../../api/tenants";
 import { t } from "../../core/i18n";
 import { Panel } from "../../parts/bits";
 import { ErrorBox, Faults, Loading } from "../../parts/states";

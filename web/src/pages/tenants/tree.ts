@@ -1,6 +1,6 @@
 // The tenants in the order of their tree, and the parts of a quota's bar. Pure.
 
-import type { Quota, Share } from "../../api/types";
+import type { Quota, Share } from "../../api/tenants";
 
 /** A limit this high is none: the default of a tenant. */
 export const NO_LIMIT = 1_000_000_000;

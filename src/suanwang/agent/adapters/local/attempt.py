@@ -32,6 +32,7 @@ from suanwang.model.error import BackendError
 from suanwang.model.event import EventKind, OutputFile, Usage
 from suanwang.model.ranges import numbers_left
 from suanwang.model.reason import FailureReason
+from suanwang.model.task import elements_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,10 @@ class Attempt:
         self._lock = threading.Lock()
         self._saver = Saver(order, services.objects, self.log, self._post)
         self._left = deque(numbers_left(self._saver.done, order.request.array))
-        self._meter = Meter(order.request.array)
-        for index in set(range(order.request.array)) - set(self._left):
+        self._meter = Meter(elements_of(order.request))
+        own = order.request.elements
+        first = own.first if own is not None else 0
+        for index in set(range(first, first + elements_of(order.request))) - set(self._left):
             self._meter.seen(index, 1000, None)
         self._collected: dict[int, Collected] = {}
         self._failure: tuple[int, Verdict] | None = None

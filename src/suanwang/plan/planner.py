@@ -14,7 +14,7 @@ from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.plan.alike import Alike, once_more
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
 from suanwang.plan.company import alone, in_company
-from suanwang.plan.decide import Decision
+from suanwang.plan.decide import Decision, decide
 from suanwang.plan.layout import build_layout
 from suanwang.plan.ledger import Holds, Ledger
 from suanwang.plan.need import Need, need_of
@@ -62,7 +62,7 @@ def _decided(scene: Scene, ask: PlanAsk, need: Need, alike: Alike, ids: PlanIds)
     found = alike.find(need)
     if found is not None:
         return found[0], None if found[1] is None else once_more(found[1], ask, ids)
-    decision, second = with_second(scene, need)
+    decision, second = (decide(scene, need), None) if need.standby is None else with_second(scene, need)
     made = build_with_second(scene, ask, decision, second, ids) if decision.order else None
     decision.best.starts.clear()  # the reasons do not need them, and a batch would keep them all
     alike.note(need, decision, made)
@@ -122,7 +122,8 @@ class _Why:
     def ever(self) -> bool:
         with _lock:
             memory = _memory(self.snapshot.index)
-            return bool(decided(empty_scene(scene_of(memory, self.snapshot)), alone(self.decision.need)).order)
+            need, scene = alone(self.decision.need), empty_scene(scene_of(memory, self.snapshot))
+            return bool((decide(scene, need) if need.standby is None else decided(scene, need)).order)
 
     def _scene(self, memory: Memory, waits: bool) -> Scene:
         """What can be changed is judged on the view itself; where the task could never fit, on the empty grid."""

@@ -94,7 +94,10 @@ def at_the_end(state: State, effects: Mapping[str, int], charges: Iterable[tuple
     twice = [task for task, count in effects.items() if count > 1]
     if twice:
         raise BrokenPromiseError(f"{twice[0]} took effect {effects[twice[0]]} times")
-    succeeded = {task.task_id for task in state.tasks.values() if task.phase is Phase.SUCCEEDED}
+    # A task in parts takes effect by its parts: all of them, or it has not succeeded.
+    succeeded = {
+        one for task in state.tasks.values() if task.phase is Phase.SUCCEEDED for one in task.parts or (task.task_id,)
+    }
     if not succeeded <= set(effects):
         raise BrokenPromiseError(f"{len(succeeded - set(effects))} tasks succeeded without effect")
     billed: dict[str, int] = {}

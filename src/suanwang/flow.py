@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from suanwang import failpoints
 from suanwang.admission.admit import Refused, admit
-from suanwang.dispatch import carry, company, reconcile, repeats, watch
+from suanwang.dispatch import carry, company, reconcile, repeats, spread, watch
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.judge import Judge
 from suanwang.model.batch import Taken
@@ -21,7 +21,8 @@ from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.principal import Submission, Submitted
 from suanwang.model.reason import FailureReason
-from suanwang.model.record import Phase, TaskRefused, TaskSubmitted
+from suanwang.model.record import Phase, TaskAdmitted, TaskRefused, TaskSubmitted
+from suanwang.model.task import Elements
 
 # How many waiting tasks are planned and committed as one batch: large enough to share an fsync, small enough
 # that the last of them does not wait long for the first.
@@ -68,10 +69,48 @@ class Road(Judge):
             )
             self.emit(TaskRefused(at_us=now_us, task_id=task_id, refusals=answer.refusals))
             return Submitted(task_id=task_id, phase=Phase.REFUSED, refusals=answer.refusals)
-        if request.secrets:
-            self.secrets[task_id] = {name: offer.secrets[name] for name in request.secrets}
-        self.emit_taken(now_us, tenant, principal, Taken(task_id, request, key))
+        shares = spread.shares_of(request, self.state.index, self.waits.places)
+        if shares:
+            self._submit_parts(tenant, principal, offer, task_id, now_us, shares)
+        else:
+            if request.secrets:
+                self.secrets[task_id] = {name: offer.secrets[name] for name in request.secrets}
+            self.emit_taken(now_us, tenant, principal, Taken(task_id, request, key))
         return Submitted(task_id=task_id, phase=Phase.WAITING)
+
+    def _submit_parts(
+        self,
+        tenant: TenantId,
+        principal: str,
+        offer: Submission,
+        task_id: TaskId,
+        now_us: int,
+        shares: Sequence[Elements],
+    ) -> None:
+        """A task whose array is shared out: itself, and a task for each share."""
+        request, parts = offer.request, tuple(self.ids.task_id() for _ in shares)
+        whole = TaskSubmitted(
+            at_us=now_us,
+            task_id=task_id,
+            tenant=tenant,
+            principal=principal,
+            request=request,
+            idempotency_key=offer.idempotency_key,
+            parts=parts,
+        )
+        self.emit(whole)
+        if request.secrets:
+            wanted = {name: offer.secrets[name] for name in request.secrets}
+            self.secrets |= dict.fromkeys(parts, wanted)
+        self.emit(TaskAdmitted(at_us=now_us, task_id=task_id))
+        for part, elements in zip(parts, shares, strict=True):
+            share = spread.part_of(request, elements, task_id)
+            self.emit(
+                TaskSubmitted(
+                    at_us=now_us, task_id=part, tenant=tenant, principal=principal, request=share, part_of=task_id
+                )
+            )
+            self.emit(TaskAdmitted(at_us=now_us, task_id=part))
 
     # -- Admitted -> Plan --------------------------------------------------------------------------------------
 

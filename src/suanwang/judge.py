@@ -12,15 +12,17 @@ from suanwang.admission.admit import Applicant, Standing, with_defaults
 from suanwang.dispatch import carry, company, preempt
 from suanwang.dispatch.keeper import Keeper
 from suanwang.dispatch.lifecycle import Signal
-from suanwang.model.compact import AnyPlan, CompactPlan
-from suanwang.model.grid import Tenant
+from suanwang.dispatch.standby import crowds
+from suanwang.model.compact import AnyPlan, CompactPlan, full_plan
+from suanwang.model.grid import DataSet, Tenant
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
-from suanwang.model.record import Refusal, TaskRefused, TaskWaits
+from suanwang.model.record import Phase, Refusal, TaskRefused, TaskWaits
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.observe.lending import may_hold
 from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
+from suanwang.observe.resume import checkpoint_data, rest_of
 from suanwang.observe.state import Task
 from suanwang.plan import PlanAnswer, PlanAsk, plan, plan_batch
 from suanwang.verify import sound, verify
@@ -74,7 +76,43 @@ class Judge(Keeper):
         rooms += [] if request.price_limit is None else [request.price_limit - task.billed_micro_yuan]
         if rooms:
             request = request.model_copy(update={"price_limit": max(0, min(rooms))})
-        return PlanAsk(task.task_id, task.tenant, request, task.generation + 1, task.parent)
+        request = rest_of(request, task.resume)
+        return PlanAsk(
+            task.task_id, task.tenant, request, task.generation + 1, task.parent, kept=self._kept(task, request)
+        )
+
+    def fall_over(self, task: Task, lost: AnyPlan) -> None:
+        """Plan a task at its standby place. Its own lease has just ended and nobody was planned since, so the room is
+        there; a further standby place is taken where there is one.
+
+        It runs for its whole wall time from now on, and so past the window that was held. Whoever was promised the
+        room after that and has not begun is planned again, as beside any lease that is extended.
+        """
+        place, now_us = lost.standby, self.clock()
+        if place is None or task.phase is not Phase.WAITING or task.request is None:
+            return
+        ask, whole = self.ask(task), self.state.snapshot()
+        there = ask.request.model_copy(update={"sites": (place.site,)})
+        least_us = max(now_us, there.earliest_start or 0)
+        for victims in crowds(lost, self.state):
+            view = without(whole, victims) if victims else whole
+            for request in (there, there.model_copy(update={"standby": None})):
+                made = plan(view, [replace(ask, request=request)], now_us, self.seed, self.ids)[0].plan
+                if made is None or made.start_us > least_us or verify(made, request, view, task.tenant, ask.kept):
+                    continue
+                for one in victims:
+                    self.signal(one, Signal.PLAN_DROPPED, carry.Cause(now_us, FailureReason.CROWDED_OUT))
+                self.emit_plan(now_us, full_plan(made).model_copy(update={"took_over": True}))
+                self.planned_us[task.task_id] = now_us
+                return
+
+    def _kept(self, task: Task, request: TaskRequest) -> DataSet | None:
+        """What an earlier attempt has saved and must come to the place of the next one."""
+        resume, origin = task.resume, request.origin
+        if resume is None or origin is None:
+            return None
+        seen = self.state.sites.get(resume.site)
+        return checkpoint_data(resume, origin, seen is not None and seen.live)
 
     def _budgets_left(self, tenant: TenantId) -> Iterator[int]:
         for one in self.state.tally.path(tenant):
@@ -113,7 +151,8 @@ class Judge(Keeper):
         if task.task_id in self._sound:
             limit = None if ask.request.price_limit is None else self.ask(task).request.price_limit
             return limit is None or made.quote_micro_yuan <= limit
-        return not verify(made, self.ask(task).request, self.state.snapshot(), task.tenant)
+        now = self.ask(task)
+        return not verify(made, now.request, self.state.snapshot(), task.tenant, now.kept)
 
     def _make_way(self, task: Task, answer: PlanAnswer, now_us: int) -> bool:
         """Where it cannot start now, and others that may be stopped stand below it: their room is its."""
@@ -130,7 +169,8 @@ class Judge(Keeper):
         for way in found:
             view = without(self.state.snapshot(), way.victims)
             made = plan(view, [ask], now_us, self.seed, self.ids)[0].plan
-            if made is not None and made.start_us <= later_us and not verify(made, ask.request, view, task.tenant):
+            fits = made is not None and made.start_us <= later_us
+            if made is not None and fits and not verify(made, ask.request, view, task.tenant, ask.kept):
                 for victim in way.victims:
                     gives = self.signal(
                         victim, Signal.PREEMPTED, carry.Cause(now_us, FailureReason.PREEMPTED, task.task_id)

@@ -14,7 +14,7 @@ from suanwang.agent.adapters.local import LocalAdapter, LocalSettings
 from suanwang.agent.conformance import Work
 from suanwang.agent.objects import LocalObjects
 from suanwang.model.ids import AttemptId, PoolId, SiteId, TaskId
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import PythonEntry, TaskRequest
 
 WAIT_S = 20.0
 STEP_S = 0.01
@@ -42,6 +42,30 @@ def lacking() -> str | None:
 SANDBOX = [pytest.mark.sandbox, pytest.mark.skipif(lacking() is not None, reason=str(lacking()))]
 
 
+COUNTER = """
+import os, pathlib, signal, sys, time
+saved = pathlib.Path("saved.txt")
+resumes = os.environ["SUANWANG_RESUMES"] == "1"
+assert resumes == saved.exists()
+at = int(saved.read_text()) if resumes else 0
+
+def save():
+    pathlib.Path("new").write_text(str(at))
+    os.replace("new", saved)
+
+def end(*_):
+    save()
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, end)
+print("started")
+while True:
+    at += 1
+    save()
+    time.sleep(0.01)
+"""
+
+
 class FakeRig:
     def __init__(self, folder: Path) -> None:
         self.now_us = 1_000_000_000
@@ -56,7 +80,8 @@ class FakeRig:
 
     def request(self, work: Work) -> TaskRequest:
         outcome = {Work.OK: "ok", Work.EXIT_3: "exit:3", Work.SIGNAL_15: "signal:15", Work.OUT_OF_MEMORY: "oom"}
-        return TaskRequest(run="true", tags={"fake.outcome": outcome.get(work, "hang")})
+        saved = {"checkpoint": "saved.txt"} if work is Work.SAVES else {}
+        return TaskRequest(run="true", tags={"fake.outcome": outcome.get(work, "hang")}, **saved)
 
     def pass_time(self) -> bool:
         due_us = self.adapter.next_wake_us()
@@ -103,6 +128,8 @@ class LocalRig:
                 return TaskRequest(run=hog, resources={"memory": "64 MiB"})
             case Work.FOREVER:
                 return TaskRequest(run="sleep 1000 & sleep 1000")
+            case Work.SAVES:
+                return TaskRequest(run=PythonEntry(script=COUNTER), checkpoint="saved.txt")
 
     def pass_time(self) -> bool:
         time.sleep(STEP_S)
@@ -119,7 +146,7 @@ class LocalRig:
     # For tests beyond conformance -----------------------------------------------------------------------------
 
     def start(
-        self, number: int = 1, *, site: str = "here", not_before_us: int = 0, secrets=None, **request
+        self, number: int = 1, *, site: str = "here", not_before_us: int = 0, secrets=None, kept=None, **request
     ) -> StartOrder:
         order = StartOrder(
             site=SiteId(site),
@@ -130,6 +157,7 @@ class LocalRig:
             request=TaskRequest(**request),
             not_before_us=not_before_us,
             secrets=secrets or {},
+            kept=kept,
         )
         self.adapter.start(order)
         return order

@@ -245,3 +245,28 @@ def test_lists_fit_a_small_terminal(sw, task_file, monkeypatch):
         lines = sw(*command).out.splitlines()
         assert max(len(line) for line in lines) <= 80, command
         assert any("task-" in line or "Price" in line for line in lines)
+
+
+SWARM = QUICK + "array: 4\nspread: {sites: 2}\nresources: {memory: 1 MiB}\noutputs: [{path: out.txt}]\n"
+
+
+def test_run_follows_all_parts_of_a_spread_array_as_one_task(sw, task_file, tmp_path):
+    ran = sw("run", task_file(SWARM), "-o", tmp_path / "out")
+    assert ran.exit == Exit.OK, ran.err
+    assert ran.out.count("submitted") == 1
+    found = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("out.txt"))
+    assert found == [f"{index}/out.txt" for index in range(4)]
+
+
+def test_plan_and_status_of_a_spread_array_name_its_parts(sw, task_file):
+    assert "shared out in 2 parts" in sw("plan", task_file(SWARM)).out
+    submitted = sw("submit", task_file(SWARM), "--json").json
+    shown = sw("status", submitted["task_id"]).out
+    assert "elements 0-1" in shown
+    assert "elements 2-3" in shown
+
+
+def test_plan_shows_the_standby_place(sw, task_file):
+    ran = sw("plan", task_file(QUICK + "standby: site\n"))
+    assert ran.exit == Exit.OK
+    assert "Standby" in ran.out

@@ -122,6 +122,7 @@ CASES = [
         ("deadline", "2023-11-15T07:13:20.000+08:00"),
     ),
     (PoolReason.PRICE_LIMIT, world(), task(price_limit=999), False, ("price_limit", "¥0.001")),
+    (PoolReason.STANDBY, world(), task(standby="site"), False, ("standby", "none")),
 ]
 
 

@@ -59,6 +59,7 @@ ROWS: list[tuple[PoolReason, dict[str, object]]] = [
     (R.DATA_PATH, {"inputs": (Input(source="dataset:lost", path="l"),)}),
     (R.DEADLINE, {"deadline": NOW + 59 * S}),
     (R.PRICE_LIMIT, {"price_limit": 1_700}),
+    (R.STANDBY, {"standby": "site", "sites": ("away",)}),
     (R.WORSE, {}),
 ]
 

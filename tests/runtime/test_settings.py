@@ -22,6 +22,7 @@ READ = [
     ("SUANWANG_S3_ENDPOINT", "http://127.0.0.1:9000", "s3_endpoint", "http://127.0.0.1:9000"),
     ("SUANWANG_OBJECT_BYTES_MAX", "1048576", "object_bytes_max", 1 << 20),
     ("SUANWANG_LOG_BYTES_MAX", "1024", "log_bytes_max", 1024),
+    ("SUANWANG_STOP_GRACE_S", "3", "stop_grace_s", 3),
     ("SUANWANG_SCARCITY_S", "0", "scarcity_s", 0),
     ("SUANWANG_URL", "http://127.0.0.1:8440", "url", "http://127.0.0.1:8440"),
     ("SUANWANG_KEY", "sw_a_b", "key", "sw_a_b"),

@@ -24,7 +24,7 @@ from suanwang.model.grid import (
     TimeOfUse,
 )
 from suanwang.model.ids import SiteId, TaskId, TenantId
-from suanwang.model.plan import Demand, DirectedLink, Hold, Plan
+from suanwang.model.plan import Demand, DirectedLink, Hold, Plan, StandbyPlace
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import SiteState, Snapshot, index_grid
 from suanwang.model.task import Input, Resources, TaskRequest
@@ -291,8 +291,16 @@ def test_one_that_it_keeps_apart_from_stands_there() -> None:
     assert verify(made, apart, view, TenantId("y")) == [], "another tenant's"
 
 
+def test_a_standby_place_that_nobody_asked_for_and_that_is_the_first_one() -> None:
+    made = sound()
+    same = StandbyPlace(site=made.site, pool=made.pool, emulated=False, path=made.path, protection=made.protection)
+    found = faults(made.model_copy(update={"standby": same}))
+    assert {PlanFault.STANDBY_MISSING, PlanFault.STANDBY_NEAR} <= found
+
+
 def test_each_fault_has_a_case() -> None:
     told = {fault for fault, _ in [*EDITS, *REQUESTS, *LEASES]} | {PlanFault.SITE_DOWN, PlanFault.APART}
+    told |= {PlanFault.STANDBY_MISSING, PlanFault.STANDBY_NEAR}
     assert told == set(PlanFault)
 
 

@@ -142,6 +142,7 @@ ASKED: list[tuple[PlanFault, dict[str, object]]] = [
     (F.DEADLINE, {"deadline": NOW + 1}),
     (F.PRICE_LIMIT, {"price_limit": 0}),
     (F.DATA_MISSING, {"inputs": ()}),
+    (F.STANDBY_MISSING, {"standby": "site"}),
 ]
 
 
@@ -213,4 +214,5 @@ def test_company_that_came_meanwhile_is_named() -> None:
 
 def test_every_fault_has_a_row() -> None:
     full = {F.APART, F.POOL_OVERSUBSCRIBED, F.LINK_OVERSUBSCRIBED, F.PROTECTION_OVERSUBSCRIBED, F.SITE_DOWN}
+    full.add(F.STANDBY_NEAR)  # tests/plan/test_plan_standby.py
     assert {row[0] for row in ROWS} | {row[0] for row in ASKED} | full == set(PlanFault)

@@ -343,3 +343,49 @@ def test_the_keyboard_reaches_the_content(server: Server, open_page: Open) -> No
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_tenants_show_their_tree_with_what_is_borrowed_and_lent(quiet: Server, open_page: Open) -> None:
+    page = open_page(quiet, "/tenants")
+    rows = page.locator("tr[data-tenant]")
+    expect(rows).to_have_count(4)
+    assert rows.evaluate_all("rows => rows.map((row) => row.dataset.tenant)") == [
+        "demo",
+        "uni",
+        "uni-biology",
+        "uni-physics",
+    ]
+    physics, biology = page.locator("tr[data-tenant=uni-physics]"), page.locator("tr[data-tenant=uni-biology]")
+    expect(physics).to_contain_text("720 of 600")
+    expect(physics).to_contain_text("120 borrowed")
+    expect(biology).to_contain_text("120 lent")
+    expect(biology).to_contain_text("next")
+    expect(biology).to_contain_text("3 / 12")
+    assert float(physics.locator(".quota-borrowed").first.get_attribute("width") or 0) > 100
+    expect(page.locator("tr[data-tenant=demo]")).to_contain_text("no quota")
+
+
+def test_an_operator_changes_a_weight_and_the_other_limits_stay(
+    start_server: Callable[..., Server], open_page: Open
+) -> None:
+    server = start_server("--tasks", "0")
+    page = open_page(server, "/tenants")
+    page.get_by_role("button", name="Limits of Physics").click()
+    page.get_by_label("Weight").fill("two")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Whole numbers only")
+    page.get_by_label("Weight").fill("5000")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("the most is 1000")
+    page.get_by_label("Weight").fill("7")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Saved")
+    expect(page.locator("tr[data-tenant=uni-physics] td").nth(1)).to_have_text("7")
+    now = {one["id"]: one for one in server.call("/tenants")["items"]}["uni-physics"]
+    assert (now["weight"], now["cores_max"], now["parent"], now["priority_max"]) == (7, 600, "uni", 50)
+
+
+def test_who_is_no_operator_sees_its_own_and_changes_nothing(quiet: Server, open_page: Open) -> None:
+    page = open_page(quiet, "/tenants", key=VIEWER)
+    expect(page.locator("tr[data-tenant]")).to_have_count(1)
+    expect(page.get_by_role("button", name="Limits of")).to_have_count(0)

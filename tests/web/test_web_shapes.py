@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from webserver import Server
 
-from suanwang.model.grid import Grid
+from suanwang.model.grid import Grid, Tenant
 from suanwang.model.scarcity import Scarcity
-from suanwang.model.view import Bill, Explain, Page, Panorama, PlanView, TaskView, WhoAmI
+from suanwang.model.view import Bill, Explain, Page, Panorama, PlanView, Share, TaskView, WhoAmI
 
 REQUEST = {"name": "one", "run": "true", "resources": {"cpu": 2}}
 
@@ -22,6 +22,8 @@ REQUEST = {"name": "one", "run": "true", "resources": {"cpu": 2}}
         ("/scarcity", Scarcity),
         ("/tasks?limit=200", Page[TaskView]),
         ("/bill?from=0", Bill),
+        ("/shares", Page[Share]),
+        ("/tenants", Page[Tenant]),
     ],
 )
 def test_answers_have_the_models_shape(server: Server, path: str, model: type) -> None:

@@ -97,6 +97,32 @@ function panorama() {
   };
 }
 
+const LIMITS = { budget_micro_yuan: null, live_tasks_max: 1e6, cores_max: 1e9, accelerators_max: 1e9, priority_max: 50, security_level_max: 5, parent: null, weight: 1, cores_borrowed_max: 0, accelerators_borrowed_max: 0, cores_lent_max: 1e9, accelerators_lent_max: 1e9 };
+let tenants = [
+  { ...LIMITS, id: "demo", name: "Demo" },
+  { ...LIMITS, id: "uni", name: "University", cores_max: 1000, accelerators_max: 64, budget_micro_yuan: 5e10 },
+  { ...LIMITS, id: "uni-physics", name: "Physics", parent: "uni", weight: 2, cores_max: 600, cores_borrowed_max: 200, accelerators_max: 48 },
+  { ...LIMITS, id: "uni-biology", name: "Biology", parent: "uni", cores_max: 400, cores_lent_max: 150, accelerators_max: 16, budget_micro_yuan: 2e10 },
+];
+const HELD = { "uni-physics": [720, 40, 31, 9], "uni-biology": [180, 4, 12, 3] }; // cores, cards, live tasks, waiting ones
+
+function shares(role) {
+  const family = (id) => [id, ...tenants.filter((one) => one.parent === id).map((one) => one.id)];
+  const sum = (id, at) => family(id).reduce((all, one) => all + (HELD[one]?.[at] ?? 0), 0);
+  const quota = (one, at, name) => {
+    const [limit, held] = [one[`${name}_max`], sum(one.id, at)];
+    const beside = tenants.filter((two) => two.parent !== null && two.parent === one.parent && two.id !== one.id);
+    const taken = beside.reduce((all, two) => all + Math.max(0, sum(two.id, at) - two[`${name}_max`]), 0);
+    return { limit, live: held, held, borrowed: Math.max(0, held - limit), borrowed_max: one[`${name}_borrowed_max`], lent: Math.min(taken, Math.max(0, limit - held)), lent_max: one[`${name}_lent_max`] };
+  };
+  const seen = role === "operator" ? tenants : tenants.filter((one) => one.id === "demo");
+  return seen.map((one) => ({
+    tenant: one.id, name: one.name, parent: one.parent, weight: one.weight, share_ppm: sum(one.id, 0) * 9, resource: sum(one.id, 0) ? "cores" : null,
+    live_tasks: sum(one.id, 2), live_tasks_max: one.live_tasks_max, cores: quota(one, 0, "cores"), accelerators: quota(one, 1, "accelerators"),
+    budget_micro_yuan: one.budget_micro_yuan, spent_micro_yuan: sum(one.id, 0) * 21_000_000, waiting: sum(one.id, 3), turn: one.id === "uni" || one.id === "uni-biology",
+  }));
+}
+
 function bill(query) {
   const from = Number(query.get("from") ?? 0);
   const charges = world.tasks.flatMap((task) => task.charges).filter((one) => one.at_us >= from);
@@ -185,6 +211,16 @@ async function api(request, response, path, query) {
     const put = streamOf(response);
     const timer = setInterval(() => put("panorama", panorama()), 1000);
     return request.on("close", () => clearInterval(timer));
+  }
+  if (path === "/shares") return send(response, 200, { items: shares(who), next_cursor: null });
+  if (path === "/tenants") return send(response, 200, { items: tenants, next_cursor: null });
+  if (parts[0] === "tenants" && request.method === "PUT") {
+    if (who !== "operator") return problem(response, 403, "not_allowed");
+    const limits = JSON.parse(await readBody(request));
+    if (!(limits.weight >= 1 && limits.weight <= 1000)) return problem(response, 422, "faults", { faults: [{ where: "body.weight", line: null, got: String(limits.weight), code: "above", text: "At most 1000.", params: { got: String(limits.weight), limit: 1000 } }] });
+    const set = { id: parts[1], ...limits };
+    tenants = [...tenants.filter((one) => one.id !== set.id), set];
+    return send(response, 200, set);
   }
   if (path === "/bill") return send(response, 200, bill(query));
   if ((path === "/plan" || path === "/tasks") && request.method === "POST") {

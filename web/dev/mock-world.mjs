@@ -60,6 +60,7 @@ export const DEFAULTS = {
   resources: { cpu: 1, memory: 512 * 2 ** 20, disk: GIB, accelerator: null, accelerators: 0, nodes: 1, qubits: 0, shots: 0, processes: 256, kind: null, network: false, wall_time: 600 * US },
   inputs: [], outputs: [], origin: null, latency: null, bandwidth: 0, security_level: 1, residency: [], protection: [], sites: [], owners: [],
   earliest_start: null, deadline: null, price_limit: null, preference: "cheapest", array: 1, retries: 2, priority: 10, on_budget: "continue", tags: {}, together_with: {}, apart_from: {},
+  preemptible: false, standby: null, spread: null, elements: null, checkpoint: null, checkpoint_every: null,
 };
 const SIZES = { KiB: 1024, MiB: 2 ** 20, GiB: GIB, TiB: 2 ** 40, Mbps: 1e6, Gbps: 1e9, ms: 1e3, s: 1e6, min: 6e7, h: 3.6e9, yuan: 1e6 };
 const unit = (value) => {
@@ -149,7 +150,9 @@ export class World {
     const relaxations = best ? [] : this.relax(r, origin, clauses, dear, late);
     const report = { task_id: taskId, chosen: best?.pool.id ?? null, verdicts: [], clauses, alternatives, relaxations, waits: false, objective: r.preference };
     if (!best) return { plan: null, report };
+    const second = r.standby ? fits.find((one) => one.site.id !== best.site.id && (r.standby === "site" || one.site.region !== best.site.region)) : null;
     const plan = {
+      standby: second ? { site: second.site.id, pool: second.pool.id, emulated: true, path: second.path, protection: second.protection } : null, took_over: false,
       plan_id: id("plan"), task_id: taskId, lease_id: id("lease"), generation, parent, snapshot_version: this.position, site: best.site.id, pool: best.pool.id,
       emulated: true, demand: best.demand, start_us: start, run_start_us: best.runStart, end_us: best.end, path: best.path, bandwidth_bps: r.bandwidth,
       protection: best.protection, data: best.data, holds: [], quote: best.lines, quote_micro_yuan: best.price, carbon_mg: best.carbon, alternatives, verdicts: "",

@@ -13,6 +13,7 @@ import { NewTaskPage } from "./pages/new-task";
 import { PanoramaPage } from "./pages/panorama";
 import { TaskPage } from "./pages/task";
 import { TasksPage } from "./pages/tasks";
+import { TenantsPage } from "./pages/tenants";
 import { WhatIfPage } from "./pages/what-if";
 import { OfflineBar } from "./parts/states";
 import { TopBar } from "./parts/top-bar";
@@ -81,6 +82,8 @@ function CurrentPage() {
       return <WhatIfPage key={scope} />;
     case "grid":
       return <GridPage />;
+    case "tenants":
+      return <TenantsPage key={scope} />;
     default:
       return <NotFound />;
   }

@@ -9,6 +9,7 @@ import "./styles/pages.css";
 import "./styles/panorama.css";
 import "./styles/task.css";
 import "./styles/what-if.css";
+import "./styles/tenants.css";
 import "./styles/narrow.css";
 
 startSession();

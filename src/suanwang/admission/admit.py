@@ -8,7 +8,7 @@ from suanwang.model.ids import DataSetId
 from suanwang.model.reason import RefusalReason
 from suanwang.model.record import Refusal
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.task import OWN, THIRD_PARTY, TaskRequest
+from suanwang.model.task import OWN, THIRD_PARTY, TaskRequest, elements_of, places_of
 from suanwang.model.units import show_at, show_span, show_yuan
 
 DATA_SET_SCHEME = "dataset:"
@@ -78,7 +78,7 @@ def _live_tasks(a: Applicant) -> Iterator[Refusal]:
 def _quota(a: Applicant) -> Iterator[Refusal]:
     """What may be borrowed counts here as if it were lent; whether it is, is seen when the task is planned."""
     need = a.request.resources
-    count = need.nodes * a.request.array
+    count = need.nodes * elements_of(a.request) * places_of(a.request)
     cores, cards = need.cpu * count, need.accelerators * count
     for tenant, standing, whose in a.way_up():
         limit, held = tenant.cores_max + tenant.cores_borrowed_max, standing.cores

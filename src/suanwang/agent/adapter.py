@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from suanwang.model.event import EventKind, OutputFile, Usage
+from suanwang.model.event import LAST_WORDS, EventKind, Kept, OutputFile, Usage
 from suanwang.model.grid import PoolKind
 from suanwang.model.ids import AttemptId, PoolId, SiteId, TaskId
 from suanwang.model.plan import Demand
@@ -59,6 +59,7 @@ class StartOrder:
     demand: Demand = field(default_factory=Demand)
     not_before_us: int = 0
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    kept: Kept | None = None  # what earlier attempts have done
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,10 @@ class Update:
     detail: str = ""
     usage: Usage | None = None
     outputs: tuple[OutputFile, ...] = ()
+    kept: Kept | None = None  # of a checkpoint
 
 
-# The last word on the work of an attempt: exactly one of these, and only deliveries after it.
-TERMINAL = frozenset({EventKind.FINISHED, EventKind.FAILED, EventKind.STOPPED})
+TERMINAL = LAST_WORDS
 
 
 class Adapter(Protocol):
@@ -115,6 +116,19 @@ class Logs(Protocol):
 
     def read_logs(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes:
         """At most `limit` bytes from `offset`; empty where there are no more (yet)."""
+
+
+@runtime_checkable
+class Saves(Protocol):
+    """An adapter that can keep what work has done: the checkpoint of a task, and the elements of an array that are done.
+
+    It tells of it in CHECKPOINT updates, each with all that is kept so far, and lets work begin with what a
+    `StartOrder` says is kept: checkpoint files are put in place, elements that are done are not run.
+    """
+
+    def save(self, attempt_id: AttemptId) -> None:
+        """End an attempt as `stop` does, but let it write its checkpoint first: CHECKPOINT where there is something
+        new to keep, then STOPPED."""
 
 
 @runtime_checkable

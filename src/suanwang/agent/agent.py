@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any, Final
 
 from suanwang import failpoints
-from suanwang.agent.adapter import TERMINAL, Adapter, Delivers, Logs, StartOrder, Update, Wakes
+from suanwang.agent.adapter import TERMINAL, Adapter, Delivers, Logs, Saves, StartOrder, Update, Wakes
 from suanwang.agent.journal import AttemptRow, Journal
 from suanwang.agent.shipping import LogShipper, LogSink
 from suanwang.model.error import BackendError
@@ -181,6 +181,7 @@ class Agent:
             detail=update.detail,
             usage=update.usage,
             outputs=update.outputs,
+            kept=update.kept,
         )
 
     def _report_lost(self) -> None:
@@ -278,12 +279,18 @@ class Agent:
             case InstructionKind.START:
                 self._start(order, secrets)
             case InstructionKind.STOP:
-                self._adapter.stop(order.attempt_id)
+                self._stop(order)
             case InstructionKind.DELIVER:
                 self._deliver(order)
             case InstructionKind.FORGET:
                 failpoints.hit("agent.forget.before")
                 self._adapter.forget(order.attempt_id)
+
+    def _stop(self, order: Instruction) -> None:
+        if order.save and isinstance(self._adapter, Saves):
+            self._adapter.save(order.attempt_id)
+        else:
+            self._adapter.stop(order.attempt_id)
 
     def _start(self, order: Instruction, secrets: dict[str, str]) -> None:
         assert order.request is not None, "a start carries its request"
@@ -304,6 +311,7 @@ class Agent:
             demand=order.demand,
             not_before_us=order.not_before_us,
             secrets=secrets,
+            kept=order.kept,
         )
         failpoints.hit("agent.start.before")
         try:

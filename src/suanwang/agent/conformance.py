@@ -10,12 +10,12 @@ A `Rig` wraps the adapter under test: it knows how to ask it for work of each ki
 import io
 from collections.abc import Callable
 
-from suanwang.agent.adapter import Delivers, Logs
+from suanwang.agent.adapter import Delivers, Logs, Saves
 from suanwang.agent.agent import Agent
-from suanwang.agent.conformance_rig import OUTPUT_NAME, PRINTED, SITE, Rig, Run, Work
+from suanwang.agent.conformance_rig import CHECKPOINT_NAME, OUTPUT_NAME, PRINTED, SITE, Rig, Run, Work
 from suanwang.agent.journal import Journal
 from suanwang.model.error import BackendError
-from suanwang.model.event import Event, EventKind, Heartbeat, Instruction, InstructionKind, Orders
+from suanwang.model.event import Event, EventKind, Heartbeat, Instruction, InstructionKind, Kept, Orders
 from suanwang.model.ids import AgentId, AttemptId, PlanId, PoolId, TaskId
 from suanwang.model.reason import FailureReason
 from suanwang.model.task import Input, Output
@@ -134,6 +134,58 @@ def case_array_outputs_have_their_index(rig: Rig) -> None:
     run.start(array=3, outputs=(Output(path=OUTPUT_NAME),))
     end = run.until_ended()
     assert [o.path for o in end.outputs] == [f"{index}/{OUTPUT_NAME}" for index in range(3)]
+
+
+def case_saved_work_goes_on(rig: Rig) -> None:
+    """Work that is saved tells its checkpoint before its end; the next attempt begins with it in its place."""
+    adapter, run = rig.adapter, Run(rig)
+    assert isinstance(adapter, Saves), "an adapter that cannot save has no case of it"
+    first = run.start(work=Work.SAVES)
+    run.until_printed(first)
+    rig.pass_time()
+    adapter.save(first.attempt_id)
+    assert run.until_ended().kind is EventKind.STOPPED
+    kept = run.kept()
+    assert [file.path for file in kept.files] == [CHECKPOINT_NAME]
+    with rig.objects.open(kept.files[0].blake3) as stream:
+        before = int(stream.read())
+    assert before > 0
+    again = Run(rig)
+    second = again.start(2, work=Work.SAVES, kept=kept)
+    again.until_printed(second)
+    rig.pass_time()
+    adapter.save(second.attempt_id)
+    again.until_ended()
+    with rig.objects.open(again.kept().files[0].blake3) as stream:
+        assert int(stream.read()) > before
+
+
+def case_checkpoint_is_kept_now_and_then(rig: Rig) -> None:
+    """A checkpoint is told while the work runs, so that losing the site does not lose it."""
+    run = Run(rig)
+    run.start(work=Work.SAVES, checkpoint_every=1_000_000)
+    run.until(lambda: EventKind.CHECKPOINT in run.kinds())
+    assert run.kept().files
+
+
+def case_work_without_a_checkpoint_is_just_stopped(rig: Rig) -> None:
+    """Saving what has nothing to save is stopping it."""
+    run = Run(rig)
+    order = run.start(work=Work.FOREVER)
+    run.until_running()
+    assert isinstance(rig.adapter, Saves), "an adapter that cannot save has no case of it"
+    rig.adapter.save(order.attempt_id)
+    assert run.until_ended().kind is EventKind.STOPPED
+    assert EventKind.CHECKPOINT not in run.kinds()
+
+
+def case_elements_that_are_done_are_not_run_again(rig: Rig) -> None:
+    """An array leaves out what is kept, and tells of the rest by its own numbers."""
+    run = Run(rig)
+    run.start(array=4, outputs=(Output(path=OUTPUT_NAME),), kept=Kept(done=((0, 1), (2, 3))))
+    end = run.until_ended()
+    assert end.kind is EventKind.FINISHED
+    assert [o.path for o in end.outputs] == [f"{index}/{OUTPUT_NAME}" for index in (1, 3)]
 
 
 def case_input_is_staged(rig: Rig) -> None:

@@ -4,14 +4,15 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 
-from suanwang.agent.adapter import TERMINAL, Adapter, StartOrder, Update
+from suanwang.agent.adapter import TERMINAL, Adapter, Logs, StartOrder, Update
 from suanwang.agent.objects import ObjectStore
-from suanwang.model.event import EventKind
+from suanwang.model.event import EventKind, Kept
 from suanwang.model.ids import AttemptId, PoolId, SiteId, TaskId
 from suanwang.model.task import TaskRequest
 
 SITE: Final = SiteId("conformance")
 OUTPUT_NAME: Final = "result.txt"
+CHECKPOINT_NAME: Final = "saved.txt"
 PRINTED: Final = b"started"
 
 
@@ -23,6 +24,7 @@ class Work(Enum):
     SIGNAL_15 = auto()
     OUT_OF_MEMORY = auto()
     FOREVER = auto()
+    SAVES = auto()  # prints PRINTED, runs for ever, and writes how far it is into CHECKPOINT_NAME, its checkpoint
 
 
 class Rig(Protocol):
@@ -50,7 +52,14 @@ class Run:
         self.rig = rig
         self.updates: list[Update] = []
 
-    def order(self, number: int = 1, work: Work = Work.OK, not_before_us: int = 0, **changes: Any) -> StartOrder:
+    def order(
+        self,
+        number: int = 1,
+        work: Work = Work.OK,
+        not_before_us: int = 0,
+        kept: Kept | None = None,
+        **changes: Any,
+    ) -> StartOrder:
         request = self.rig.request(work).model_copy(update=changes)
         return StartOrder(
             site=SITE,
@@ -60,6 +69,7 @@ class Run:
             fence=1,
             request=request,
             not_before_us=not_before_us,
+            kept=kept,
         )
 
     def start(self, number: int = 1, work: Work = Work.OK, **changes: Any) -> StartOrder:
@@ -85,8 +95,20 @@ class Run:
     def until_running(self) -> None:
         self.until(lambda: EventKind.RUNNING in [u.kind for u in self.updates])
 
+    def until_printed(self, order: StartOrder) -> None:
+        """Wait until the work itself has begun."""
+        adapter = self.rig.adapter
+        assert isinstance(adapter, Logs), "an adapter without logs cannot tell"
+        self.until(lambda: PRINTED in adapter.read_logs(order.attempt_id, 0, 1 << 20))
+
     def ends(self) -> list[Update]:
         return [u for u in self.updates if u.kind in TERMINAL]
+
+    def kept(self) -> Kept:
+        """What the latest checkpoint keeps."""
+        told = [u.kept for u in self.updates if u.kept is not None]
+        assert told, f"no checkpoint came; so far {[u.kind.value for u in self.updates]}"
+        return told[-1]
 
     def kinds(self) -> list[EventKind]:
         return [u.kind for u in self.updates if u.kind is not EventKind.PROGRESS]

@@ -2,8 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from blake3 import blake3
@@ -14,6 +14,7 @@ from suanwang.agent.objects import CHUNK_BYTES, ObjectStore, chunks
 from suanwang.agent.rules import TransferRules
 from suanwang.agent.s3 import S3Files
 from suanwang.model.error import BackendError, NotFoundError, SuanwangError
+from suanwang.model.event import OutputFile
 from suanwang.model.ids import DataSetId
 from suanwang.model.reason import FailureReason
 from suanwang.model.task import Input
@@ -61,6 +62,23 @@ class Stager:
         for wanted in inputs:
             if stopped():
                 break
+            total += self._stage_one(wanted, folder, owner, self._rules.input_bytes_max - total, stopped)
+        return total
+
+    def restore(
+        self, files: Iterable[OutputFile], folder: int, owner: tuple[int, int], stopped: Callable[[], bool]
+    ) -> int:
+        """Put the files of a checkpoint back below the open `folder`, over what is there; the bytes written."""
+        total = 0
+        for file in files:
+            if stopped():
+                break
+            with (
+                suppress(FileNotFoundError, beneath.OutsideError),
+                beneath.parent_of(folder, file.path) as (above, name),
+            ):
+                os.unlink(name, dir_fd=above)
+            wanted = Input(source=f"object:{file.blake3}", path=file.path)
             total += self._stage_one(wanted, folder, owner, self._rules.input_bytes_max - total, stopped)
         return total
 

@@ -10,7 +10,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response, StreamingResponse
 
-from suanwang.api import sse
+from suanwang.api import family, sse
 from suanwang.api.caller import Caller
 from suanwang.api.context import Context, Here
 from suanwang.api.inputs import Offset, TaskIdPath
@@ -54,11 +54,11 @@ async def _steps(here: Context, task_id: str, after: tuple[int, int]) -> AsyncIt
     store = here.brain.store
     while True:
         seen = here.changes.position
-        steps: list[EventRow] = await run_sync(store.events_after, task_id, after, STEPS_AT_ONCE)
+        steps: list[EventRow] = await run_sync(family.events_after, here, task_id, after, STEPS_AT_ONCE)
         for step in steps:
             after = (step.position, step.ordinal)
             yield sse.frame(step.kind, step.body_json, f"{step.position}.{step.ordinal}")
-        if len(steps) == STEPS_AT_ONCE:
+        if len(steps) >= STEPS_AT_ONCE:
             continue
         row = await run_sync(store.task, task_id)
         if row is None or (row.phase in ENDS and row.position <= max(after[0], seen)):
@@ -81,7 +81,7 @@ def logs(
 ) -> StreamingResponse:
     """Standard output and error in the order they were written, from byte `offset` on."""
     find_line(here, caller, task_id)
-    if attempt is not None and attempt not in {one.attempt_id for one in here.brain.store.attempts(task_id)}:
+    if attempt is not None and attempt not in {one.attempt_id for one in family.attempts(here, task_id)}:
         raise NotFoundError("attempt_unknown", attempt=attempt)
     stream = _log(here, task_id, attempt, offset, bool(follow))
     if follow:
@@ -108,7 +108,7 @@ async def _log(here: Context, task_id: str, attempt_id: str | None, offset: int,
 
 
 def _attempt(here: Context, task_id: str, attempt_id: str | None) -> AttemptRow | None:
-    rows = here.brain.store.attempts(task_id)
+    rows = family.attempts(here, task_id)
     if attempt_id is None:
         return rows[-1] if rows else None
     return next(row for row in rows if row.attempt_id == attempt_id)
@@ -127,7 +127,7 @@ def _is_over(here: Context, task_id: str, row: AttemptRow | None) -> bool:
 def output(here: Here, caller: Caller, task_id: TaskIdPath, path: str) -> StreamingResponse:
     """A file that the task left, of the attempt that succeeded."""
     find_line(here, caller, task_id)
-    kept = [one for row in here.brain.store.attempts(task_id) if row.succeeded for one in row.outputs]
+    kept = [one for row in family.attempts(here, task_id) if row.succeeded for one in row.outputs]
     found = next((one for one in kept if one.path == path), None)
     if found is None:
         raise NotFoundError("output_unknown", path=path[:200])

@@ -2,6 +2,7 @@
 
 from suanwang.api.caller import tenant_scope
 from suanwang.api.context import Context
+from suanwang.api.family import as_one
 from suanwang.api.views import task_view
 from suanwang.model.error import NotFoundError
 from suanwang.model.principal import Principal
@@ -24,4 +25,4 @@ def whole_view(here: Context, line: TaskLine) -> TaskView:
     task_id = line.row.task_id
     steps = store.events(task_id) if line.row.phase == "refused" else []
     origin = here.brain.index.grid.default_origin
-    return task_view(line, origin, steps, store.attempts(task_id), whole=True)
+    return as_one(here, task_view(line, origin, steps, store.attempts(task_id), whole=True), whole=True)

@@ -21,4 +21,4 @@ def dry_plan(request: Request, here: Here, caller: Caller, raw: RawBody) -> Resp
     asked = read_request(request, raw)
     found = here.brain.dry_plan(caller, asked)
     report = found.report.model_copy(update={"verdicts": ()}) if found.report else None
-    return answer(PlanView(request=asked, refusals=found.refusals, plan=found.plan, report=report))
+    return answer(PlanView(request=asked, refusals=found.refusals, plan=found.plan, report=report, parts=found.parts))

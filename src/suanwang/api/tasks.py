@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from suanwang.api import family
 from suanwang.api.caller import Caller, asked_tenant
 from suanwang.api.context import Context, Here
 from suanwang.api.documents import answer, read_submission
@@ -59,11 +60,12 @@ def list_tasks(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """A cursor goes on after the last task of the page before; tasks submitted meanwhile do not move it."""
+    """A cursor goes on after the last task of the page before; tasks submitted meanwhile do not move it. Parts of a task
+    whose array is shared out are listed only by their tag: `suanwang.part-of=<task>`."""
     scope = asked_tenant(caller, tenant)
     page = task_lines(here.brain.store, scope, _phases(phase), tag, text or None, limit, cursor)
     origin = here.brain.index.grid.default_origin
-    items = tuple(task_view(line, origin, [], [], whole=False) for line in page.items)
+    items = tuple(family.as_one(here, task_view(line, origin, [], [], whole=False), whole=False) for line in page.items)
     return answer(Page[TaskView](items=items, next_cursor=page.cursor))
 
 
@@ -81,13 +83,13 @@ def read(here: Here, caller: Caller, task_id: TaskIdPath) -> Response:
 @router.get("/v1/tasks/{task_id}/explain", response_model=Explain, summary="Why: one member per arrow of the road")
 def explain_task(here: Here, caller: Caller, task_id: TaskIdPath) -> Response:
     line = find_line(here, caller, task_id)
-    store = here.brain.store
-    steps, attempts = store.events(task_id), store.attempts(task_id)
+    steps, attempts = family.events(here, task_id), family.attempts(here, task_id)
     task = task_view(line, here.brain.index.grid.default_origin, steps, attempts, whole=True)
+    task = family.as_one(here, task, whole=True)
     report = here.brain.report(caller, TaskId(task_id))
     row = line.row
     found = explain(
-        task, row.request, row.principal, steps, store.plans(task_id), attempts, _charges(here, task_id), report
+        task, row.request, row.principal, steps, family.plans(here, task_id), attempts, _charges(here, task_id), report
     )
     return answer(found)
 
@@ -101,15 +103,15 @@ def cancel(here: Here, caller: Caller, task_id: TaskIdPath) -> Response:
 
 @router.get("/v1/tasks/{task_id}/bill", response_model=TaskBill, summary="The charges of one task")
 def task_bill(here: Here, caller: Caller, task_id: TaskIdPath) -> Response:
-    row = find_line(here, caller, task_id).row
+    view = whole_view(here, find_line(here, caller, task_id))
     charges = _charges(here, task_id)
-    attempts = here.brain.store.attempts(task_id)
+    attempts = family.attempts(here, task_id)
     held = [one.held_end_us - one.held_start_us for one in attempts if one.held_end_us and one.held_start_us]
     return answer(
         TaskBill(
             task_id=TaskId(task_id),
-            tenant=TenantId(row.tenant),
-            quote_micro_yuan=row.quote_micro_yuan,
+            tenant=TenantId(view.tenant),
+            quote_micro_yuan=view.quote_micro_yuan,
             total_micro_yuan=sum(one.amount_micro_yuan for one in charges),
             emulated=any(one.emulated for one in charges),
             charges=tuple(charge_view(one) for one in charges),
@@ -121,11 +123,12 @@ def task_bill(here: Here, caller: Caller, task_id: TaskIdPath) -> Response:
 
 def _charges(here: Context, task_id: str) -> list[ChargeRow]:
     found: list[ChargeRow] = []
-    cursor: str | None = None
-    while len(found) < CHARGES_MAX:
-        page = here.brain.store.charges(task_id=task_id, limit=1_000, cursor=cursor)
-        found += page.items
-        cursor = page.cursor
-        if cursor is None:
-            break
+    for one in family.members(here, task_id):
+        cursor: str | None = None
+        while len(found) < CHARGES_MAX:
+            page = here.brain.store.charges(task_id=one, limit=1_000, cursor=cursor)
+            found += page.items
+            cursor = page.cursor
+            if cursor is None:
+                break
     return found

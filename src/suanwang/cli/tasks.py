@@ -49,6 +49,8 @@ def plan(session: Session, file: File, files: Files = None) -> Exit:
             if found.refusals:
                 session.console.print(refusals(found.refusals))
             places = Places(client.grid())
+            if found.parts > 1:
+                session.console.print(t("cli.plan.parts", count=found.parts))
             for one in whole(found.request, found.plan, found.report, places, client.whoami().now_us):
                 session.console.print(one)
     return Exit.OK if found.plan is not None and not found.refusals else Exit.REFUSED

@@ -3,15 +3,16 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from suanwang.dispatch import carry, lifecycle, reconcile, watch
+from suanwang.dispatch import carry, lifecycle, reconcile, spread, watch
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.dispatch.scribe import Scribe
 from suanwang.model.batch import Opened
+from suanwang.model.compact import AnyPlan
 from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError
-from suanwang.model.event import Event, EventKind, Heartbeat, Usage
+from suanwang.model.event import LAST_WORDS, Event, EventKind, Heartbeat, Usage
 from suanwang.model.ids import AgentId, SiteId, TaskId
 from suanwang.model.reason import FailureReason, WaitReason
-from suanwang.model.record import EventApplied, Phase, SiteChanged, TaskWaits
+from suanwang.model.record import ENDS, EventApplied, Phase, Record, SiteChanged, TaskEnded, TaskRefused, TaskWaits
 from suanwang.observe.state import Task
 
 SiteCause = Literal["joined", "heartbeat_lost", "operator_failed", "operator_healed", "brain_started"]
@@ -92,6 +93,32 @@ class Applier(Scribe):
         until_us = now_us + pause_us
         self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.RETRY_DELAY, until_us=until_us))
 
+    def emit(self, record: Record) -> None:
+        """One record, and the end of a whole with the last of its parts."""
+        super().emit(record)
+        if isinstance(record, TaskEnded | TaskRefused):
+            self._end_whole(record)
+
+    def _end_whole(self, record: TaskEnded | TaskRefused) -> None:
+        """With the last of its parts a task in parts ends."""
+        part = self.state.tasks[record.task_id]
+        if part.part_of is None:
+            return
+        whole = self.state.tasks[part.part_of]
+        phases = {one: self.state.tasks[one].phase for one in whole.parts}
+        reason = record.reason if isinstance(record, TaskEnded) else None
+        found = spread.ended(phases, whole.cancel_asked, reason)
+        if found is not None and whole.phase not in ENDS:
+            self.emit(
+                TaskEnded(
+                    at_us=record.at_us,
+                    task_id=whole.task_id,
+                    phase=found.phase,
+                    reason=found.reason,
+                    detail=found.detail,
+                )
+            )
+
     def hear(self, heartbeat: Heartbeat, now_us: int) -> None:
         """An agent has spoken: the sites that it names are up, those that it names no more are not."""
         self._check(heartbeat)
@@ -125,6 +152,9 @@ class Applier(Scribe):
 
     def take(self, event: Event, heartbeat: Heartbeat, now_us: int) -> None:
         """Apply one event: at most one transition of its task, or none where it is late or fenced out."""
+        if event.attempt_id in self.state.parting:
+            self._take_parting(event, heartbeat, now_us)
+            return
         task_id = self.state.by_attempt.get(event.attempt_id)
         task = self.state.tasks[task_id] if task_id is not None else None
         holder = (task.attempt or task.delivery) if task is not None else None
@@ -137,7 +167,7 @@ class Applier(Scribe):
             if not transition.effects:
                 self.emit_heard(now_us, event, task, None)
                 return
-            if transition is lifecycle.SUCCESS:
+            if transition is lifecycle.SUCCESS and carry.is_plain_success(task):
                 self._succeed(task, event, now_us)
                 return
         effective = transition is not None
@@ -154,6 +184,18 @@ class Applier(Scribe):
         self.emit_heard(now_us, event, task, closing)
         self.room_us = now_us
         self.planned_us.pop(task.task_id, None)
+
+    def _take_parting(self, event: Event, heartbeat: Heartbeat, now_us: int) -> None:
+        """An event of an attempt that the grid has stopped: what it has done is kept as long as nobody relies on what
+        was kept before; with its last word the task need not wait for more."""
+        task = self.state.tasks[self.state.parting[event.attempt_id]]
+        assert task.parting is not None, "who is parting is known by its task"
+        ours = task.parting.fence == event.fence and task.parting.site in heartbeat.sites
+        kept = ours and event.kind is EventKind.CHECKPOINT and task.phase is Phase.WAITING
+        self.emit(EventApplied(at_us=now_us, event=event, effective=kept))
+        waits = task.phase is Phase.WAITING and task.wait_reason is WaitReason.CHECKPOINT
+        if ours and waits and event.kind in LAST_WORDS:
+            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUEUED))
 
     def _signal_of(self, task: Task, event: Event) -> Signal:
         assert task.request is not None, "a live task has its request"
@@ -180,9 +222,17 @@ class Applier(Scribe):
         self.set_site(site, self.state.agent_of.get(site), False, seen is not None and seen.emulated, cause)
         for task in list(self.state.by_site.get(site, {}).values()):
             if task.attempt is not None:
-                self.signal(task, Signal.ATTEMPT_LOST, carry.Cause(now_us, FailureReason.SITE_LOST, detail=site))
+                plan = task.attempt.plan
+                lost = carry.Cause(now_us, FailureReason.SITE_LOST, detail=site, answers=cause == "operator_failed")
+                self.signal(task, Signal.ATTEMPT_LOST, lost)
+                self.fall_over(task, plan)
             else:
                 self.redirect(task, now_us)
         for task in list(self.state.planned.values()):
             if task.plan is not None and task.plan.site == site:
+                plan = task.plan
                 self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, FailureReason.SITE_LOST))
+                self.fall_over(task, plan)
+
+    def fall_over(self, task: Task, lost: AnyPlan) -> None:
+        """Take the standby place of a plan that was just lost, before anybody else is planned. Whoever plans says how."""

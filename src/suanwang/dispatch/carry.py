@@ -7,10 +7,11 @@ from typing import Protocol
 from suanwang import failpoints
 from suanwang.dispatch.lifecycle import Effect, Transition
 from suanwang.model.batch import Closing
+from suanwang.model.compact import AnyPlan
 from suanwang.model.event import Event, OutputFile, Usage
 from suanwang.model.ids import AttemptId, ChargeId, SiteId
 from suanwang.model.plan import ChargeKind, Line
-from suanwang.model.reason import NOT_THE_TASKS_FAULT, FailureReason, WaitReason
+from suanwang.model.reason import NOT_THE_TASKS_FAULT, PARTS, FailureReason, WaitReason
 from suanwang.model.record import (
     AttemptClosed,
     AttemptOpened,
@@ -25,13 +26,17 @@ from suanwang.model.record import (
 )
 from suanwang.model.snapshot import GridIndex
 from suanwang.model.tariff import total_micro_yuan
+from suanwang.model.task import elements_of
+from suanwang.observe.resume import resumes, saved_spans
 from suanwang.observe.state import Attempt, Task
-from suanwang.settle import capped, capped_rows, settle, settle_rows
+from suanwang.settle import capped, capped_rows, settle, settle_held, settle_rows
 
 # A failed attempt is tried again after 1, 2, 4 ... seconds, a minute at most: long enough for a passing fault to
 # pass, short enough for a person who watches.
 RETRY_DELAY_US = 1_000_000
 RETRY_DELAY_US_MAX = 60_000_000
+# So long a task waits for what its last attempt has done: the grace that an agent gives, and time to collect.
+PARTING_US = 30_000_000
 NETWORK_CREDITOR = "network"
 OF_NETWORK = frozenset({ChargeKind.BANDWIDTH, ChargeKind.PROTECTION, ChargeKind.TRANSFER})
 
@@ -57,6 +62,7 @@ class Cause:
     outputs: tuple[OutputFile, ...] = ()
     site: SiteId | None = None  # that shall deliver
     finished: bool = False  # the attempt succeeded
+    answers: bool = False  # of a lost site: its agent still does
 
 
 def room_micro_yuan(task: Task) -> int:
@@ -73,7 +79,7 @@ def is_over_budget(task: Task, index: GridIndex, now_us: int) -> bool:
     attempt, request = task.attempt, task.request
     if attempt is None or request is None or request.on_budget != "stop" or not attempt.run_us:
         return False
-    shots = request.resources.shots * request.array
+    shots = request.resources.shots * elements_of(request)
     lines = settle(attempt.plan, index, shots, attempt.run_us, now_us, None)
     return total_micro_yuan(lines) > room_micro_yuan(task)
 
@@ -89,13 +95,20 @@ def held_span(attempt: Attempt, end_us: int, now_us: int) -> tuple[int, int]:
     return attempt.run_us, end_us
 
 
+def is_plain_success(task: Task) -> bool:
+    """Whether a success can be one row: nothing of earlier attempts is billed with it, no second place was held, and
+    nobody waits for the end of this part."""
+    plan = task.attempt.plan if task.attempt is not None else None
+    return plan is not None and plan.standby is None and task.resume is None and task.part_of is None
+
+
 def closing_of(task: Task, event: Event, now_us: int, index: GridIndex, ids: Ids) -> Closing:
     """A success without outputs to deliver as one row: what `carry` would say in several records."""
     attempt, request = task.attempt, task.request
     assert attempt is not None and request is not None, "a live attempt is settled"
     plan = attempt.plan
     start_us, end_us = held_span(attempt, event.at_us or now_us, now_us)
-    rows = settle_rows(plan, index, request.resources.shots * request.array, start_us, end_us)
+    rows = settle_rows(plan, index, request.resources.shots * elements_of(request), start_us, end_us)
     owner = index.sites[attempt.site].owner
     charges = tuple(
         (ids.charge_id(), NETWORK_CREDITOR if row.kind in OF_NETWORK else owner, row)
@@ -119,13 +132,16 @@ class Carrier:
         task, cause, attempt = self.task, self.cause, self.task.attempt
         assert attempt is not None, "only a live attempt is closed"
         start_us, end_us = self.held()
+        succeeded = cause.finished and task.phase is not Phase.STOPPING
+        told = {one.path for one in cause.outputs}
+        before = task.resume.outputs if succeeded and task.resume is not None else ()
         self.records.append(
             AttemptClosed(
                 at_us=cause.now_us,
                 attempt_id=attempt.attempt_id,
                 task_id=task.task_id,
                 lease_id=attempt.plan.lease_id,
-                succeeded=cause.finished and task.phase is not Phase.STOPPING,
+                succeeded=succeeded,
                 reason=self.reason(),
                 detail=cause.detail,
                 exit_code=cause.exit_code,
@@ -133,7 +149,7 @@ class Carrier:
                 held_start_us=start_us,
                 held_end_us=end_us,
                 usage=cause.usage,
-                outputs=cause.outputs,
+                outputs=(*(one for one in before if one.path not in told), *cause.outputs),
             )
         )
 
@@ -152,25 +168,44 @@ class Carrier:
         task, attempt = self.task, self.task.attempt
         assert attempt is not None and task.request is not None, "a live attempt is settled"
         start_us, end_us = self.held()
-        shots = task.request.resources.shots * task.request.array
+        shots = task.request.resources.shots * elements_of(task.request)
         lines = settle(attempt.plan, self.index, shots, start_us, end_us, self.reason())
-        for line in capped(lines, room_micro_yuan(task)):
+        room = room_micro_yuan(task)
+        lines = capped(lines, room)
+        self._charge(attempt.attempt_id, attempt.plan, lines)
+        if self.cause.finished and task.phase is not Phase.STOPPING:
+            billed = total_micro_yuan(lines)
+            self._settle_saved(max(0, min(room, attempt.plan.quote_micro_yuan) - billed))
+
+    def _settle_saved(self, room: int) -> None:
+        """What attempts that the grid stopped had done and the task did not do again, inside what the quote of the
+        attempt that ends it leaves: nobody pays more for giving way (`docs/decisions/0080-work-is-kept.md`)."""
+        for attempt_id, one in saved_spans(self.task.resume):
+            lines = capped(settle_held(one.plan, self.index, one.start_us, one.end_us), room)
+            room -= total_micro_yuan(lines)
+            self._charge(attempt_id, one.plan, lines)
+
+    def _charge(self, attempt_id: AttemptId, plan: AnyPlan, lines: list[Line]) -> None:
+        for line in lines:
             self.records.append(
                 ChargePosted(
                     at_us=self.cause.now_us,
                     charge_id=self.ids.charge_id(),
-                    task_id=task.task_id,
-                    attempt_id=attempt.attempt_id,
-                    tenant=task.tenant,
-                    creditor=self._creditor(line),
+                    task_id=self.task.task_id,
+                    attempt_id=attempt_id,
+                    tenant=self.task.tenant,
+                    creditor=self._creditor(plan, line),
                     line=line,
-                    emulated=attempt.plan.emulated,
+                    emulated=plan.emulated,
                 )
             )
 
-    def _creditor(self, line: Line) -> str:
-        assert self.task.attempt is not None, "a live attempt is settled"
-        return NETWORK_CREDITOR if line.kind in OF_NETWORK else self.index.sites[self.task.attempt.site].owner
+    def _creditor(self, plan: AnyPlan, line: Line) -> str:
+        if line.kind in OF_NETWORK:
+            return NETWORK_CREDITOR
+        if plan.standby is not None and line.item == plan.standby.pool:
+            return self.index.sites[plan.standby.site].owner
+        return self.index.sites[plan.site].owner
 
     def open(self) -> None:
         plan = self.task.plan
@@ -224,14 +259,24 @@ class Carrier:
         """Back to the planner: at once where the site failed, after a growing pause where the task itself did."""
         own = self.cause.reason is not None and self.cause.reason not in NOT_THE_TASKS_FAULT and bool(self.task.attempt)
         pause_us = min(RETRY_DELAY_US << self.task.own_failures, RETRY_DELAY_US_MAX) if own else 0
+        reason = WaitReason.RETRY_DELAY if pause_us else WaitReason.QUEUED
+        if self._may_bring_more():
+            pause_us, reason = PARTING_US, WaitReason.CHECKPOINT
         self.records.append(
             TaskWaits(
                 at_us=self.cause.now_us,
                 task_id=self.task.task_id,
-                reason=WaitReason.RETRY_DELAY if pause_us else WaitReason.QUEUED,
+                reason=reason,
                 until_us=self.cause.now_us + pause_us if pause_us else 0,
             )
         )
+
+    def _may_bring_more(self) -> bool:
+        """Whether the grid stops an attempt of which there is something to keep, and its agent still answers."""
+        attempt, request, reason = self.task.attempt, self.task.request, self.cause.reason
+        if attempt is None or not attempt.run_us or request is None or not resumes(request):
+            return False
+        return reason in PARTS and (reason is not FailureReason.SITE_LOST or self.cause.answers)
 
     def end(self) -> None:
         phase = self.transition.to

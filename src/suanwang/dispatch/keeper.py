@@ -22,7 +22,12 @@ class Keeper(Applier):
             raise ConflictError("task_ended", task=task_id, phase=task.phase.value)
         if not task.cancel_asked:
             self.emit(CancelRequested(at_us=now_us, task_id=task_id, principal=principal))
-            self.signal(task, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
+            if not task.parts:
+                self.signal(task, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
+            for one in [self.state.tasks[part] for part in task.parts]:
+                if one.phase not in ENDS and not one.cancel_asked:
+                    self.emit(CancelRequested(at_us=now_us, task_id=one.task_id, principal=principal))
+                    self.signal(one, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
         self.commit()
         failpoints.hit("brain.cancel.committed")
 
@@ -80,10 +85,25 @@ class Keeper(Applier):
             self.room_us = now_us  # what waited for a path may have one now
             return
         for task in list(self.state.planned.values()):
-            assert task.plan is not None, "a planned task has its plan"
-            paths = [task.plan.path, *(move.path for move in task.plan.data)]
+            plan = task.plan
+            assert plan is not None, "a planned task has its plan"
+            paths = [plan.path, *(move.path for move in plan.data)]
+            paths += [plan.standby.path] if plan.standby is not None else []
             if any(one.link == link for path in paths for one in path.links):
                 self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, detail="link_down"))
+                self.fall_over(task, plan)
+        self._leave_the_link(link, now_us)
+
+    def _leave_the_link(self, link: LinkId, now_us: int) -> None:
+        """What holds bandwidth on a cut link and has a standby place goes on there; whatever has none stays."""
+        for task in [one for group in self.state.by_site.values() for one in group.values()]:
+            plan = task.attempt.plan if task.attempt is not None else None
+            if plan is None or plan.standby is None or not plan.bandwidth_bps:
+                continue
+            if any(one.link == link for one in plan.path.links):
+                cause = carry.Cause(now_us, FailureReason.SITE_LOST, detail=link, answers=True)
+                self.signal(task, Signal.ATTEMPT_LOST, cause)
+                self.fall_over(task, plan)
 
     def stop_at_budget(self, now_us: int) -> None:
         """`on_budget: stop`: what has used up its consent ends here."""

@@ -27,6 +27,9 @@ NOT_PLANNED = frozenset(
         "priority",
         "preemptible",
         "on_budget",
+        "checkpoint",
+        "checkpoint_every",
+        "spread",
         "tags",
     }
 )
@@ -48,7 +51,13 @@ def key_of(task: Task, limited: bool, kept_out: bool = False) -> Key:
     tags = (kept_out, _frozen(request.tags), others) if social else None
     own = (task.tenant, limit, task.billed_micro_yuan) if limited or social or limit is not None else None
     data = tuple([(one.source if one.source.startswith("dataset:") else "", one.size) for one in request.inputs])
-    return (own, tags, data, _planned(request))
+    return (own, tags, data, _planned(request), _resumed(task))
+
+
+def _resumed(task: Task) -> Hashable:
+    """What it has done already makes a task one of its own kind: less to run, and a checkpoint to bring."""
+    resume = task.resume
+    return None if resume is None else (task.task_id, resume.version, resume.site)
 
 
 def names_others(request: TaskRequest) -> bool:
@@ -104,7 +113,7 @@ def kind_of(key: Key, task: Task, places: Places, kept_out: bool = False) -> Kin
     """The kind of a task, new."""
     request = task.request
     assert request is not None, "a live task has its request"
-    networked = bool(request.bandwidth or request.protection or request.inputs)
+    networked = bool(request.bandwidth or request.protection or request.inputs or task.resume)
     quota = (task.cores, task.accelerators)
     social = kept_out or names_others(request)
     return Kind(key, amounts_of(request), quota, places.of(request), networked, social)

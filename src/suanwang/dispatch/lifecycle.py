@@ -27,6 +27,7 @@ class Signal(StrEnum):
     STAGING = "staging"
     RUNNING = "running"
     PROGRESS = "progress"
+    CHECKPOINT = "checkpoint"
     COLLECTING = "collecting"
     FINISHED = "finished"
     FINISHED_TO_DELIVER = "finished_to_deliver"
@@ -86,6 +87,8 @@ def _table() -> dict[tuple[Phase, Signal], Transition]:
         (P.DISPATCHED, S.RUNNING): Transition(P.RUNNING),
         (P.STAGING, S.RUNNING): Transition(P.RUNNING),
         (P.RUNNING, S.PROGRESS): Transition(P.RUNNING),
+        (P.RUNNING, S.CHECKPOINT): Transition(P.RUNNING),
+        (P.COLLECTING, S.CHECKPOINT): Transition(P.COLLECTING),
         (P.RUNNING, S.COLLECTING): Transition(P.COLLECTING),
         (P.STOPPING, S.STOPPED): Transition(P.FAILED, (*_CLOSE, E.END)),  # CANCELLED where a user asked for it
         (P.STOPPING, S.FINISHED): Transition(P.FAILED, (*_CLOSE, E.END)),

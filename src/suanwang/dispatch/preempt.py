@@ -92,7 +92,7 @@ def _enough(claimant: Task, pool: PoolId, victims: list[Task], state: State, now
     for lease in holders:
         free = [have - used for have, used in zip(free, _used(holders[lease], pool, now_us), strict=True)]
     assert claimant.request is not None, "a live task has its request"
-    cores, memory_bytes, cards, hpc, quantum = amounts_of(claimant.request)
+    cores, memory_bytes, cards, hpc, quantum = amounts_of(claimant.request.model_copy(update={"standby": None}))
     need = (cores, memory_bytes, cards, hpc + quantum)
     for count, victim in enumerate(victims, start=1):
         assert victim.plan is not None, "a victim has its plan"

@@ -11,6 +11,7 @@ from suanwang.model.event import AttemptSeen, Heartbeat, Instruction, Instructio
 from suanwang.model.ids import AttemptId, PlanId, PoolId, TaskId
 from suanwang.model.plan import Demand
 from suanwang.model.record import Phase
+from suanwang.observe.resume import kept_of
 from suanwang.observe.state import State, Task
 
 # An instruction whose effect is not seen goes out again after this long.
@@ -73,6 +74,7 @@ def _order(task: Task, kind: InstructionKind) -> Instruction:
         request=task.request if starts else None,
         not_before_us=attempt.plan.run_start_us if starts else 0,
         outputs=(),
+        kept=kept_of(task.request, task.resume) if starts and task.request is not None else None,
     )
 
 
@@ -118,6 +120,7 @@ def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> li
             request=None,
             not_before_us=0,
             outputs=(),
+            save=kind is InstructionKind.STOP and one.attempt_id in state.parting,
         )
         if _due(sent, order, now_us):
             out.append(order)

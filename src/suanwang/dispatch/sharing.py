@@ -1,6 +1,8 @@
 """What tenants have of the grid, for people to see. Pure questions to the state."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
 from suanwang.fair import Shares
 from suanwang.model.grid import Tenant
@@ -12,15 +14,47 @@ from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES
 from suanwang.observe.state import State
 
 
-def shares_of(state: State, viewer: TenantId | None) -> Iterator[Share]:
-    """Of the viewer and all below it, or (None) of every tenant; by name."""
+def shares_of(state: State, viewer: TenantId | None, alone: Mapping[TenantId, int]) -> Iterator[Share]:
+    """Of the viewer and all below it, or (None) of every tenant; by name. `alone`: waiting tasks of each tenant itself."""
     shares = Shares.of(totals_of(state.index))
+    waiting: Counter[TenantId] = Counter()
+    for tenant, count in alone.items():
+        for one in state.tally.path(tenant):
+            waiting[one] += count
+    first = first_in_turn(state, shares, alone, waiting)
     for tenant in sorted(state.tenants):
         if viewer is None or viewer in state.tally.path(tenant):
-            yield _share(state, shares, state.tenants[tenant])
+            yield _share(state, shares, state.tenants[tenant], waiting[tenant], tenant in first)
 
 
-def _share(state: State, shares: Shares, tenant: Tenant) -> Share:
+def first_in_turn(
+    state: State, shares: Shares, alone: Mapping[TenantId, int], waiting: Mapping[TenantId, int]
+) -> frozenset[TenantId]:
+    """Whose waiting task goes first by the shares, with everyone above it: from the top down the child with the least
+    share by its weight, its own tasks beside it at weight 1. Who of equals had the last turn is the line's to know; here
+    the name decides. Urgent tasks and what finds no room now are not looked at."""
+    below: dict[TenantId | None, list[Tenant]] = {}
+    for one in state.tenants.values():
+        below.setdefault(one.parent if one.parent in state.tenants else None, []).append(one)
+    out: list[TenantId] = []
+    at: TenantId | None = None
+    while True:
+        ranks = [
+            (Fraction(shares.dominant(state.tally.together(one.id).held), one.weight), str(one.id), one.id)
+            for one in below.get(at, [])
+            if waiting.get(one.id)
+        ]
+        if at is not None and alone.get(at):
+            own = Fraction(shares.dominant(state.tally.alone(at).held))
+            if not ranks or (own, f"{at}/") <= min(ranks)[:2]:
+                return frozenset(out)
+        if not ranks:
+            return frozenset(out)
+        at = min(ranks)[2]
+        out.append(at)
+
+
+def _share(state: State, shares: Shares, tenant: Tenant, waiting: int, turn: bool) -> Share:
     load = state.tally.together(tenant.id)
     return Share(
         tenant=tenant.id,
@@ -35,6 +69,8 @@ def _share(state: State, shares: Shares, tenant: Tenant) -> Share:
         accelerators=_quota(state, tenant, HELD_ACCELERATORS),
         budget_micro_yuan=tenant.budget_micro_yuan,
         spent_micro_yuan=load.billed_micro_yuan + load.quoted_micro_yuan,
+        waiting=waiting,
+        turn=turn,
     )
 
 

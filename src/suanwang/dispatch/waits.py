@@ -14,7 +14,7 @@ from suanwang.fair import Kind, Line, Shelf
 from suanwang.model.compact import AnyPlan
 from suanwang.model.ids import PoolId, TaskId, TenantId
 from suanwang.model.plan import ClauseCount
-from suanwang.model.reason import WaitReason
+from suanwang.model.reason import PAUSES, WaitReason
 from suanwang.model.record import (
     AttemptClosed,
     AttemptOpened,
@@ -56,7 +56,7 @@ class Waits:
         self.late, self.pauses = Moments(), Moments()
         self.turned_away: list[TaskId] = []  # by their tenant's quota, in the last round
         self.preemptible: dict[TaskId, Task] = {}  # with a plan that may give way
-        self._places = Places(state.index)
+        self.places = Places(state.index)
         self._said: dict[TaskId, tuple[int, WaitReason, Clauses]] = {}
         self._aside: dict[frozenset[PoolId], dict[Kind, None]] = {}  # kinds by the pools that could serve them
         self._by_pool: dict[PoolId, list[frozenset[PoolId]]] = {}
@@ -153,7 +153,7 @@ class Waits:
     def pools_of(self, task: Task) -> frozenset[PoolId]:
         """The pools that could ever serve a task."""
         assert task.request is not None, "a live task has its request"
-        return self._places.of(task.request)
+        return self.places.of(task.request)
 
     def rank(self, task: Task) -> tuple[list[Fraction], int, int]:
         """To sort a few tasks by the shares of their tenants from the top of the tree down, priority and age."""
@@ -257,7 +257,8 @@ class Waits:
         """Follow a record that was just folded in."""
         match record:
             case TaskAdmitted():
-                self.add(self.state.tasks[record.task_id])
+                if not self.state.tasks[record.task_id].parts:
+                    self.add(self.state.tasks[record.task_id])
             case TaskWaits():
                 self._waits(record)
             case PlanCommitted():
@@ -310,7 +311,7 @@ class Waits:
 
     def _waits(self, record: TaskWaits) -> None:
         task = self.state.tasks[record.task_id]
-        if record.reason is WaitReason.RETRY_DELAY:
+        if record.reason in PAUSES:
             self._leave(task)
             self._pause(task)
         elif record.reason is WaitReason.QUEUED:
@@ -340,7 +341,7 @@ class Waits:
             task.priority,
             task.order,
             key,
-            lambda: kind_of(key, task, self._places, kept_out),
+            lambda: kind_of(key, task, self.places, kept_out),
         )
 
     def _pause(self, task: Task) -> None:

@@ -299,6 +299,14 @@ class Line:
         self._taken = {}
         self.open_all(self._rest)
 
+    def waiting(self) -> dict[TenantId, int]:
+        """The waiting tasks of each tenant itself. Looks at every kind, and at no task."""
+        out: dict[TenantId, int] = {}
+        for kind in self.kinds.values():
+            for shelf in kind.shelves.values():
+                out[shelf.tenant] = out.get(shelf.tenant, 0) + shelf.live
+        return out
+
     def is_ready(self) -> bool:
         """Whether a round would find something. A kind that found no room may still stand first: then it is set aside."""
         self._settle()

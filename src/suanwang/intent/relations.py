@@ -7,7 +7,7 @@ from typing import Any
 from suanwang.intent.document import Loc
 from suanwang.intent.mapping import Found
 from suanwang.model.grid import PoolKind
-from suanwang.model.task import PythonEntry, TaskRequest, pool_kind
+from suanwang.model.task import OWN_TAGS, PythonEntry, TaskRequest, pool_kind
 
 INPUT_SCHEMES = ("http", "https", "s3", "dataset", "object")
 LABELS_MAX = 1_000  # of environment, secrets and tags each
@@ -116,6 +116,13 @@ def _outputs(request: TaskRequest) -> Iterator[Found]:
         seen.add((one.path, one.target))
 
 
+def _checkpoint(request: TaskRequest) -> Iterator[Found]:
+    if request.checkpoint_every is not None and request.checkpoint is None:
+        yield _one(
+            "checkpoint_every_alone", ("checkpoint_every",), f"{request.checkpoint_every // 10**6} s", "checkpoint"
+        )
+
+
 def _secrets(request: TaskRequest) -> Iterator[Found]:
     seen: set[str] = set()
     for at, name in enumerate(request.secrets):
@@ -150,6 +157,35 @@ def _company(request: TaskRequest) -> Iterator[Found]:
         yield _one("apart_and_together", ("apart_from",), f"{{{shown}}}", "together_with")
 
 
+def _standby(request: TaskRequest) -> Iterator[Found]:
+    """Whoever it must run with stands at the first place: at the second it could not go on."""
+    if request.standby is not None and request.together_with:
+        yield _one("standby_and_together", ("standby",), request.standby.value, "together_with")
+
+
+def _spread(request: TaskRequest) -> Iterator[Found]:
+    wish, own = request.spread, request.elements
+    if own is not None and own.first + own.count > request.array:
+        yield _one("elements_beyond", ("elements",), f"{own.first} + {own.count}", "array", array=request.array)
+    if wish is None:
+        return
+    if (wish.sites is None) == (wish.per_site_max is None):
+        yield _one("spread_form", ("spread",), "")
+    if request.array == 1:
+        yield _one("spread_alone", ("spread",), "", "array")
+    if request.apart_from:
+        yield _one("spread_and_apart", ("spread",), "", "apart_from")
+    if wish.per_site_max is not None and request.array > 1_000 * wish.per_site_max:
+        yield _one("spread_wide", ("spread", "per_site_max"), wish.per_site_max, "array", array=request.array)
+
+
+def _own_tags(request: TaskRequest) -> Iterator[Found]:
+    for field in ("tags", "together_with", "apart_from"):
+        for name in getattr(request, field):
+            if name.startswith(OWN_TAGS):
+                yield _one("tag_reserved", (field, name), name)
+
+
 def _labels(request: TaskRequest) -> Iterator[Found]:
     """What lists and terminals show must not act on them."""
     labels: list[tuple[str, Loc]] = [(request.name, ("name",))]
@@ -177,9 +213,13 @@ RELATIONS: tuple[Callable[[TaskRequest], Iterator[Found]], ...] = (
     _times,
     _inputs,
     _outputs,
+    _checkpoint,
     _secrets,
     _lists,
     _company,
+    _standby,
+    _spread,
+    _own_tags,
     _labels,
     _sizes,
 )

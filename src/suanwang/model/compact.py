@@ -22,6 +22,7 @@ from suanwang.model.plan import (
     Path,
     Plan,
     ProtectionStep,
+    StandbyPlace,
 )
 from suanwang.model.reason import WRITTEN_POOL_REASONS, PoolReason
 from suanwang.model.snapshot import GridIndex
@@ -144,6 +145,10 @@ class CompactPlan:
     @property
     def data(self) -> tuple[DataMove, ...]:
         return ()
+
+    @property
+    def standby(self) -> StandbyPlace | None:
+        return None
 
     @property
     def holds(self) -> "CompactHolds":

@@ -33,17 +33,29 @@ class OutputFile(Value):
     target: str | None = None  # where it was asked to be delivered
 
 
+class Kept(Value):
+    """What the attempts of a task have done and the next one need not do again."""
+
+    done: tuple[tuple[int, int], ...] = ()  # elements of an array that have finished: ranges, the second not included
+    files: tuple[OutputFile, ...] = ()  # the checkpoint; of an array below the number of its element
+
+
 class EventKind(StrEnum):
     ACCEPTED = "accepted"
     STAGING = "staging"
     RUNNING = "running"
     PROGRESS = "progress"
+    CHECKPOINT = "checkpoint"  # something is kept that was not before
     COLLECTING = "collecting"
     FINISHED = "finished"  # exit code 0, outputs collected
     FAILED = "failed"
     STOPPED = "stopped"  # after a stop instruction
     DELIVERED = "delivered"
     DELIVERY_FAILED = "delivery_failed"
+
+
+# The last word on the work of an attempt: exactly one of these, and only deliveries after it.
+LAST_WORDS = frozenset({EventKind.FINISHED, EventKind.FAILED, EventKind.STOPPED})
 
 
 class Event(Value):
@@ -62,7 +74,8 @@ class Event(Value):
     reason: FailureReason | None = None
     detail: str = ""
     usage: Usage | None = None
-    outputs: tuple[OutputFile, ...] = ()
+    outputs: tuple[OutputFile, ...] = ()  # of a checkpoint: of the elements that are done since the one before
+    kept: Kept | None = None  # of a checkpoint: all that is kept now
 
 
 class InstructionKind(StrEnum):
@@ -86,6 +99,8 @@ class Instruction(Value):
     request: TaskRequest | None = None  # of a start
     not_before_us: int = 0  # work does not start before its data would be there
     outputs: tuple[OutputFile, ...] = ()  # of a deliver
+    kept: Kept | None = None  # of a start: what earlier attempts have done
+    save: bool = False  # of a stop: what it has done is wanted
 
 
 class AttemptSeen(Value):

@@ -93,6 +93,16 @@ class Hold(Value):
     end_us: int
 
 
+class StandbyPlace(Value):
+    """A second place, held over the same window: nothing runs there until the first place or its path is lost."""
+
+    site: SiteId
+    pool: PoolId
+    emulated: bool
+    path: Path
+    protection: tuple[ProtectionStep, ...] = ()
+
+
 class Alternative(Value):
     """A pool that was not chosen, with what it would have been."""
 
@@ -124,6 +134,8 @@ class Plan(Value):
     bandwidth_bps: int
     protection: tuple[ProtectionStep, ...] = ()
     data: tuple[DataMove, ...] = ()
+    standby: StandbyPlace | None = None
+    took_over: bool = False  # its place is the standby place of the plan before it
     holds: tuple[Hold, ...]
     quote: tuple[Line, ...]
     quote_micro_yuan: int  # the sum of the lines: the bill cannot pass it

@@ -52,3 +52,4 @@ class DryPlan(Value):
     refusals: tuple[Refusal, ...] = ()
     plan: Plan | None = None
     report: PlanReport | None = None
+    parts: int = 1  # the array would be shared out: this is the plan of the first of so many parts

@@ -29,6 +29,7 @@ class PoolReason(StrEnum):
     CAPACITY = "capacity"  # no room in any window considered
     DEADLINE = "deadline"  # would finish after the deadline
     PRICE_LIMIT = "price_limit"  # would cost more than the limit
+    STANDBY = "standby"  # feasible, but no second place far enough from it is
     WORSE = "worse"  # feasible, but the chosen one is better by the task's preference
 
 
@@ -56,6 +57,7 @@ WRITTEN_POOL_REASONS = (
     PoolReason.OWNER,
     PoolReason.TOGETHER,
     PoolReason.APART,
+    PoolReason.STANDBY,
 )
 
 
@@ -89,6 +91,11 @@ class WaitReason(StrEnum):
     QUOTA = "quota"  # above its tenant's quota, and nobody lends enough
     COMPANY = "company"  # no site is left by the tasks that it must run with or keep apart from
     RETRY_DELAY = "retry_delay"  # waits before its next attempt
+    CHECKPOINT = "checkpoint"  # its attempt is being stopped by the grid, and may still bring what it has done
+
+
+# What waits for these waits for a moment, at the latest.
+PAUSES = frozenset({WaitReason.RETRY_DELAY, WaitReason.CHECKPOINT})
 
 
 class FailureReason(StrEnum):
@@ -144,6 +151,9 @@ NOT_THE_TASKS_FAULT = frozenset(
     }
 )
 
+# Of those, the ones after which the agent may still tell of the attempt what it has done.
+PARTS = frozenset({FailureReason.SITE_LOST, FailureReason.CROWDED_OUT, FailureReason.PREEMPTED})
+
 
 class PlanFault(StrEnum):
     """What `verify` can find wrong with a plan."""
@@ -178,3 +188,5 @@ class PlanFault(StrEnum):
     QUOTE_WRONG = "quote_wrong"
     CARBON_WRONG = "carbon_wrong"
     GENERATION = "generation"
+    STANDBY_MISSING = "standby_missing"  # there is none, or it is no place for the task
+    STANDBY_NEAR = "standby_near"  # it may be lost together with the first place or its path

@@ -88,6 +88,8 @@ class TaskSubmitted(Value):
     principal: str
     request: TaskRequest
     idempotency_key: str | None = None
+    parts: tuple[TaskId, ...] = ()  # the array is shared out: these run it, and the task is done when they are
+    part_of: TaskId | None = None
 
 
 class TaskAdmitted(Value):

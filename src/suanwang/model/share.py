@@ -2,7 +2,7 @@
 
 from suanwang.model.grid import PoolKind
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.task import TaskRequest, pool_kind
+from suanwang.model.task import TaskRequest, elements_of, places_of, pool_kind
 
 # The order of every vector below. Whole nodes of hpc and quantum are taken whole, so only nodes count there.
 RESOURCES = ("cores", "memory_bytes", "accelerators", "hpc_nodes", "quantum_nodes")
@@ -11,9 +11,9 @@ NOTHING: Amounts = (0, 0, 0, 0, 0)
 
 
 def amounts_of(request: TaskRequest) -> Amounts:
-    """What a task takes while it has a plan: every node of every element of its array."""
+    """What a task takes while it has a plan: every node of every element of its array, at every place."""
     res = request.resources
-    kind, nodes = pool_kind(res), res.nodes * request.array
+    kind, nodes = pool_kind(res), res.nodes * elements_of(request) * places_of(request)
     if kind is PoolKind.HPC:
         return (0, 0, 0, nodes, 0)
     if kind is PoolKind.QUANTUM:

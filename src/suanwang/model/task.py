@@ -43,6 +43,9 @@ class Circle(StrEnum):
 
 # In `owners`: every owner that is not "own" and not named beside it.
 THIRD_PARTY = "third-party"
+# Tags with this beginning are the grid's own. `PART_OF` names the task whose array a task runs a part of.
+OWN_TAGS = "suanwang."
+PART_OF = "suanwang.part-of"
 OWN = "own"
 
 CIRCLE_LATENCY_US = {Circle.METRO: 1_000, Circle.PROVINCIAL: 5_000, Circle.NATIONAL: 20_000}
@@ -54,6 +57,27 @@ class Preference(StrEnum):
     CHEAPEST = "cheapest"
     FASTEST = "fastest"
     GREENEST = "greenest"
+
+
+class Standby(StrEnum):
+    """How far from the first place a second one is held."""
+
+    SITE = "site"  # at another site
+    REGION = "region"  # in another region
+
+
+class Spread(Value):
+    """How an array is shared out over sites: over so many, or so that no site has more than so many elements."""
+
+    sites: Annotated[int, Field(ge=2, le=1_000)] | None = None
+    per_site_max: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class Elements(Value):
+    """A part of an array, by the numbers of its elements."""
+
+    first: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    count: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class PythonEntry(Value):
@@ -114,12 +138,15 @@ class TaskRequest(Value):
     resources: Resources = Resources()
     inputs: Annotated[tuple[Input, ...], Field(max_length=1000)] = ()
     outputs: Annotated[tuple[Output, ...], Field(max_length=1000)] = ()
+    checkpoint: InnerPath | None = None  # a path or a glob: what the next attempt needs to go on where this one stopped
+    checkpoint_every: Annotated[SpanUs, Field(ge=1_000_000)] | None = None  # one minute where not given
     origin: SiteId | None = None  # where the user is; the grid's default origin where not given
     latency: Circle | SpanUs | None = None  # a circle, or a span; nothing: no bound
     bandwidth: Bps = 0  # held between origin and site while the task runs
     security_level: SecurityLevel = 1
     residency: tuple[Region, ...] = ()  # regions the task and its data may be in; empty: anywhere
     protection: Annotated[tuple[ProtectionFunction, ...], Field(max_length=4)] = ()  # in this order, origin to site
+    standby: Standby | None = None  # a second place is held too, for when the first one or its path is lost
     sites: tuple[SiteId, ...] = ()  # only these; empty: any
     owners: tuple[Slug, ...] = ()  # only sites of these, the first preferred; third-party: all but own; empty: any
     earliest_start: AtUs | None = None
@@ -127,6 +154,8 @@ class TaskRequest(Value):
     price_limit: MicroYuan | None = None
     preference: Preference = Preference.CHEAPEST
     array: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    elements: Elements | None = None  # only these of the array; they keep their numbers
+    spread: Spread | None = None  # the array is shared out over sites
     retries: Annotated[int, Field(ge=0, le=20)] = 2
     priority: Annotated[int, Field(ge=0, le=100)] = 10
     preemptible: bool = False  # may give way to a task of higher priority; it is planned again, and no retry is used
@@ -134,6 +163,20 @@ class TaskRequest(Value):
     tags: Tags = Field(default_factory=dict)
     together_with: OthersTags = Field(default_factory=dict)  # only at a site of another live task with all these tags
     apart_from: OthersTags = Field(default_factory=dict)  # at no site of another live task with all these tags
+
+
+# How often a checkpoint is collected where the task does not say.
+CHECKPOINT_EVERY_US = US_PER_MINUTE
+
+
+def elements_of(request: TaskRequest) -> int:
+    """How many elements of its array a task runs."""
+    return request.array if request.elements is None else request.elements.count
+
+
+def places_of(request: TaskRequest) -> int:
+    """At how many places a task holds what it asks for."""
+    return 1 if request.standby is None else 2
 
 
 def latency_us_max(request: TaskRequest) -> int | None:

@@ -88,6 +88,20 @@ class TaskView(Value):
     refusals: tuple[Refusal, ...] = ()
     outputs: tuple[OutputFile, ...] = ()
     request: TaskRequest | None = None
+    parts: tuple["TaskPart", ...] = ()  # the array is shared out: who runs it; only in the answer of one task
+
+
+class TaskPart(Value):
+    """One part of a task whose array is shared out. It is a task of its own, with its own plan, attempts and bill."""
+
+    task_id: TaskId
+    first: int  # the number of its first element
+    count: int
+    phase: Phase
+    site: SiteId | None
+    progress_permille: int | None
+    quote_micro_yuan: int | None
+    billed_micro_yuan: int
 
 
 class ChargeView(Value):
@@ -229,6 +243,7 @@ class PlanView(Value):
     refusals: tuple[Refusal, ...] = ()
     plan: Plan | None = None
     report: PlanReport | None = None
+    parts: int = 1  # the array would be shared out: this is the plan of the first of so many parts
 
 
 class FaultView(Value):
@@ -323,6 +338,8 @@ class Share(Value):
     accelerators: Quota
     budget_micro_yuan: int | None
     spent_micro_yuan: int  # billed, and quoted for what is live
+    waiting: int = 0  # tasks without a plan
+    turn: bool = False  # of those who wait it goes first, among the children of its parent and all the way up
 
 
 class Stored(Value):

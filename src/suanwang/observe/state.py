@@ -11,21 +11,17 @@ from blake3 import blake3
 
 from suanwang.model.batch import (
     AnyRecord,
-    AttemptsOpened,
     Closing,
-    EventsHeard,
     Opened,
-    PlansMade,
     Taken,
-    TasksTaken,
 )
 from suanwang.model.compact import AnyPlan, Holds, keys_of
-from suanwang.model.event import Event, EventKind
+from suanwang.model.event import LAST_WORDS, Event, EventKind
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, AttemptId, LeaseId, LinkId, SiteId, TaskId, TenantId
 from suanwang.model.placements import Placements
 from suanwang.model.plan import Hold
-from suanwang.model.reason import NOT_THE_TASKS_FAULT, WaitReason
+from suanwang.model.reason import NOT_THE_TASKS_FAULT, PARTS, PAUSES, WaitReason
 from suanwang.model.record import (
     ENDS,
     AttemptClosed,
@@ -53,10 +49,14 @@ from suanwang.model.record import (
 )
 from suanwang.model.share import amounts_of
 from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import TaskRequest, elements_of, places_of
 from suanwang.observe.agenda import Agenda
+from suanwang.observe.batches import FOLDS
+from suanwang.observe.delivery import Delivery
+from suanwang.observe.known import Key, Repeat
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
-from suanwang.observe.task import Attempt, Delivery, Task
+from suanwang.observe.resume import Stopped, keep, note_stopped, resumes
+from suanwang.observe.task import Attempt, Task
 
 _PHASE_OF_EVENT = {
     EventKind.STAGING: Phase.STAGING,
@@ -70,20 +70,6 @@ __all__ = ["Attempt", "Delivery", "State", "Task"]
 HISTORY_MAX = 20_000
 
 
-@dataclass(slots=True)
-class Key:
-    key: KeyIssued
-    revoked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """The task that an idempotency key made, and the digest of its request."""
-
-    task_id: TaskId
-    request_digest: str
-
-
 @dataclass
 class State:
     """The fold. `version` grows with every change that a planner could see."""
@@ -95,6 +81,7 @@ class State:
     tasks: dict[TaskId, Task] = field(default_factory=dict)
     live: dict[TaskId, Task] = field(default_factory=dict)  # not ended
     by_attempt: dict[AttemptId, TaskId] = field(default_factory=dict)  # live attempts and deliveries
+    parting: dict[AttemptId, TaskId] = field(default_factory=dict)  # see `Task.parting`
     by_site: dict[SiteId, dict[TaskId, Task]] = field(default_factory=dict)  # with an attempt or a delivery there
     queue: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a plan, ready to be looked at
     blocked: dict[TaskId, Task] = field(default_factory=dict)  # waiting for something to change
@@ -151,26 +138,7 @@ class State:
         """Fold one record in, or a whole batch."""
         _APPLY[type(record)](self, record)
 
-    # -- batches: row by row, by the same folds as single records ----------------------------------------------
-
-    def _taken(self, record: TasksTaken) -> None:
-        for row in record.rows:
-            self.take_task(record.at_us, record.tenant, row)
-
-    def _made(self, record: PlansMade) -> None:
-        record.bind(self.index)
-        for plan in record.rows:
-            self.make_plan(plan)
-
-    def _all_opened(self, record: AttemptsOpened) -> None:
-        for row in record.rows:
-            self.open_attempt(record.at_us, row)
-
-    def _heard(self, record: EventsHeard) -> None:
-        for row in record.rows:
-            self.hear_event(record.at_us, row.event)
-            if row.closing is not None:
-                self.close_and_end(row.event, row.closing)
+    # -- rows of batches, folded as single records are ----------------------------------------------------------
 
     def take_task(self, at_us: int, tenant: TenantId, row: Taken) -> Task:
         """A task was submitted and admitted."""
@@ -181,24 +149,35 @@ class State:
     # -- tasks ------------------------------------------------------------------------------------------------
 
     def _submitted(self, record: TaskSubmitted) -> None:
-        self._add_task(record.at_us, record.tenant, Taken(record.task_id, record.request, record.idempotency_key))
+        row = Taken(record.task_id, record.request, record.idempotency_key)
+        self._add_task(record.at_us, record.tenant, row, record.parts, record.part_of)
 
-    def _add_task(self, at_us: int, tenant: TenantId, row: Taken) -> Task:
+    def _add_task(
+        self,
+        at_us: int,
+        tenant: TenantId,
+        row: Taken,
+        parts: tuple[TaskId, ...] = (),
+        part_of: TaskId | None = None,
+    ) -> Task:
         self.submissions += 1
         task_id, request, key = row
         task = Task(task_id, tenant, self.submissions, at_us, request, request.priority)
         resources = request.resources
-        nodes = resources.nodes * request.array
-        task.cores, task.accelerators = resources.cpu * nodes, resources.accelerators * nodes
+        nodes = resources.nodes * elements_of(request) * places_of(request)
+        if not parts:  # else its parts hold, and count, what it asks for
+            task.cores, task.accelerators = resources.cpu * nodes, resources.accelerators * nodes
+        task.parts, task.part_of = parts, part_of
         self.tasks[task_id] = self.live[task_id] = task
-        self.tally.live(tenant, 1, task.cores, task.accelerators)
+        self.tally.live(tenant, int(part_of is None), task.cores, task.accelerators)
         if key is not None:
             self.idempotency[(tenant, key)] = Repeat(task_id, self.digest(request))
         return task
 
     def _admitted(self, record: TaskAdmitted) -> None:
         task = self.tasks[record.task_id]
-        self.queue[task.task_id] = task
+        if not task.parts:
+            self.queue[task.task_id] = task
 
     def _refused(self, record: TaskRefused) -> None:
         self._end(self.tasks[record.task_id], Phase.REFUSED)
@@ -210,7 +189,7 @@ class State:
         self._wait_no_more(task.task_id)
         if record.reason is WaitReason.QUEUED:
             self.queue[task.task_id] = task
-        elif record.reason is WaitReason.RETRY_DELAY:
+        elif record.reason in PAUSES:
             self.paused[task.task_id] = task
         else:
             self.blocked[task.task_id] = task
@@ -233,7 +212,9 @@ class State:
             self.placements.lift(task.task_id)
         if task.delivery is not None:
             self._forget_attempt(task.delivery.attempt_id, task.delivery.site, task.task_id)
-        self.tally.live(task.tenant, -1, -task.cores, -task.accelerators)
+        self._part(task, None)
+        task.resume = None
+        self.tally.live(task.tenant, -int(task.part_of is None), -task.cores, -task.accelerators)
         task.phase, task.request, task.plan, task.delivery = phase, None, None, None
         self._wait_no_more(task.task_id)
         for place in (self.live, self.planned):
@@ -349,6 +330,8 @@ class State:
         task.attempt = Attempt(attempt_id, task.plan, site, fence, at_us)
         task.fence, task.phase = fence, Phase.DISPATCHED
         task.attempts += 1
+        if task.parting is not None:
+            self._part(task, None)
         self.planned.pop(task_id, None)
         self.by_attempt[attempt_id] = task_id
         there = self.by_site.get(site)
@@ -362,11 +345,15 @@ class State:
             self.hear_event(record.at_us, event)
         else:
             self.cursors[event.agent] = max(self.cursors.get(event.agent, 0), event.sequence)
+        if event.kind in LAST_WORDS and event.attempt_id in self.parting:
+            self._part(self.tasks[self.parting[event.attempt_id]], None)
 
     def hear_event(self, now_us: int, event: Event) -> None:
         """An event that takes effect."""
         self.cursors[event.agent] = max(self.cursors.get(event.agent, 0), event.sequence)
-        task = self.tasks[self.by_attempt[event.attempt_id]]
+        task = self.tasks[self.by_attempt.get(event.attempt_id) or self.parting[event.attempt_id]]
+        if event.kind is EventKind.CHECKPOINT:
+            task.resume = keep(task.resume, event)
         if task.attempt is None:
             return
         task.attempt.seen = True
@@ -404,10 +391,30 @@ class State:
         attempt = self._close(task, record.attempt_id, record.lease_id)
         if not record.succeeded and record.reason not in NOT_THE_TASKS_FAULT:
             task.own_failures += 1
+        if not record.succeeded:
+            self._stopped_by_grid(task, attempt, record)
         if record.succeeded and any(one.target for one in record.outputs):
             task.delivery = Delivery(
                 attempt.attempt_id, attempt.plan.plan_id, attempt.site, attempt.fence, record.outputs, 0
             )
+
+    def _stopped_by_grid(self, task: Task, attempt: Attempt, record: AttemptClosed) -> None:
+        """What it has done may be kept: of that much its plan is owed, and its agent may have more to tell."""
+        assert task.request is not None, "a live task has its request"
+        if record.reason not in NOT_THE_TASKS_FAULT or not attempt.run_us or not resumes(task.request):
+            return
+        if task.request.checkpoint is not None:
+            held = Stopped(attempt.plan, record.held_start_us, record.held_end_us)
+            task.resume = note_stopped(task.resume, attempt.site, attempt.attempt_id, held)
+        if record.reason in PARTS:
+            self._part(task, attempt)
+
+    def _part(self, task: Task, attempt: Attempt | None) -> None:
+        if task.parting is not None:
+            self.parting.pop(task.parting.attempt_id, None)
+        task.parting = attempt
+        if attempt is not None:
+            self.parting[attempt.attempt_id] = task.task_id
 
     def _forget_attempt(self, attempt_id: AttemptId, site: SiteId, task_id: TaskId) -> None:
         self.by_attempt.pop(attempt_id, None)
@@ -464,10 +471,7 @@ class State:
 
 
 _APPLY: dict[type, Callable[[State, Any], None]] = {
-    TasksTaken: State._taken,
-    PlansMade: State._made,
-    AttemptsOpened: State._all_opened,
-    EventsHeard: State._heard,
+    **FOLDS,
     GridAdopted: State._grid,
     TenantSet: State._tenant,
     KeyIssued: State._key,

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from suanwang.model.compact import AnyPlan
-from suanwang.model.event import OutputFile
 from suanwang.model.ids import AttemptId, PlanId, SiteId, TaskId, TenantId
 from suanwang.model.reason import FailureReason, WaitReason
 from suanwang.model.record import Phase
 from suanwang.model.task import TaskRequest
+from suanwang.observe.delivery import Delivery
+from suanwang.observe.resume import Resume
 
 
 @dataclass(slots=True)
@@ -22,18 +23,6 @@ class Attempt:
     seen: bool = False  # the agent has answered for it
     run_us: int = 0  # when it began to run
     stop_reason: FailureReason | None = None
-
-
-@dataclass(slots=True)
-class Delivery:
-    """Outputs of a closed attempt on their way to their targets."""
-
-    attempt_id: AttemptId
-    plan_id: PlanId
-    site: SiteId
-    fence: int
-    outputs: tuple[OutputFile, ...]
-    tries: int = 1
 
 
 @dataclass(slots=True)
@@ -63,3 +52,7 @@ class Task:
     cores: int = 0
     accelerators: int = 0
     borrowed: bool = False  # the standing plan is above its tenant's own quota
+    resume: Resume | None = None  # what its attempts have done and the next one need not do again
+    parts: tuple[TaskId, ...] = ()  # that run its array for it
+    part_of: TaskId | None = None
+    parting: Attempt | None = None  # closed by the grid, and its agent may still tell what it has done

@@ -69,6 +69,6 @@ def _key(need: Need) -> Need:
 
 
 def _is_timeless(need: Need) -> bool:
-    if need.moves:
+    if need.moves or need.standby is not None:
         return False
     return need.deadline_us is None or (need.preference is Preference.FASTEST and len(need.owners) < 2)

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Protocol
 
 from suanwang.model.compact import AnyPlan
+from suanwang.model.grid import DataSet
 from suanwang.model.ids import LeaseId, PlanId, SiteId, TaskId, TenantId
 from suanwang.model.plan import ClauseCount, PlanReport, Relaxation
 from suanwang.model.task import TaskRequest
@@ -27,6 +28,7 @@ class PlanAsk:
     generation: int = 1
     parent: PlanId | None = None
     excluded_sites: frozenset[SiteId] = frozenset()
+    kept: DataSet | None = None  # what an earlier attempt has saved: it must come to the place too
 
 
 class Why(Protocol):

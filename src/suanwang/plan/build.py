@@ -46,7 +46,7 @@ def build_plan(scene: Scene, ask: PlanAsk, decision: Decision, ids: PlanIds) -> 
     run_start_us = end_us - need.wall_us
     walk = user_walk(start, node, run_start_us)
     data = build_moves(layout, need, start, int(best.combination[at]), node)
-    protection = _steps(layout, need, walk)
+    protection = steps_of(layout, need, walk)
     path = build_path(layout, int(layout.network.node_of[need.origin]), walk)
     book = layout.index.price_books[site.price_book]
     quote = [
@@ -75,7 +75,7 @@ def build_plan(scene: Scene, ask: PlanAsk, decision: Decision, ids: PlanIds) -> 
         bandwidth_bps=need.bandwidth_bps,
         protection=protection,
         data=data,
-        holds=tuple(_holds(need, pool.id, path, protection, data, run_start_us, end_us)),
+        holds=(*place_holds(need, pool.id, path, protection, run_start_us, end_us), *_move_holds(data)),
         quote=tuple(quote),
         quote_micro_yuan=price,
         carbon_mg=int(best.carbon_mg[at]),
@@ -142,7 +142,8 @@ def _move(layout: Layout, move: MoveNeed, start: Start, pick: int, node: int) ->
     )
 
 
-def _steps(layout: Layout, need: Need, walk: Walk) -> tuple[ProtectionStep, ...]:
+def steps_of(layout: Layout, need: Need, walk: Walk) -> tuple[ProtectionStep, ...]:
+    """The security pools that a walk passes."""
     out = []
     pools = list(layout.index.security_pools.values())
     for function, (number, _) in zip(need.chain, walk.pools, strict=True):
@@ -160,27 +161,30 @@ def _transfer_lines(layout: Layout, data: tuple[DataMove, ...]) -> list[Line]:
     return out
 
 
-def _holds(
-    need: Need,
-    pool: PoolId,
-    path: Path,
-    protection: tuple[ProtectionStep, ...],
-    data: tuple[DataMove, ...],
-    start_us: int,
-    end_us: int,
+def place_holds(
+    need: Need, pool: PoolId, path: Path, protection: tuple[ProtectionStep, ...], start_us: int, end_us: int
 ) -> list[Hold]:
+    """What a place and the way to it hold while the task runs."""
     out = [_hold("pool", pool, start_us, end_us, need.demand)]
     if need.bandwidth_bps:
-        out += [_hold("link", link_key(one), start_us, end_us, bps=need.bandwidth_bps) for one in path.links]
+        out += [hold_line("link", link_key(one), start_us, end_us, need.bandwidth_bps) for one in path.links]
         out += [
-            _hold("protection", step.security_pool, start_us, end_us, bps=need.bandwidth_bps) for step in protection
+            hold_line("protection", step.security_pool, start_us, end_us, need.bandwidth_bps) for step in protection
         ]
-    out += [
-        _hold("link", link_key(one), move.start_us, move.end_us, bps=move.rate_bps)
+    return out
+
+
+def _move_holds(data: tuple[DataMove, ...]) -> list[Hold]:
+    return [
+        hold_line("link", link_key(one), move.start_us, move.end_us, move.rate_bps)
         for move in data
         for one in move.path.links
     ]
-    return out
+
+
+def hold_line(resource: Literal["link", "protection"], key: str, start_us: int, end_us: int, bps: int) -> Hold:
+    """A hold of bandwidth."""
+    return _hold(resource, key, start_us, end_us, bps=bps)
 
 
 def _hold(

@@ -48,6 +48,10 @@ class Ledger:
         """A kernel has put these on top itself."""
         self.scratch += holds
 
+    def pop(self) -> None:
+        """Take off what was put on top last."""
+        self._apply(self.scratch.pop(), add=False)
+
     def pop_all(self) -> None:
         """Take off what was put on top."""
         compact = [one for one in self.scratch if isinstance(one, CompactHolds)]

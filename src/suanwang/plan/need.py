@@ -7,7 +7,7 @@ from suanwang.model.grid import PoolKind, ProtectionFunction
 from suanwang.model.ids import DataSetId, SiteId
 from suanwang.model.plan import Demand
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.task import OWN, THIRD_PARTY, Preference, TaskRequest, latency_us_max, pool_kind
+from suanwang.model.task import OWN, THIRD_PARTY, Preference, Standby, TaskRequest, latency_us_max, pool_kind
 from suanwang.plan.ask import PlanAsk
 
 # What protection needs at the least: a chain that holds no bandwidth would protect nothing.
@@ -49,6 +49,7 @@ class Need:
     sites: frozenset[SiteId]
     owners: tuple[str, ...]  # the first preferred
     excluded: frozenset[SiteId]
+    standby: Standby | None  # a second place is held too
     together: frozenset[SiteId] | None  # only these; None: any
     apart: frozenset[SiteId]  # not these
     earliest_us: int
@@ -75,12 +76,13 @@ def need_of(ask: PlanAsk, index: GridIndex, now_us: int) -> Need:
         bound_us=latency_us_max(request),
         bandwidth_bps=bandwidth_bps,
         chain=request.protection,
-        moves=tuple(_moves(request, index)),
+        moves=(*_moves(request, index), *_kept(ask)),
         security_level=request.security_level,
         residency=request.residency,
         sites=frozenset(request.sites),
         owners=request.owners,
         excluded=ask.excluded_sites,
+        standby=request.standby,
         together=None,
         apart=frozenset(),
         earliest_us=max(now_us, request.earliest_start or 0),
@@ -123,6 +125,13 @@ def _moves(request: TaskRequest, index: GridIndex) -> Iterable[MoveNeed]:
     if other_bytes:
         origin = request.origin or index.grid.default_origin
         yield MoveNeed(ORIGIN_INPUTS, 1, other_bytes, (origin,))
+
+
+def _kept(ask: PlanAsk) -> Iterable[MoveNeed]:
+    """What an earlier attempt has saved, behind all that the request itself names."""
+    one = ask.kept
+    if one is not None:
+        yield MoveNeed(one.id, one.version, one.size_bytes, one.replicas, one.residency)
 
 
 def owner_place(owner: str, owners: tuple[str, ...]) -> int | None:

@@ -14,7 +14,6 @@ from suanwang.model.plan import ClauseCount, Plan, PlanReport, Relaxation
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.plan.alike import Alike, once_more
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
-from suanwang.plan.build import build_plan
 from suanwang.plan.company import alone, in_company
 from suanwang.plan.decide import Decision, decide
 from suanwang.plan.layout import build_layout
@@ -23,6 +22,7 @@ from suanwang.plan.need import Need, need_of
 from suanwang.plan.relax import relaxations
 from suanwang.plan.report import build_report, clause_counts
 from suanwang.plan.scene import Memory, Scene, empty_scene, scene_of
+from suanwang.plan.standby import build_with_second, decided, with_second
 from suanwang.plan.sweep import Sweep
 
 # A process works on one grid, or a few in tests and in the twin; each costs some ten megabytes.
@@ -114,8 +114,8 @@ def _decided(scene: Scene, ask: PlanAsk, need: Need, alike: Alike, ids: PlanIds)
     found = alike.find(need)
     if found is not None:
         return found[0], None if found[1] is None else once_more(found[1], ask, ids)
-    decision = decide(scene, need)
-    made = build_plan(scene, ask, decision, ids) if decision.order else None
+    decision, second = (decide(scene, need), None) if need.standby is None else with_second(scene, need)
+    made = build_with_second(scene, ask, decision, second, ids) if decision.order else None
     decision.best.starts.clear()  # the reasons do not need them, and a batch would keep them all
     alike.note(need, decision, made)
     return decision, made
@@ -183,7 +183,8 @@ class _Why:
     def ever(self) -> bool:
         with _lock:
             memory = _memory(self.snapshot.index)
-            return bool(decide(empty_scene(scene_of(memory, self.snapshot)), alone(self.decision.need)).order)
+            need, scene = alone(self.decision.need), empty_scene(scene_of(memory, self.snapshot))
+            return bool((decide(scene, need) if need.standby is None else decided(scene, need)).order)
 
     def _scene(self, memory: Memory, waits: bool) -> Scene:
         """What can be changed is judged on the view itself; where the task could never fit, on the empty grid."""

@@ -13,7 +13,7 @@ from suanwang.model.grid import PoolKind
 from suanwang.model.ids import PoolId
 from suanwang.model.plan import Demand, Relaxation
 from suanwang.model.reason import PoolReason
-from suanwang.model.task import Preference
+from suanwang.model.task import Preference, Standby
 from suanwang.model.units import (
     AT_US_MAX,
     MICRO_YUAN_MAX,
@@ -23,10 +23,11 @@ from suanwang.model.units import (
     show_span,
     show_yuan,
 )
-from suanwang.plan.decide import Decision, decide
+from suanwang.plan.decide import Decision
 from suanwang.plan.layout import KINDS
 from suanwang.plan.need import Need
 from suanwang.plan.scene import Scene, all_live
+from suanwang.plan.standby import decided
 
 Found = Relaxation | None
 FIELDS = ("resources.cpu", "resources.memory", "resources.accelerators", "resources.qubits")
@@ -56,11 +57,21 @@ def _all(scene: Scene, need: Need) -> Iterator[Found]:
     yield _data(scene, need)
     yield _deadline(scene, need)
     yield _price_limit(scene, need)
+    yield _standby(scene, need)
+
+
+def _standby(scene: Scene, need: Need) -> Found:
+    if need.standby is None:
+        return None
+    changes = [("none", replace(need, standby=None))]
+    if need.standby is Standby.REGION:
+        changes.insert(0, (Standby.SITE.value, replace(need, standby=Standby.SITE)))
+    return _say(PoolReason.STANDBY, "standby", need.standby.value, _first(scene, changes))
 
 
 def _try(scene: Scene, need: Need) -> tuple[Decision, PoolId] | None:
     """The decision and the pool chosen, where the need fits."""
-    decision = decide(scene, need)
+    decision = decided(scene, need)
     if decision.chosen is None:
         return None
     return decision, scene.layout.index.pool_order[int(decision.best.pools[decision.chosen])]

@@ -32,7 +32,7 @@ _of_place = attrgetter(
 )
 _of_way = attrgetter("origin", "protection")
 _of_path = attrgetter("origin", "protection", "latency", "bandwidth", "resources.wall_time")
-_unplain = attrgetter("inputs", "deadline", "together_with", "apart_from")
+_unplain = attrgetter("inputs", "deadline", "together_with", "apart_from", "standby")
 
 
 class Sweep:
@@ -65,7 +65,7 @@ class Sweep:
 
     def _is_plain(self, ask: PlanAsk, wary: bool) -> bool:
         request = ask.request
-        if any(_unplain(request)) or ask.excluded_sites or (request.earliest_start or 0) > self.now_us:
+        if any(_unplain(request)) or ask.kept or ask.excluded_sites or (request.earliest_start or 0) > self.now_us:
             return False
         return not (wary and request.tags)
 

@@ -15,6 +15,7 @@ from blake3 import blake3
 
 from suanwang.admission.admit import Refused, admit, with_defaults
 from suanwang.agent.objects import LocalObjects
+from suanwang.dispatch import spread
 from suanwang.dispatch.sharing import shares_of
 from suanwang.flow import Road
 from suanwang.model.compact import full_plan
@@ -32,6 +33,7 @@ from suanwang.model.task import TaskRequest
 from suanwang.model.tenants import tree_fault
 from suanwang.model.view import Share
 from suanwang.model.what_if_ask import WhatIfAsk, WhatIfRun
+from suanwang.observe.resume import rest_of
 from suanwang.observe.state import State, Task
 from suanwang.plan import PlanAsk, explain_verdicts, plan
 from suanwang.runtime import clock as real_clock
@@ -233,7 +235,7 @@ class Brain:
         """What the tenant and all below it have of the grid; an operator sees every tenant."""
         with self._look() as road:
             viewer = None if principal.role is Role.OPERATOR else principal.tenant
-            return tuple(shares_of(road.state, viewer))
+            return tuple(shares_of(road.state, viewer, road.waits.line.waiting()))
 
     @staticmethod
     def _operators_only(principal: Principal) -> None:
@@ -261,9 +263,12 @@ class Brain:
             refusals = answer.refusals if isinstance(answer, Refused) else ()
             if any(one.field in ("origin",) or one.field.startswith(("sites[", "inputs[")) for one in refusals):
                 return DryPlan(refusals=refusals)  # names that do not exist cannot be planned
-            ask = PlanAsk(TaskId("task-dry"), principal.tenant, with_defaults(request, road.state.index), 1, None)
+            shares = spread.shares_of(request, road.state.index, road.waits.places)
+            one = spread.part_of(request, shares[0], TaskId("task-dry")) if shares else request
+            one = rest_of(with_defaults(one, road.state.index), None)
+            ask = PlanAsk(TaskId("task-dry"), principal.tenant, one, 1, None)
             found = plan(road.state.snapshot(), [ask], self.clock(), road.seed, self.ids)[0]
-            return DryPlan(refusals=refusals, plan=found.plan, report=found.report())
+            return DryPlan(refusals=refusals, plan=found.plan, report=found.report(), parts=len(shares) or 1)
 
     def cancel(self, principal: Principal, task_id: TaskId) -> None:
         self._writers_only(principal)
@@ -274,12 +279,20 @@ class Brain:
         """Why there and not elsewhere: of the standing plan, or of what keeps a waiting task waiting."""
         with self._look() as road:
             task = self._task(principal, task_id)
+            if task.parts:
+                return None  # each part has its own
             if task.plan is not None:
                 return report_of(full_plan(task.plan), road.state.index)
             if task.request is None or task.phase is not Phase.WAITING:
                 last = self.store.latest_plan(task_id)
                 return report_of(last, road.state.index) if last is not None else None
             return plan(road.state.snapshot(), [road.ask(task)], self.clock(), road.seed, self.ids)[0].report()
+
+    def parts(self, task_id: TaskId) -> tuple[TaskId, ...]:
+        """The tasks that run the array of a task for it; none where it is not shared out."""
+        with self._look() as road:
+            task = road.state.tasks.get(task_id)
+            return task.parts if task is not None else ()
 
     def _task(self, principal: Principal, task_id: TaskId) -> Task:
         task = self.road.state.tasks.get(task_id)

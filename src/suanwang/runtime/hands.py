@@ -25,6 +25,7 @@ def local_adapter(
         network=rule,
         allow_unsandboxed=settings.allow_unsandboxed,
         log_bytes_max=settings.log_bytes_max,
+        grace_us=settings.stop_grace_s * 1_000_000,
         hidden=(settings.home,),
         kinds=frozenset(PoolKind),
     )

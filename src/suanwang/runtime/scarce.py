@@ -13,6 +13,7 @@ import structlog
 from suanwang.admission.admit import with_defaults
 from suanwang.model.scarcity import Scarcity, ScarcityState
 from suanwang.model.snapshot import Snapshot
+from suanwang.observe.resume import rest_of
 from suanwang.observe.state import State, Task
 from suanwang.plan import PlanAsk
 from suanwang.runtime import clock as real_clock
@@ -51,7 +52,7 @@ def sight_of(state: State, copied: Callable[[], Snapshot], now_us: int) -> Sight
 
 def _asks(tasks: Iterable[Task], now_us: int) -> tuple[PlanAsk, ...]:
     return tuple(
-        PlanAsk(task.task_id, task.tenant, task.request)
+        PlanAsk(task.task_id, task.tenant, rest_of(task.request, task.resume))
         for task in tasks
         if task.request is not None and (task.request.earliest_start or 0) <= now_us
     )

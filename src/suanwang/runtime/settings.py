@@ -42,6 +42,7 @@ SETTINGS: Final = (
     Setting("port", "int", 8440, "Port that the API listens on; 0 takes a free one."),
     Setting("heartbeat_lost_s", "int", 15, "Seconds without a word from an agent after which its sites count as down."),
     Setting("host_cores", "int", 0, "Cores of this host that the local adapter may use; 0: all of them."),
+    Setting("stop_grace_s", "int", 10, "Seconds from SIGTERM to SIGKILL for a task with a checkpoint that the grid stops."),
     Setting("task_network", "flag", False, "Let tasks that ask for it use the host's network."),
     Setting("input_allow", "list", (), "Private networks (CIDR) or hosts that http and s3 inputs may come from."),
     Setting("output_roots", "list", (), "Folders that `file://` outputs may be delivered to."),
@@ -69,6 +70,7 @@ class Settings:
     port: int = 8440
     heartbeat_lost_s: int = 15
     host_cores: int = 0
+    stop_grace_s: int = 10
     task_network: bool = False
     input_allow: tuple[str, ...] = ()
     output_roots: tuple[str, ...] = ()

@@ -1,5 +1,5 @@
 """Usage and tariff -> charges. See README.md."""
 
-from suanwang.settle.settle import capped, capped_rows, settle, settle_rows
+from suanwang.settle.settle import capped, capped_rows, settle, settle_held, settle_rows
 
-__all__ = ["capped", "capped_rows", "settle", "settle_rows"]
+__all__ = ["capped", "capped_rows", "settle", "settle_held", "settle_rows"]

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, select
 
 from suanwang.model.record import Phase
+from suanwang.model.task import PART_OF
 from suanwang.model.units import US_PER_DAY, US_PER_HOUR
 from suanwang.store import schema as s
 from suanwang.store.fold import clean
@@ -86,6 +87,8 @@ def task_lines(
         query = query.where(s.tasks.c.phase.in_([one.value for one in phases]))
     if tag is not None:
         query = query.where(s.tasks.c.task_id.in_(_tagged(tag)))
+    else:
+        query = query.where(s.tasks.c.task_id.not_in(_tagged(PART_OF)))
     if text is not None:
         query = query.where(_text_match(clean(text)))
     if cursor is not None:

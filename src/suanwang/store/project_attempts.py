@@ -102,7 +102,7 @@ def _effect(event: Event, attempt: Attempt, at: Place, fold: Fold) -> None:
     attempt_id, kind = event.attempt_id, event.kind
     fold.change("tasks", attempt.task_id, {"position": at.position})
     patch: Row = {"position": at.position}
-    if kind is EventKind.PROGRESS:
+    if kind in (EventKind.PROGRESS, EventKind.CHECKPOINT):
         if event.fraction_permille is not None:  # else it tells of the use alone, and what was told before stands
             fold.change("tasks", attempt.task_id, {"progress_permille": fit(event.fraction_permille)})
     else:

@@ -69,9 +69,13 @@ def _check_money(state: State) -> None:
 
 
 def _check_attempts(state: State) -> None:
+    """A live attempt where the phase says so, and no bill above what was agreed to."""
     for task in state.live.values():
         if (task.attempt is None) == (task.phase in _WITH_ATTEMPT):
             raise BrokenPromiseError(f"{task.task_id} is {task.phase} with attempt {task.attempt}")
+        most = (task.first_quote_micro_yuan or 0) * (1 + task.own_failures)
+        if task.billed_micro_yuan > most:
+            raise BrokenPromiseError(f"{task.task_id} was billed {task.billed_micro_yuan} for quotes of {most}")
         if (task.plan is None) != (task.phase in (Phase.WAITING, Phase.DELIVERING)):
             raise BrokenPromiseError(f"{task.task_id} is {task.phase} with plan {task.plan is not None}")
 
@@ -85,12 +89,15 @@ def at_the_end(state: State, effects: Mapping[str, int], charges: Iterable[tuple
     if left:
         phases = {state.tasks[one].phase.value for one in left}
         raise BrokenPromiseError(f"{len(left)} tasks did not end: {sorted(phases)}, first {left[0]}")
-    if state.leases or state.by_key or state.by_attempt or state.by_site:
+    if state.leases or state.by_key or state.by_attempt or state.by_site or state.parting:
         raise BrokenPromiseError(f"{len(state.leases)} leases and {len(state.by_attempt)} attempts are left over")
     twice = [task for task, count in effects.items() if count > 1]
     if twice:
         raise BrokenPromiseError(f"{twice[0]} took effect {effects[twice[0]]} times")
-    succeeded = {task.task_id for task in state.tasks.values() if task.phase is Phase.SUCCEEDED}
+    # A task in parts takes effect by its parts: all of them, or it has not succeeded.
+    succeeded = {
+        one for task in state.tasks.values() if task.phase is Phase.SUCCEEDED for one in task.parts or (task.task_id,)
+    }
     if not succeeded <= set(effects):
         raise BrokenPromiseError(f"{len(succeeded - set(effects))} tasks succeeded without effect")
     billed: dict[str, int] = {}

@@ -1,5 +1,6 @@
 """`suanwang twin`: play one history from one seed and say what became of it."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -41,7 +42,9 @@ def play(seed: int, tasks: int, sites: int | None = None, say: Callable[[str], N
         state = world.run()
     except AssertionError as error:
         raise BrokenPromiseError(f"seed {seed}, tasks {tasks}, step {world.steps}: {error}") from error
-    ended = {phase.value: count for phase, count in sorted(state.ended.items())}
+    # As they were submitted: a task in parts counts once.
+    phases = Counter(task.phase.value for task in state.tasks.values() if task.part_of is None)
+    ended = dict(sorted(phases.items()))
     virtual_s = (world.now_us - START_US) // US_PER_S
     return History(
         seed, len(grid.sites), tasks, world.steps, virtual_s, world.log.records, ended, world.log.digest.hexdigest()

@@ -4,7 +4,7 @@ import random
 
 from suanwang.model.grid import Grid, PoolKind, ProtectionFunction
 from suanwang.model.ids import SiteId
-from suanwang.model.task import THIRD_PARTY, Circle, Input, Output, Preference, Resources, TaskRequest
+from suanwang.model.task import THIRD_PARTY, Circle, Input, Output, Preference, Resources, Spread, Standby, TaskRequest
 from suanwang.model.units import GIB, MIB, US_PER_MINUTE, US_PER_S
 
 # Larger data sets would take days of virtual time on a thin link, which no run waits for.
@@ -39,12 +39,27 @@ def random_task(draw: random.Random, grid: Grid, now_us: int, number: int) -> Ta
         price_limit=draw.choice((1, 10**6, 10**8)) if limited else None,
         preference=draw.choice(tuple(Preference)),
         array=draw.choice((1, 1, 1, 4)),
+        **_spread(draw),
         retries=draw.choice((0, 1, 2)),
         priority=draw.choice((0, 10, 10, 50)),
         on_budget=draw.choice(("continue", "stop")),
         owners=draw.choice(((),) * 8 + (("own",), ("own", THIRD_PARTY))),
-        **_company(draw, {"fake.duration-us": str(draw.randint(1, wall_us)), "fake.outcome": draw.choice(OUTCOMES)}),
+        preemptible=draw.random() < 0.4,
+        checkpoint=draw.choice((None, None, "state")),
+        **_beside(draw, {"fake.duration-us": str(draw.randint(1, wall_us)), "fake.outcome": draw.choice(OUTCOMES)}),
     )
+
+
+def _spread(draw: random.Random) -> dict[str, object]:
+    """Some say that an array is to be shared out; it stays whole where it is of one element."""
+    return {"spread": Spread(sites=2)} if draw.random() < 0.2 else {}
+
+
+def _beside(draw: random.Random, tags: dict[str, str]) -> dict[str, object]:
+    """Its company, or now and then a second place: not both."""
+    if draw.random() < 0.1:
+        return {"tags": tags, "standby": draw.choice(tuple(Standby))}
+    return {**_company(draw, tags)}
 
 
 def _company(draw: random.Random, tags: dict[str, str]) -> dict[str, dict[str, str]]:

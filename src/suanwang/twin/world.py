@@ -204,6 +204,7 @@ def compare(before: State, after: State) -> None:
         "paused",
         "planned",
         "by_attempt",
+        "parting",
     ):
         if getattr(before, name) != getattr(after, name):
             raise BrokenPromiseError(f"after a replay `{name}` is not what it was")

@@ -14,9 +14,11 @@ from suanwang.verify.path import walk_faults
 ORIGIN = DataSetId("origin-inputs")
 
 
-def data_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
-    """Faults of the data moves."""
-    wanted = _wanted(request, snapshot)
+def data_faults(
+    plan: AnyPlan, request: TaskRequest, snapshot: Snapshot, kept: DataSet | None = None
+) -> Iterator[tuple[PlanFault, str]]:
+    """Faults of the data moves. `kept`: what an earlier attempt has saved, which must come too."""
+    wanted = _wanted(request, snapshot) | ({kept.id: kept} if kept is not None else {})
     moved = {move.data_set: move for move in plan.data}
     if list(moved) != list(wanted) or len(moved) != len(plan.data):
         yield PlanFault.DATA_MISSING, f"{', '.join(moved) or 'nothing'} for {', '.join(wanted) or 'nothing'}"

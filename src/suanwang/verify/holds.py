@@ -43,6 +43,12 @@ def _wanted(plan: AnyPlan) -> Iterator[tuple[object, ...]]:
             yield ("link", _direction(one), (plan.bandwidth_bps,), *run)
         for step in plan.protection:
             yield ("protection", step.security_pool, (plan.bandwidth_bps,), *run)
+    if plan.standby is not None:
+        yield ("pool", plan.standby.pool, _figures(plan.demand), *run)
+        for one in plan.standby.path.links if plan.bandwidth_bps else ():
+            yield ("link", _direction(one), (plan.bandwidth_bps,), *run)
+        for step in plan.standby.protection if plan.bandwidth_bps else ():
+            yield ("protection", step.security_pool, (plan.bandwidth_bps,), *run)
     for move in plan.data:
         for one in move.path.links:
             yield ("link", _direction(one), (move.rate_bps,), move.start_us, move.end_us)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from suanwang.model.compact import AnyPlan
+from suanwang.model.compact import AnyPlan, full_plan
 from suanwang.model.grid import Pool, PoolKind, PriceBook, Site
 from suanwang.model.plan import ChargeKind, Line
 from suanwang.model.reason import PlanFault
@@ -27,6 +27,7 @@ def money_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Ite
         *compute_lines(plan, request, pool, book, milliwatts),
         *network_lines(plan, snapshot.index),
         *_transfers(plan, snapshot),
+        *_standby(plan, request, snapshot),
     ]
     if Counter(_row(one) for one in wanted) != Counter(_row(one) for one in plan.quote):
         yield PlanFault.QUOTE_WRONG, "the lines are not those of the plan's holds and moves"
@@ -114,6 +115,20 @@ def network_lines(plan: AnyPlan, index: GridIndex) -> Iterator[LineRow]:
         if known is not None and known[0].price_micro_yuan_per_gbps_hour:
             price = known[0].price_micro_yuan_per_gbps_hour
             yield line_row(ChargeKind.PROTECTION, step.security_pool, quantity, price, 10**9 * HOUR_US)
+
+
+def _standby(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Iterator[LineRow]:
+    """What is held in a second place costs what it would in a first one, but for energy and shots: nothing runs."""
+    place = plan.standby
+    if place is None or place.pool not in snapshot.index.pools:
+        return
+    pool, site = snapshot.index.pools[place.pool]
+    full = full_plan(plan)
+    there = full.model_copy(update={"pool": place.pool, "path": place.path, "protection": place.protection})
+    for one in compute_lines(there, request, pool, snapshot.index.price_books[site.price_book], 0):
+        if one.kind is not ChargeKind.QPU_SHOT:
+            yield one
+    yield from network_lines(there, snapshot.index)
 
 
 def _transfers(plan: AnyPlan, snapshot: Snapshot) -> Iterator[LineRow]:

@@ -16,6 +16,7 @@ import type {
   TaskView,
   WhoAmI,
 } from "./types";
+import type { Share, Tenant } from "./tenants";
 import type { WhatIfAsk, WhatIfView } from "./what-if-types";
 
 /** The brain answered, and said no. */
@@ -91,6 +92,11 @@ async function post<T>(path: string, body: string | null, type = "application/js
   return (text ? JSON.parse(text) : null) as T;
 }
 
+async function put<T>(path: string, body: unknown): Promise<T> {
+  const response = await call(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return (await response.json()) as T;
+}
+
 const one = encodeURIComponent;
 
 export interface Body {
@@ -111,6 +117,9 @@ export const api = {
   submit: (body: Body, idempotencyKey: string) =>
     post<TaskView>("/tasks", body.text, body.type, { "Idempotency-Key": idempotencyKey }),
   bill: (params: Query) => get<Bill>(`/bill${query(params)}`),
+  shares: () => get<Page<Share>>("/shares"),
+  tenants: () => get<Page<Tenant>>("/tenants"),
+  setTenant: ({ id, ...limits }: Tenant) => put<Tenant>(`/tenants/${one(id)}`, limits),
   turnSite: (id: string, verb: "fail" | "heal") => post<unknown>(`/sites/${one(id)}:${verb}`, null),
   whatIf: (ask: WhatIfAsk) => post<WhatIfView>("/what-if", JSON.stringify(ask)),
   whatIfRuns: () => get<Page<WhatIfView>>("/what-if"),

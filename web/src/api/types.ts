@@ -250,6 +250,15 @@ export interface Alternative {
   carbon_mg: number | null;
 }
 
+/** A second place, held over the same time. */
+export interface StandbyPlace {
+  site: string;
+  pool: string;
+  emulated: boolean;
+  path: Path;
+  protection: { function: ProtectionFunction; security_pool: string; site: string }[];
+}
+
 export interface Plan {
   plan_id: string;
   task_id: string;
@@ -267,6 +276,8 @@ export interface Plan {
   bandwidth_bps: number;
   protection: { function: ProtectionFunction; security_pool: string; site: string }[];
   data: DataMove[];
+  standby: StandbyPlace | null;
+  took_over: boolean;
   quote: Line[];
   quote_micro_yuan: number;
   carbon_mg: number;
@@ -352,6 +363,11 @@ export interface TaskRequest {
   resources: Resources;
   inputs: { source: string; path: string; blake3: string | null; size: number | null }[];
   outputs: { path: string; target: string | null }[];
+  checkpoint: string | null;
+  checkpoint_every: number | null;
+  standby: "site" | "region" | null;
+  spread: { sites: number | null; per_site_max: number | null } | null;
+  preemptible: boolean;
   origin: string | null;
   latency: string | number | null;
   bandwidth: number;
@@ -405,6 +421,19 @@ export interface TaskView {
   refusals: Refusal[];
   outputs: OutputFile[];
   request?: TaskRequest;
+  parts?: TaskPart[];
+}
+
+/** A part of a task whose array is shared out. */
+export interface TaskPart {
+  task_id: string;
+  first: number;
+  count: number;
+  phase: Phase;
+  site: string | null;
+  progress_permille: number | null;
+  quote_micro_yuan: number | null;
+  billed_micro_yuan: number;
 }
 
 export interface GridEvent {
@@ -522,6 +551,7 @@ export interface DryPlan {
   refusals: Refusal[];
   plan: Plan | null;
   report: PlanReport;
+  parts?: number;
 }
 
 export interface WhoAmI {

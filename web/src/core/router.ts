@@ -3,7 +3,7 @@
 import { createStore } from "./store";
 
 export interface Route {
-  page: string; // the first part: "", "tasks", "new", "bill", "grid", "what-if"
+  page: string; // the first part: "", "tasks", "new", "bill", "tenants", "grid", "what-if"
   id: string | null;
   query: URLSearchParams;
 }

@@ -11,6 +11,7 @@ import { TIER_SYMBOL } from "./look";
 const PATH = "#39c5ff";
 const DATA = "#ffd36b";
 const PLACE = "#35d39a";
+const STANDBY = "#b79cff";
 const ORIGIN = "#ffffff";
 const GUARD = "#ff9f5a";
 
@@ -57,7 +58,7 @@ export class PathMap {
   show(plan: Plan | null, alternatives: readonly Alternative[], moving: boolean): void {
     const lang = langStore.get();
     const marks = plan ? this.marks(plan) : [];
-    const points = [...marks.map((mark) => mark.coord), ...(plan ? walkCoords(this.view, plan.path.sites) : [])];
+    const points = [...marks.map((mark) => mark.coord), ...(plan ? walkCoords(this.view, plan.path.sites) : []), ...(plan?.standby ? walkCoords(this.view, plan.standby.path.sites) : [])];
     const look = points.length ? frame(points, this.el.clientWidth, this.el.clientHeight) : { zoom: 1 };
     this.chart.setOption(
       {
@@ -92,27 +93,30 @@ export class PathMap {
     plan.protection.forEach((step, index) =>
       add(step.site, GUARD, `${index + 1} ${word("ui.protection", step.function)}`, 13, "diamond"),
     );
+    if (plan.standby) add(plan.standby.site, STANDBY, `${t("ui.plan.standby")} · ${siteName(this.view, plan.standby.site)}`, 14);
     for (const move of plan.data) if (move.path.links.length) add(move.replica, DATA, `${t("ui.plan.data")} · ${move.data_set}`, 12, "rect");
     return out;
   }
 
   private walks(plan: Plan, moving: boolean): Record<string, unknown>[] {
     const walk = walkCoords(this.view, plan.path.sites);
+    const second = plan.standby ? walkCoords(this.view, plan.standby.path.sites) : [];
     const moves = plan.data.map((move) => walkCoords(this.view, move.path.sites)).filter((one) => one.length > 1);
-    const lines = (id: string, colour: string, data: Coord[][], width: number, dashed: boolean): Record<string, unknown> => ({
+    const lines = (id: string, colour: string, data: Coord[][], width: number, dashed: boolean, flows = moving): Record<string, unknown> => ({
       id,
       type: "lines",
       coordinateSystem: "geo",
       polyline: true,
       silent: true,
-      zlevel: moving ? 2 : 0,
+      zlevel: flows ? 2 : 0,
       z: 3,
       lineStyle: { color: colour, width, opacity: 0.9, type: dashed ? "dashed" : "solid" },
-      effect: { show: moving, constantSpeed: 90, symbol: "circle", symbolSize: 6, trailLength: 0.15, color: "#ffffff" },
+      effect: { show: flows, constantSpeed: 90, symbol: "circle", symbolSize: 6, trailLength: 0.15, color: "#ffffff" },
       data: data.map((coords) => ({ coords })),
     });
     return [
       lines("data", DATA, moves, 2, true),
+      lines("standby", STANDBY, second.length > 1 ? [second] : [], 2.4, true, false), // nothing flows there
       lines("path", PATH, walk.length > 1 ? [walk] : [], 3.2, false),
       {
         id: "hops",

@@ -163,6 +163,7 @@ function Result({ answer, error, busy, grid }: ResultProps) {
           </ul>
         </div>
       )}
+      {(answer.parts ?? 1) > 1 && <p class="muted">{t("ui.parts.plan", { count: answer.parts ?? 1 })}</p>}
       {!plan && <p class="bad-text outcome">{report?.waits ? t("ui.new.would_wait") : t("ui.new.nothing_fits")}</p>}
       {plan || report ? <PlanView grid={grid} plan={plan} report={report} moving={plan !== null} /> : <ErrorBox error={new Error(t("ui.new.nothing_fits"))} />}
     </Panel>

@@ -15,6 +15,7 @@ import { AdmissionSection, RequestSection } from "./task/begin";
 import { AttemptsSection } from "./task/attempts";
 import { ChargesSection } from "./task/charges";
 import { ObservedSection } from "./task/observed";
+import { PartsSection } from "./task/parts";
 import { PlanSection } from "./task/plan";
 import { Stations } from "./task/stations";
 
@@ -58,6 +59,7 @@ export function TaskPage({ id }: { id: string }) {
         <RequestSection record={value} grid={grid} />
         <AdmissionSection record={value} grid={grid} />
       </div>
+      <PartsSection record={value} grid={grid} />
       <PlanSection record={value} grid={grid} />
       <AttemptsSection record={value} grid={grid} />
       <ObservedSection record={value} grid={grid} />

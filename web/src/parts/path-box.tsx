@@ -55,6 +55,11 @@ export function PathBox({ grid, plan, alternatives, moving }: PathBoxProps) {
             <i class="ln ln-data" /> {t("ui.plan.data")}
           </span>
         )}
+        {plan?.standby && (
+          <span>
+            <i class="ln ln-standby" /> {t("ui.plan.standby")}
+          </span>
+        )}
         {alternatives.length > 0 && (
           <span>
             <i class="sym sym-alt" /> {t("ui.plan.alternatives")}

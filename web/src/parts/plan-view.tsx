@@ -28,6 +28,7 @@ export function PlanView({ grid, plan, report, moving }: PlanViewProps) {
             <>
               <Walk grid={grid} plan={plan} />
               <Protection grid={grid} plan={plan} />
+              <Standby grid={grid} plan={plan} />
               <DataMoves grid={grid} plan={plan} />
             </>
           ) : (
@@ -101,6 +102,27 @@ function Protection({ grid, plan }: { grid: GridView; plan: Plan }) {
           </li>
         ))}
       </ol>
+    </div>
+  );
+}
+
+function Standby({ grid, plan }: { grid: GridView; plan: Plan }) {
+  const place = plan.standby;
+  if (!place) return plan.took_over ? <p class="muted">{t("ui.plan.took_over")}</p> : null;
+  return (
+    <div class="standby">
+      <h3>
+        {t("ui.plan.standby")}
+        <span class="muted num">
+          {" "}
+          {t("ui.plan.hops", { count: place.path.links.length })} · {span(place.path.latency_us)}
+        </span>
+      </h3>
+      <p>
+        <b>{siteName(grid, place.site)}</b> <span class="muted">{place.pool.split("/")[1]}</span> <Emulated show={place.emulated} />
+      </p>
+      <p class="muted">{place.path.sites.map((id) => siteName(grid, id)).join(" → ")}</p>
+      <p class="muted">{plan.took_over ? t("ui.plan.took_over") : t("ui.plan.standby_note")}</p>
     </div>
   );
 }

@@ -11,6 +11,7 @@ const PAGES = [
   ["tasks", "#/tasks", "ui.nav.tasks"],
   ["new", "#/new", "ui.nav.new"],
   ["bill", "#/bill", "ui.nav.bill"],
+  ["tenants", "#/tenants", "ui.nav.tenants"],
   ["grid", "#/grid", "ui.nav.grid"],
   ["what-if", "#/what-if", "ui.nav.what_if"],
 ] as const;

@@ -20,14 +20,16 @@ from blake3 import blake3
 from suanwang.agent.adapter import Limit, Manifest, StartOrder, Update
 from suanwang.agent.objects import ObjectStore
 from suanwang.model.error import BackendError
-from suanwang.model.event import EventKind, OutputFile, Usage
+from suanwang.model.event import EventKind, Kept, OutputFile, Usage
 from suanwang.model.grid import PoolKind
 from suanwang.model.ids import AttemptId
+from suanwang.model.ranges import Ranges, count, numbers_left, ranges_of
 from suanwang.model.reason import FailureReason
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import CHECKPOINT_EVERY_US, TaskRequest
 
 DURATION_TAG: Final = "fake.duration-us"
 OUTCOME_TAG: Final = "fake.outcome"
+CHECKPOINTS_MAX: Final = 1000  # of one attempt, told now and then
 ARRAY_OUTPUTS_MAX: Final = 1000  # elements of an array that get outputs: a fake of a million would fill the memory
 
 _ALWAYS: Final = -1  # the epoch of a delivery: valid whatever became of the attempt
@@ -48,13 +50,17 @@ class FakeSettings:
 @dataclass(slots=True)
 class _Attempt:
     order: StartOrder
+    began_us: int = 0  # when it begins to run
+    work_us: int = 1  # how long all of its work takes, with what earlier attempts have done
+    saved_us: int = 0  # how much of it they have
+    told: Ranges = ()  # elements that are known to be done
     epoch: int = 0  # updates of an older epoch are void
     ended: bool = False
     log: bytes = b""
 
 
 class FakeAdapter:
-    """Adapter, Logs, Wakes and Delivers with no backend. Time is the caller's clock."""
+    """Adapter, Logs, Wakes, Saves and Delivers with no backend. Time is the caller's clock."""
 
     def __init__(
         self,
@@ -113,6 +119,15 @@ class FakeAdapter:
         attempt.ended = True
         self._push(attempt, self._clock(), EventKind.STOPPED, usage=Usage())
 
+    def save(self, attempt_id: AttemptId) -> None:
+        """What was done is kept at once: the fake needs no grace."""
+        attempt, now_us = self._attempts.get(attempt_id), self._clock()
+        if attempt is None or attempt.ended:
+            return
+        self.stop(attempt_id)
+        if 0 < attempt.began_us < now_us:
+            self._push_kept(attempt, now_us, attempt.told, first=True)
+
     def forget(self, attempt_id: AttemptId) -> None:
         self._attempts.pop(attempt_id, None)
 
@@ -152,6 +167,8 @@ class FakeAdapter:
         due_us: int,
         kind: EventKind,
         *,
+        kept: Kept | None = None,
+        first: bool = False,
         reason: FailureReason | None = None,
         detail: str = "",
         exit_code: int | None = None,
@@ -171,13 +188,17 @@ class FakeAdapter:
             detail=detail,
             usage=usage,
             outputs=outputs,
+            kept=kept,
         )
         self._tie += 1
-        heapq.heappush(self._heap, (due_us, self._tie, attempt.epoch, update))
+        tie = -self._tie if first else self._tie  # before all else of its moment
+        heapq.heappush(self._heap, (due_us, tie, attempt.epoch, update))
 
     def _note(self, attempt: _Attempt, update: Update) -> None:
         if update.kind in (EventKind.FINISHED, EventKind.FAILED):
             attempt.ended = True
+        if update.kept is not None:
+            attempt.told = update.kept.done
         if update.kind is EventKind.RUNNING:
             attempt.log += b"fake: started\n"
         if update.kind is EventKind.FINISHED:
@@ -185,7 +206,9 @@ class FakeAdapter:
 
     def _schedule(self, attempt: _Attempt, start_us: int) -> None:
         request = attempt.order.request
-        outcome, duration_us = self._fate(attempt.order)
+        outcome, attempt.work_us = self._fate(attempt.order)
+        attempt.began_us, attempt.saved_us = start_us, self._saved_us(attempt)
+        duration_us = max(1, attempt.work_us - attempt.saved_us)
         wall_us = request.resources.wall_time
         ran_us = wall_us if outcome == "hang" else min(duration_us, wall_us)
         self._push(attempt, start_us, EventKind.RUNNING)
@@ -193,6 +216,10 @@ class FakeAdapter:
         for step in range(1, steps + 1):
             share = step * 1000 // (steps + 1)
             self._push(attempt, start_us + ran_us * share // 1000, EventKind.PROGRESS, fraction_permille=share)
+        if request.checkpoint is not None and request.array == 1:
+            every_us = request.checkpoint_every or CHECKPOINT_EVERY_US
+            for number in range(1, min((ran_us - 1) // every_us, CHECKPOINTS_MAX) + 1):
+                self._push_kept(attempt, start_us + number * every_us, ())
         end_us, usage = start_us + ran_us, self._usage(attempt.order, ran_us)
         if outcome == "hang" or duration_us > wall_us:
             self._push(attempt, end_us, EventKind.FAILED, reason=FailureReason.WALL_TIME, usage=usage)
@@ -202,7 +229,9 @@ class FakeAdapter:
             self._fail(attempt, end_us, usage, outcome)
 
     def _finish(self, attempt: _Attempt, end_us: int, usage: Usage) -> None:
-        outputs = self._outputs(attempt.order)
+        kept = attempt.order.kept
+        elements = numbers_left(kept.done if kept is not None else (), attempt.order.request.array)
+        outputs = self._outputs(attempt.order, elements)
         if outputs:
             self._push(attempt, end_us, EventKind.COLLECTING)
             usage = usage.model_copy(update={"bytes_out": sum(o.size_bytes for o in outputs)})
@@ -245,8 +274,44 @@ class FakeAdapter:
         lost = luck < settings.exit_permille + settings.lost_permille
         return ("lost" if lost else "ok"), duration_us
 
+    # What is kept --------------------------------------------------------------------------------------------
+
+    def _saved_us(self, attempt: _Attempt) -> int:
+        """How much of its work earlier attempts have done: what the checkpoint says, or by the elements that are done."""
+        request, kept = attempt.order.request, attempt.order.kept or Kept()
+        if request.array > 1:
+            return attempt.work_us * count(kept.done) // request.array
+        if not kept.files:
+            return 0
+        digest = kept.files[0].blake3
+        if self._objects is None:
+            return int(digest, 16)
+        with self._objects.open(digest) as stream:
+            return int(stream.read())
+
+    def _push_kept(self, attempt: _Attempt, at_us: int, told: Ranges, first: bool = False) -> None:
+        """A checkpoint of this moment, where the task has something to keep. Elements of an array are done one after
+        the other, each after its part of the whole time."""
+        order, request = attempt.order, attempt.order.request
+        done_us = attempt.saved_us + at_us - attempt.began_us
+        if request.array > 1:
+            before = order.kept.done if order.kept is not None else ()
+            many = min(request.array, request.array * done_us // attempt.work_us) - count(before)
+            fresh = numbers_left(before, request.array)[: max(0, many)]
+            kept = Kept(done=ranges_of(fresh, before))
+            news = self._outputs(order, fresh[max(0, count(told) - count(before)) :])
+            if kept.done != (told or before):
+                self._push(attempt, at_us, EventKind.CHECKPOINT, kept=kept, outputs=news, first=first)
+        elif request.checkpoint is not None:
+            content = f"{done_us}\n".encode()
+            digest = f"{done_us:064x}" if self._objects is None else self._objects.put(io.BytesIO(content)).blake3
+            path = request.checkpoint.replace("**/", "").replace("*", "0").replace("?", "0")
+            kept = Kept(files=(OutputFile(path=path, blake3=digest, size_bytes=len(content)),))
+            self._push(attempt, at_us, EventKind.CHECKPOINT, kept=kept, first=first)
+
     def _usage(self, order: StartOrder, ran_us: int) -> Usage:
-        each, array = order.request.resources, order.request.array
+        done = count(order.kept.done) if order.kept is not None else 0
+        each, array = order.request.resources, order.request.array - done
         cores, memory = each.cpu * each.nodes * array, each.memory * each.nodes * array // 2
         return Usage(
             wall_us=ran_us,
@@ -256,9 +321,9 @@ class FakeAdapter:
             processes_peak=array * each.nodes,
         )
 
-    def _outputs(self, order: StartOrder) -> tuple[OutputFile, ...]:
+    def _outputs(self, order: StartOrder, elements: Sequence[int]) -> tuple[OutputFile, ...]:
         request = order.request
-        folders = [""] if request.array == 1 else [f"{i}/" for i in range(min(request.array, ARRAY_OUTPUTS_MAX))]
+        folders = [""] if request.array == 1 else [f"{i}/" for i in elements[:ARRAY_OUTPUTS_MAX]]
         out = []
         for folder in folders:
             for asked in request.outputs:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from suanwang.cli.show.forms import Places, carbon, clock, emulated, fit, instant, latency, money, quantity, span
 from suanwang.cli.words import t
-from suanwang.model.plan import Alternative, ClauseCount, DataMove, Line, Plan, PlanReport, Relaxation
+from suanwang.model.plan import Alternative, ClauseCount, DataMove, Line, Plan, PlanReport, Relaxation, StandbyPlace
 from suanwang.model.reason import PoolReason
 from suanwang.model.record import Refusal
 from suanwang.model.task import TaskRequest, latency_us_max, pool_kind
@@ -33,6 +33,10 @@ def decision(request: TaskRequest, plan: Plan, places: Places, now_us: int) -> R
     table.add_row(t("cli.plan.path"), _path(request, plan, places))
     for step in plan.protection:
         table.add_row(t("cli.plan.protection"), f"{t(f'protection.{step.function.value}')} @ {places.name(step.site)}")
+    if plan.standby is not None:
+        table.add_row(t("cli.plan.standby"), _standby(plan.standby, places))
+    if plan.took_over:
+        table.add_row("", Text(t("cli.plan.took_over"), "yellow"))
     for move in plan.data:
         table.add_row(t("cli.plan.data"), _move(move, places))
     table.add_row(t("cli.plan.start"), _start(plan, now_us))
@@ -53,6 +57,15 @@ def _path(request: TaskRequest, plan: Plan, places: Places) -> Text:
     held = f" · {show_bps(plan.bandwidth_bps)}" if plan.bandwidth_bps else ""
     figures = f"{latency(plan.path.latency_us)}{limit} · {_hops(len(plan.path.links))}{held}"
     return Text.assemble(places.path(plan.path.sites), "\n", (figures, "dim"))
+
+
+def _standby(place: StandbyPlace, places: Places) -> Text:
+    """The second place, with its own way."""
+    where = Text.assemble((places.pool(place.pool), "bold"), "  ", emulated(place.emulated))
+    if place.path.links:
+        figures = f"{latency(place.path.latency_us)} · {_hops(len(place.path.links))}"
+        where = Text.assemble(where, "\n", places.path(place.path.sites), "\n", (figures, "dim"))
+    return where
 
 
 def _hops(count: int) -> str:

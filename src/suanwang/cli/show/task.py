@@ -71,6 +71,12 @@ def one(task: TaskView, places: Places, now_us: int) -> RenderableType:
     attempts = f"{task.attempts}" + (f"  ({t('cli.task.plans', count=task.generation)})" if task.generation > 1 else "")
     table.add_row(t("cli.task.attempts"), attempts)
     table.add_row(t("cli.task.money"), _money(task))
+    for part in task.parts:
+        last = part.first + part.count - 1
+        words = t("cli.task.part", first=part.first, last=last, phase=t(f"phase.{part.phase.value}"))
+        at = places.name(part.site) if part.site is not None else ""
+        label = t("cli.task.parts") if part is task.parts[0] else ""
+        table.add_row(label, Text.assemble(words, f"  {at}  ", (money(part.billed_micro_yuan), "dim")))
     for output in task.outputs:
         table.add_row(t("cli.task.output"), f"{plain(output.path)}  ({show_bytes(output.size_bytes)})")
     if task.tags:

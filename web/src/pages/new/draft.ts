@@ -41,6 +41,12 @@ export interface Draft {
   retries: string;
   priority: string;
   stopOnBudget: boolean;
+  preemptible: boolean;
+  standby: "" | "site" | "region";
+  checkpoint: string;
+  checkpointEvery: string;
+  spreadSites: string;
+  perSite: string;
   tags: Pair[];
   togetherWith: Pair[];
   apartFrom: Pair[];
@@ -84,6 +90,12 @@ export const EMPTY: Draft = {
   retries: "2",
   priority: "10",
   stopOnBudget: false,
+  preemptible: false,
+  standby: "",
+  checkpoint: "",
+  checkpointEvery: "",
+  spreadSites: "",
+  perSite: "",
   tags: [],
   togetherWith: [],
   apartFrom: [],
@@ -178,6 +190,12 @@ export function toRequest(draft: Draft): Loose {
   unlessDefault(out, "retries", number(draft.retries), 2);
   unlessDefault(out, "priority", number(draft.priority), 10);
   if (draft.stopOnBudget) out.on_budget = "stop";
+  if (draft.preemptible) out.preemptible = true;
+  if (draft.standby) out.standby = draft.standby;
+  if (draft.spreadSites.trim()) out.spread = { sites: number(draft.spreadSites) };
+  else if (draft.perSite.trim()) out.spread = { per_site_max: number(draft.perSite) };
+  if (draft.checkpoint.trim()) out.checkpoint = draft.checkpoint.trim();
+  if (draft.checkpointEvery.trim()) out.checkpoint_every = draft.checkpointEvery.trim();
   unlessDefault(out, "tags", record(draft.tags), {});
   unlessDefault(out, "together_with", record(draft.togetherWith), {});
   unlessDefault(out, "apart_from", record(draft.apartFrom), {});
@@ -242,6 +260,12 @@ export function fromRequest(request: TaskRequest): Draft {
     retries: String(request.retries),
     priority: String(request.priority),
     stopOnBudget: request.on_budget === "stop",
+    preemptible: request.preemptible,
+    standby: request.standby ?? "",
+    checkpoint: request.checkpoint ?? "",
+    spreadSites: request.spread?.sites ? String(request.spread.sites) : "",
+    perSite: request.spread?.per_site_max ? String(request.spread.per_site_max) : "",
+    checkpointEvery: request.checkpoint_every === null ? "" : exactSpan(request.checkpoint_every),
     tags: pairs(request.tags),
     togetherWith: pairs(request.together_with),
     apartFrom: pairs(request.apart_from),

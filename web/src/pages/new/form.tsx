@@ -70,6 +70,8 @@ export function TaskForm(props: FormProps) {
         )}
         <Text {...props} field="wallTime" label="ui.field.wall_time" hint="10 min" />
         <Text {...props} field="array" label="ui.field.array" />
+        {draft.array !== "1" && <Text {...props} field="spreadSites" label="ui.field.spread" />}
+        {draft.array !== "1" && <Text {...props} field="perSite" label="ui.field.per_site" />}
         <label class="field check">
           <input type="checkbox" checked={draft.network} onChange={(event) => change({ network: event.currentTarget.checked })} /> {t("ui.field.network")}
         </label>
@@ -92,6 +94,16 @@ export function TaskForm(props: FormProps) {
         <Text {...props} field="bandwidth" label="ui.field.bandwidth" hint="500 Mbps" />
         <Choice {...props} field="securityLevel" label="ui.field.security_level" options={LEVELS.map((level) => [level, t("ui.site.level", { level })] as const)} />
         <Text {...props} field="residency" label="ui.field.residency" hint="CN-GD, CN-GX" />
+        <Choice
+          {...props}
+          field="standby"
+          label="ui.field.standby"
+          options={[
+            ["", t("ui.standby.none")],
+            ["site", t("ui.standby.site")],
+            ["region", t("ui.standby.region")],
+          ]}
+        />
         <ProtectionPick {...props} />
       </Group>
       <Group title={t("ui.new.limits")} open={Boolean(draft.deadline || draft.earliestStart || draft.priceLimit)}>
@@ -101,10 +113,15 @@ export function TaskForm(props: FormProps) {
         <label class="field check">
           <input type="checkbox" checked={draft.stopOnBudget} onChange={(event) => change({ stopOnBudget: event.currentTarget.checked })} /> {t("ui.field.stop_on_budget")}
         </label>
+        <label class="field check">
+          <input type="checkbox" checked={draft.preemptible} onChange={(event) => change({ preemptible: event.currentTarget.checked })} /> {t("ui.field.preemptible")}
+        </label>
       </Group>
-      <Group title={t("ui.new.data")} open={draft.inputs.length + draft.outputs.length > 0}>
+      <Group title={t("ui.new.data")} open={draft.inputs.length + draft.outputs.length > 0 || Boolean(draft.checkpoint)}>
         <Pairs {...props} field="inputs" label="ui.field.inputs" nameHint={t("ui.new.input_path")} valueHint={dataSets[0] ? `dataset:${dataSets[0].id}` : "https://…"} />
         <Pairs {...props} field="outputs" label="ui.field.outputs" nameHint={t("ui.new.output_path")} valueHint={t("ui.new.output_target")} />
+        <Text {...props} field="checkpoint" label="ui.field.checkpoint" hint="state/*" />
+        {draft.checkpoint && <Text {...props} field="checkpointEvery" label="ui.field.checkpoint_every" hint="1 min" />}
         {dataSets.length > 0 && (
           <p class="muted wide data-sets">
             {t("ui.new.data_sets")}{" "}

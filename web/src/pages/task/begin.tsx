@@ -29,6 +29,8 @@ export function RequestSection({ record, grid }: Part) {
         {request.owners.length > 0 && <Row name={t("ui.field.owners")}>{request.owners.join(" → ")}</Row>}
         {Object.keys(request.together_with).length > 0 && <Row name={t("ui.field.together_with")}>{labels(request.together_with)}</Row>}
         {Object.keys(request.apart_from).length > 0 && <Row name={t("ui.field.apart_from")}>{labels(request.apart_from)}</Row>}
+        {request.standby !== null && <Row name={t("ui.field.standby")}>{t(`ui.standby.${request.standby}`)}</Row>}
+        {request.checkpoint !== null && <Row name={t("ui.field.checkpoint")}><code>{request.checkpoint}</code></Row>}
         {request.deadline !== null && <Row name={t("ui.field.deadline")}>{atFull(request.deadline)}</Row>}
         {request.price_limit !== null && <Row name={t("ui.field.price_limit")}>{yuan(request.price_limit)}</Row>}
         {request.inputs.length > 0 && <Row name={t("ui.field.inputs")}>{request.inputs.map((one) => <code>{one.source.length > 40 ? `${one.source.slice(0, 24)}…` : one.source}</code>)}</Row>}

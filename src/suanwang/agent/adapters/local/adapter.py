@@ -32,7 +32,7 @@ VERSION = "1"
 
 
 class LocalAdapter:
-    """Adapter, Logs and Delivers. Attempts run on threads of their own; every method here returns at once."""
+    """Adapter, Logs, Saves and Delivers. Attempts run on threads of their own; every method here returns at once."""
 
     def __init__(
         self,
@@ -116,6 +116,13 @@ class LocalAdapter:
         if attempt in self._pending:
             self._pending.remove(attempt)
             attempt.end_unstarted()
+
+    def save(self, attempt_id: AttemptId) -> None:
+        attempt = self._attempts.get(attempt_id)
+        if attempt is not None and not attempt.ended and attempt not in self._pending:
+            attempt.save()
+        else:
+            self.stop(attempt_id)
 
     def forget(self, attempt_id: AttemptId) -> None:
         attempt = self._attempts.pop(attempt_id, None)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,11 +15,13 @@ from suanwang import failpoints
 from suanwang.agent import beneath
 from suanwang.agent.adapter import StartOrder, Update
 from suanwang.agent.adapters.local.cgroups import Groups
+from suanwang.agent.adapters.local.command import files_of
 from suanwang.agent.adapters.local.disk import Disk, LoopDisk, WatchedFolder, copy_tree, owner_of
 from suanwang.agent.adapters.local.host import HostFacts
 from suanwang.agent.adapters.local.logfile import LogFile
 from suanwang.agent.adapters.local.meter import Meter
 from suanwang.agent.adapters.local.place import Place
+from suanwang.agent.adapters.local.saver import Saver
 from suanwang.agent.adapters.local.settings import LocalSettings
 from suanwang.agent.adapters.local.slots import Slots, Users
 from suanwang.agent.adapters.local.verdict import Verdict, judge
@@ -27,7 +30,9 @@ from suanwang.agent.objects import ObjectStore
 from suanwang.agent.staging import Stager
 from suanwang.model.error import BackendError
 from suanwang.model.event import EventKind, OutputFile, Usage
+from suanwang.model.ranges import numbers_left
 from suanwang.model.reason import FailureReason
+from suanwang.model.task import elements_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,17 @@ class Attempt:
         folder.mkdir(mode=0o700, parents=True)
         self.log = LogFile(folder / "log", services.settings.log_bytes_max)
         self._stop = threading.Event()
+        self._parting_us: int | None = None  # since when it shall save what it has done and end
         self._silent = False  # forgotten: no update any more
         self._failed = threading.Event()  # an element failed, the others are not needed
         self._lock = threading.Lock()
-        self._next = 0
-        self._meter = Meter(order.request.array)
+        self._saver = Saver(order, services.objects, self.log, self._post)
+        self._left = deque(numbers_left(self._saver.done, order.request.array))
+        self._meter = Meter(elements_of(order.request))
+        own = order.request.elements
+        first = own.first if own is not None else 0
+        for index in set(range(first, first + elements_of(order.request))) - set(self._left):
+            self._meter.seen(index, 1000, None)
         self._collected: dict[int, Collected] = {}
         self._failure: tuple[int, Verdict] | None = None
         self.ended = False
@@ -71,6 +82,12 @@ class Attempt:
         """End it; its thread kills what runs and posts STOPPED."""
         self._stop.set()
 
+    def save(self) -> None:
+        """End it, but let it write its checkpoint first."""
+        if not self._stop.is_set():
+            self._parting_us = self._services.monotonic()
+        self._stop.set()
+
     def end_unstarted(self) -> None:
         """Stopped before its thread began: the last word comes from here."""
         self._finish({"kind": EventKind.STOPPED})
@@ -78,6 +95,7 @@ class Attempt:
     def silence(self) -> None:
         """End it, and tell nobody."""
         self._silent = True
+        self._parting_us = None
         self._stop.set()
 
     # The thread -----------------------------------------------------------------------------------------------
@@ -97,6 +115,9 @@ class Attempt:
             raise
         if self._stop.is_set():
             last = {"kind": EventKind.STOPPED}
+        keeps = last["kind"] is EventKind.FAILED or self._parting_us is not None
+        if keeps:
+            self._saver.tell()
         self._finish(last)
 
     def _finish(self, last: dict[str, Any]) -> None:
@@ -117,6 +138,8 @@ class Attempt:
     def _work(self) -> dict[str, Any]:
         with ExitStack() as stack:
             uid = None
+            self._saver.begin(self.order.attempt_id)
+            stack.callback(self._saver.end)
             if self._services.facts.root:
                 uid, held = self._services.users.take()
                 stack.callback(os.close, held)
@@ -145,6 +168,7 @@ class Attempt:
         disk = self._disk(0, uid)
         try:
             self._stage(disk.folder / "task", uid)
+            self._restore(0, disk, uid)
             if not self._stopped():
                 self._element(0, disk, uid)
         finally:
@@ -156,7 +180,7 @@ class Attempt:
         inputs.mkdir()
         self._stage(inputs, None)
         cores = self._cores()
-        workers = max(1, min(self.order.request.array, self._services.slots.room(self.order.site) // cores))
+        workers = max(1, min(len(self._left), self._services.slots.room(self.order.site) // cores))
         with ThreadPoolExecutor(workers, thread_name_prefix=f"{self.order.attempt_id}-") as pool:
             for future in [pool.submit(self._elements, inputs, uid) for _ in range(workers)]:
                 future.result()
@@ -166,13 +190,14 @@ class Attempt:
     def _elements(self, inputs: Path, uid: int | None) -> None:
         while not self._stopped():
             with self._lock:
-                index, self._next = self._next, self._next + 1
-            if index >= self.order.request.array:
-                return
+                if not self._left:
+                    return
+                index = self._left.popleft()
             disk = None
             try:
                 disk = self._disk(index, uid)
                 copy_tree(inputs, disk.folder / "task", owner_of(uid))
+                self._restore(index, disk, uid)
                 self._element(index, disk, uid)
             except BaseException:
                 self._failed.set()
@@ -186,13 +211,25 @@ class Attempt:
         return make(self.folder / f"element-{index}", self.order.request.resources.disk, owner_of(uid))
 
     def _stage(self, folder: Path, uid: int | None) -> None:
+        kept = self.order.kept
+        if self.order.request.inputs or (kept is not None and kept.files):
+            self._post(EventKind.STAGING)
         if not self.order.request.inputs:
             return
-        self._post(EventKind.STAGING)
         with beneath.opened_folder(folder) as root:
             stage = self._services.stager.stage
             self._meter.bytes_in = stage(self.order.request.inputs, root, owner_of(uid), self._stopped)
         failpoints.hit("agent.stage.done")
+
+    def _restore(self, index: int, disk: Disk, uid: int | None) -> None:
+        """The checkpoint of an earlier attempt, in place over the inputs."""
+        files = files_of(self.order, index)
+        if not files:
+            return
+        with beneath.opened_folder(disk.folder / "task") as root:
+            size = self._services.stager.restore(files, root, owner_of(uid), self._stopped)
+        with self._lock:
+            self._meter.bytes_in += size
 
     def _cores(self) -> int:
         asked = self.order.request.resources
@@ -207,9 +244,20 @@ class Attempt:
         try:
             self._tell_running()
             place = Place(self.order, self._services.settings, self._services.facts, self._services.groups)
-            result = place.run(
-                index, slot.cores, disk, uid, self.log, self._services.monotonic, self._stopped, self._on_sample
-            )
+            with self._saver.watching(index, disk):
+                result = place.run(
+                    index,
+                    slot.cores,
+                    disk,
+                    uid,
+                    self.log,
+                    self._services.monotonic,
+                    self._stopped,
+                    lambda: self._parting_us,
+                    self._on_sample,
+                )
+                if result.ending.stopped and self._parting_us is not None:
+                    self._saver.save(index)
         finally:
             slots.release(slot)
         failpoints.hit("agent.run.exited")
@@ -245,6 +293,7 @@ class Attempt:
     def _collect(self, index: int, disk: Disk) -> None:
         request = self.order.request
         if not request.outputs:
+            self._done(index, [])
             return
         if request.array == 1:
             self._post(EventKind.COLLECTING)
@@ -262,6 +311,12 @@ class Attempt:
         if files > FILES_MAX:
             detail = f"more than {FILES_MAX} outputs in all"
             self._fail(index, Verdict(FailureReason.OUTPUT_FORBIDDEN, exit_code=0, detail=detail))
+        else:
+            self._done(index, found.files)
+
+    def _done(self, index: int, files: list[OutputFile]) -> None:
+        if self.order.request.array > 1:
+            self._saver.finished(index, files)
 
     def _outputs(self) -> tuple[OutputFile, ...]:
         return tuple(file for index in sorted(self._collected) for file in self._collected[index].files)

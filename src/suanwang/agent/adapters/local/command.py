@@ -6,6 +6,7 @@ from typing import Final
 
 from suanwang.agent.adapter import StartOrder
 from suanwang.model.error import BackendError
+from suanwang.model.event import OutputFile
 from suanwang.model.reason import FailureReason
 from suanwang.model.task import PythonEntry
 
@@ -74,11 +75,23 @@ def environment_of(
         "SUANWANG_CORES": str(cores),
         "SUANWANG_NODES": str(request.resources.nodes),
         "SUANWANG_PROGRESS": f"{run_folder}/progress",
+        "SUANWANG_RESUMES": "1" if files_of(order, index) else "0",
         **order.secrets,
     }
     if any("\0" in value for value in out.values()):
         raise BackendError(FailureReason.INPUT_FORBIDDEN, "the environment holds a NUL character")
     return out
+
+
+def files_of(order: StartOrder, index: int) -> tuple[OutputFile, ...]:
+    """The checkpoint of one element, by the paths inside its own folder."""
+    if order.kept is None:
+        return ()
+    if order.request.array == 1:
+        return order.kept.files
+    prefix = f"{index}/"
+    own = (file for file in order.kept.files if file.path.startswith(prefix))
+    return tuple(file.model_copy(update={"path": file.path.removeprefix(prefix)}) for file in own)
 
 
 def environment_script(environment: Mapping[str, str]) -> bytes:

@@ -32,6 +32,8 @@ class Watch:
     monotonic: Callable[[], int]
     stopped: Callable[[], bool]
     wall_us: int
+    parting_us: Callable[[], int | None]  # since when it shall end by itself; None: nobody has asked it to
+    grace_us: int
     on_sample: Callable[[int | None, Usage | None], None]  # permille where told, figures where a group measures them
 
 
@@ -55,6 +57,8 @@ class Element:
         self._started_us = 0
         self._wall_over = False
         self._full = False
+        self._asked = False
+        self._walled = False
 
     def run(
         self,
@@ -65,6 +69,7 @@ class Element:
         environment: dict[str, str],
     ) -> Result:
         """Run to the end. `fds` pass through; `status` is bubblewrap's status pipe, whose writing end we close."""
+        self._walled = status is not None
         entry = [str(path) for path in self._group.entry_files] if self._group else []
         started_us = self._started_us = self._watch.monotonic()
         with ExitStack() as stack:
@@ -120,6 +125,11 @@ class Element:
 
     def _enforce(self, process: "subprocess.Popen[bytes]", ran_us: int) -> None:
         stopped = self._watch.stopped()
+        since_us = self._watch.parting_us()
+        if since_us is not None and self._watch.monotonic() - since_us < self._watch.grace_us:
+            if not self._asked:
+                ask_to_end(process.pid, self._walled)
+            self._asked, stopped = True, False
         self._wall_over = self._wall_over or (ran_us >= self._watch.wall_us and not stopped)
         if stopped or self._wall_over:
             self.kill(process)
@@ -182,6 +192,45 @@ class Element:
             memory_peak_bytes=figures.memory_peak_bytes,
             processes_peak=self._processes,
         )
+
+
+def ask_to_end(outer: int, walled: bool) -> None:
+    """SIGTERM to the work, so that it can write its checkpoint.
+
+    It goes to those of its processes that handle it; where none does, to all. A shell that only waits for its command
+    would else end at once, and with it the sandbox and the command. Of a sandbox the outer process is never asked: its
+    end would be that of all; the inner one, first of its process namespace, hears nothing that it does not handle.
+    """
+    work = _descendants(outer) if walled else [outer, *_descendants(outer)]
+    for pid in [one for one in work if _handles(one, signal.SIGTERM)] or work:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def _handles(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc", str(pid), "status").read_text().splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    return False
+
+
+def _descendants(root: int) -> list[int]:
+    """Every process below one, by the parents that /proc tells of."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal():
+            with suppress(OSError, IndexError, ValueError):
+                parent = int(Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry))
+    out: list[int] = []
+    todo = [root]
+    while todo:
+        below = children.get(todo.pop(), [])
+        out += below
+        todo += below
+    return out
 
 
 def _reap(process: "subprocess.Popen[bytes]") -> tuple[int, int]:

@@ -54,11 +54,13 @@ class Place:
         log: LogFile,
         monotonic: Callable[[], int],
         stopped: Callable[[], bool],
+        parting_us: Callable[[], int | None],
         on_sample: Callable[[int, int | None, Usage | None], None],
     ) -> Result:
         """Run one element to its end. Raises OSError, BackendError where it cannot be begun."""
         request, limits = self._order.request, self.limits(cores)
-        watch = Watch(monotonic, stopped, request.resources.wall_time, partial(on_sample, index))
+        wall_us, grace_us = request.resources.wall_time, self._settings.grace_us
+        watch = Watch(monotonic, stopped, wall_us, parting_us, grace_us, partial(on_sample, index))
         stream = LogStream(log, self._order.secrets.values(), f"[{index}] " if request.array > 1 else "")
         with ExitStack() as stack:
             group = None

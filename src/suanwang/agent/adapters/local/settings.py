@@ -14,6 +14,9 @@ UID_BASE: Final = 200_000  # above what Debian gives out (59,999) and below the 
 UID_COUNT: Final = 10_000
 
 
+GRACE_US: Final = 10_000_000  # long enough to write some gigabytes, short enough for whoever waits for the room
+
+
 class NetworkRule(StrEnum):
     """What a task that asks for the network gets."""
 
@@ -45,5 +48,6 @@ class LocalSettings:
     uid_base: int = UID_BASE
     uid_count: int = UID_COUNT
     hidden: tuple[Path, ...] = ()  # never shown to a task, though they be below a folder that is
+    grace_us: int = GRACE_US  # from SIGTERM to SIGKILL for work with a checkpoint that the grid stops
     active_max: int = 64  # attempts staged, running or collecting at once; the rest wait
     kinds: frozenset[PoolKind] = frozenset({PoolKind.GENERAL, PoolKind.AI, PoolKind.HPC})

@@ -32,12 +32,16 @@ PREEMPT_AFTER_US = 1_000_000
 WAYS_MAX = 3
 # So many claims are tried in one round: each takes views of their own, and others wait for the brain meanwhile.
 CLAIMS_MAX = 2
+# What would make a task fit takes many searches. So many refusals of one round say it at once; the others say which
+# clauses remove whom, and what would help is worked out when somebody asks why.
+RELAXED_MAX = 8
 
 
 class Judge(Keeper):
     """The applier that decides on waiting tasks. Not thread-safe."""
 
     _claims_left = 0  # in this round
+    _relaxed_left = 0  # refusals of this round that are still told what would help
     _sound: frozenset[TaskId] = frozenset()  # tasks of this batch whose plans were found sound together
 
     def applicant(
@@ -59,7 +63,7 @@ class Judge(Keeper):
 
     def judge(self, tasks: Sequence[Task]) -> None:
         """Plan tasks as one batch, and decide on each by its answer."""
-        self._claims_left = CLAIMS_MAX
+        self._claims_left, self._relaxed_left = CLAIMS_MAX, RELAXED_MAX
         now_us, view = self.clock(), self.state.snapshot()
         asks = [self.ask(task) for task in tasks]
         answers = plan_batch(view, asks, now_us, self.seed, self.ids)
@@ -205,13 +209,14 @@ class Judge(Keeper):
         """Nothing could ever take it: a refusal with what would help at the first look, an end after that."""
         if task.generation == 0:
             refused = (Refusal(reason=RefusalReason.NO_POOL, field=""),)
+            self._relaxed_left -= 1
             self.emit(
                 TaskRefused(
                     at_us=now_us,
                     task_id=task.task_id,
                     refusals=refused,
                     clauses=answer.clauses,
-                    relaxations=answer.relaxations,
+                    relaxations=answer.relaxations if self._relaxed_left >= 0 else (),
                 )
             )
             return

@@ -8,11 +8,12 @@ import pytest
 from tests.plan.worlds import general, grid_of, site_of
 
 from suanwang.grids import dump_grid
+from suanwang.judge import RELAXED_MAX
 from suanwang.model.error import NotFoundError, StoreError
 from suanwang.model.grid import PriceBook
 from suanwang.model.ids import KeyId
 from suanwang.model.principal import Principal, Role, Submission
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import Resources, TaskRequest
 from suanwang.runtime import demo
 from suanwang.runtime.app import LOCAL_TENANT, _await_start, open_brain
 from suanwang.runtime.settings import Settings
@@ -50,3 +51,21 @@ def test_a_demo_without_its_jobs_says_where_they_should_be(tmp_path: Path, monke
     with pytest.raises(NotFoundError) as caught:
         demo.examples_path()
     assert caught.value.code == "examples_missing"
+
+
+def test_of_many_refusals_each_can_say_what_would_help(tmp_path: Path) -> None:
+    """The first of a round say it at once, the others when they are asked."""
+    brain = open_brain(settings_with(tmp_path, nodes=1))
+    user = Principal(key_id=KeyId("key"), tenant=LOCAL_TENANT, role=Role.USER)
+    large = TaskRequest(run="true", resources=Resources(cpu=1, memory=2**40, wall_time=60_000_000))
+    made = brain.submit(user, [Submission(request=large)] * (RELAXED_MAX + 2))
+    with brain._verb() as road:
+        road.plan_round()
+    bodies = [brain.store.events(one.task_id)[-1].body for one in made]
+    assert [body["t"] for body in bodies] == ["task_refused"] * len(made)
+    said = [[one["clause"] for one in body["relaxations"]] for body in bodies]
+    assert said == [said[0]] * RELAXED_MAX + [[]] * 2 and "node_shape" in said[0]
+    for one in made:
+        report = brain.report(user, one.task_id)
+        assert report is not None and [relaxed.clause.value for relaxed in report.relaxations] == said[0]
+    brain.close()

@@ -166,6 +166,7 @@ def _admission(steps: list[EventRow], report: PlanReport | None) -> ExplainAdmis
             return ExplainAdmission(at_us=step.at_us, outcome="admitted", clauses=clauses, relaxations=relaxations)
         if step.kind == "task_refused":
             relaxed = tuple(Relaxation.model_validate(one) for one in step.body.get("relaxations", ()))
+            relaxed = relaxed or (report.relaxations if report else ())
             return ExplainAdmission(
                 at_us=step.at_us,
                 outcome="refused",

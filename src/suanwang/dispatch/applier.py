@@ -201,7 +201,7 @@ class Applier(Scribe):
         assert task.request is not None, "a live task has its request"
         if event.kind in (EventKind.DELIVERY_FAILED, EventKind.DELIVERED) and task.delivery is not None:
             return lifecycle.signal_of(event, task.request.retries + 1 - task.delivery.tries, True)
-        delivers = any(one.target for one in event.outputs)
+        delivers = bool(event.outputs) and any(one.target for one in event.outputs)
         return lifecycle.signal_of(event, task.request.retries - task.own_failures, delivers)
 
     def set_site(self, site: SiteId, agent: AgentId | None, live: bool, emulated: bool, cause: SiteCause) -> None:

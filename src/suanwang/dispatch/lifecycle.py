@@ -127,6 +127,10 @@ def step(phase: Phase, signal: Signal) -> Transition | None:
     return found
 
 
+# What an event says is mostly a signal of the same name.
+_SIGNAL_OF: Final = {kind: Signal(kind.value) for kind in EventKind if kind.value in {one.value for one in Signal}}
+
+
 def signal_of(event: Event, retries_left: int, delivers: bool) -> Signal:
     """The signal of an agent's event. `retries_left` counts the task's own; `delivers`: outputs have targets."""
     if event.kind is EventKind.FINISHED:
@@ -135,7 +139,7 @@ def signal_of(event: Event, retries_left: int, delivers: bool) -> Signal:
         return Signal.FAILED_RETRY if may_retry(event.reason, retries_left) else Signal.FAILED_FINAL
     if event.kind is EventKind.DELIVERY_FAILED:
         return Signal.DELIVERY_RETRY if retries_left > 0 else Signal.DELIVERY_FAILED
-    return Signal(event.kind.value)
+    return _SIGNAL_OF[event.kind]
 
 
 def may_retry(reason: FailureReason | None, retries_left: int) -> bool:

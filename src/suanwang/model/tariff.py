@@ -84,6 +84,9 @@ def factor_permille(book: PriceBook, hour: int) -> int:
 
 def hold_us_by_factor(book: PriceBook, start_us: int, end_us: int) -> dict[int, int]:
     """Microseconds held at each factor, in the order of the factors."""
+    hour = (start_us + UTC8_US) // US_PER_HOUR
+    if start_us < end_us <= (hour + 1) * US_PER_HOUR - UTC8_US:  # within one hour, so at one factor
+        return {factor_permille(book, hour % 24): end_us - start_us}
     spans: dict[int, int] = {}
     for from_us, to_us, permille in bands(book, start_us, end_us):
         spans[permille] = spans.get(permille, 0) + to_us - from_us

@@ -25,7 +25,7 @@ from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, AttemptId, KeyId, LinkId, SiteId, TaskId, TenantId
 from suanwang.model.plan import ClauseCount, Plan, PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
-from suanwang.model.reason import PoolReason
+from suanwang.model.reason import PoolReason, RefusalReason
 from suanwang.model.record import KeyIssued, KeyRevoked, Phase, TenantSet
 from suanwang.model.scarcity import Scarcity
 from suanwang.model.snapshot import GridIndex, Snapshot
@@ -285,8 +285,18 @@ class Brain:
                 return report_of(full_plan(task.plan), road.state.index)
             if task.request is None or task.phase is not Phase.WAITING:
                 last = self.store.latest_plan(task_id)
+                if last is None and task.phase is Phase.REFUSED:
+                    return self._why_refused(road, task)
                 return report_of(last, road.state.index) if last is not None else None
             return plan(road.state.snapshot(), [road.ask(task)], self.clock(), road.seed, self.ids)[0].report()
+
+    def _why_refused(self, road: Road, task: Task) -> PlanReport | None:
+        """What no pool could ever take: the same as it was then, since it is judged on the empty grid."""
+        row = self.store.task(task.task_id)
+        if row is None or row.reason != RefusalReason.NO_POOL.value:
+            return None
+        ask = PlanAsk(task.task_id, task.tenant, with_defaults(row.request, road.state.index), 1, None)
+        return plan(road.state.snapshot(), [ask], self.clock(), road.seed, self.ids)[0].report()
 
     def parts(self, task_id: TaskId) -> tuple[TaskId, ...]:
         """The tasks that run the array of a task for it; none where it is not shared out."""

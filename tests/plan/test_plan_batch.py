@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.plan.worlds import NOW, Ids, World, requests, worlds
@@ -12,7 +13,7 @@ from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.plan import Demand, Hold
 from suanwang.model.snapshot import SiteState, Snapshot, index_grid
 from suanwang.model.task import Circle, Preference, Resources, TaskRequest
-from suanwang.plan import PlanAsk, plan, plan_batch
+from suanwang.plan import PlanAsk, plan, plan_batch, sweep_tables
 from suanwang.verify import verify
 
 TENANT = TenantId("t")
@@ -110,3 +111,22 @@ def test_compact_plans_pass_the_independent_checker() -> None:
             view = Snapshot(7, index, snapshot.sites, dict(leases))
             assert verify(made, request, view, TENANT) == verify(full_plan(made), request, view, TENANT) == []
             leases[made.lease_id] = made.holds
+
+
+def test_rows_that_have_grown_too_many_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of row by itself, between batches, and the plans stay the same."""
+    index, draw = index_grid(load_grid(china_path())), Random(8)
+    snapshot = Snapshot(7, index, {site.id: SiteState(True) for site in index.grid.sites}, {})
+    monkeypatch.setattr(sweep_tables, "ROWS_MAX", 12)
+    for _ in range(4):
+        both(snapshot, [draw_task(draw, [site.id for site in index.grid.sites]) for _ in range(20)])
+
+
+def test_a_task_on_which_the_planner_breaks_is_told_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    index, draw = index_grid(load_grid(china_path())), Random(3)
+    snapshot = Snapshot(7, index, {site.id: SiteState(True) for site in index.grid.sites}, {})
+    tasks = [draw_task(draw, [index.grid.sites[0].id]) for _ in range(5)]
+    tasks[2] = tasks[2].model_copy(update={"origin": "nowhere"})
+    asks = [PlanAsk(TaskId(f"task-{number}"), TENANT, request) for number, request in enumerate(tasks)]
+    answers = plan_batch(snapshot, asks, NOW, 0, Ids())
+    assert [isinstance(one.fault, KeyError) for one in answers] == [False, False, True, False, False]

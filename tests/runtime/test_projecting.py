@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tests.store.test_store_batches import Day
 
+from suanwang.runtime import projecting as projecting_module
 from suanwang.runtime.projecting import Projecting
-from suanwang.store import Store, behind
+from suanwang.store import Store
 from suanwang.store.admin import verify
 
 WITHIN_S = 60
@@ -27,7 +28,7 @@ def url(tmp_path: Path) -> str:
 
 
 def test_much_is_projected_by_a_process_beside_the_brain(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(behind, "FOLD_RECORDS", 10)
+    monkeypatch.setattr(projecting_module, "BESIDE_BYTES", 1_000)
     with Store(url) as store:
         store.inline_max = 3
         day = Day(store, 1)
@@ -65,4 +66,18 @@ def test_a_memory_store_has_no_process_beside_it() -> None:
         projecting.start()
         wait_for(lambda: store.behind() == 0)
         assert projecting._beside is None
+        projecting.stop()
+
+
+def test_a_fault_is_told_and_tried_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projecting_module, "AFTER_FAULT_S", 0.01)
+    with Store(url) as store:
+        store.inline_max = 0
+        Day(store, 1)
+        right, faults = store.project, [AssertionError("a row is not there"), OSError("no process")]
+        monkeypatch.setattr(store, "project", lambda: (_ for _ in ()).throw(faults.pop()) if faults else right())
+        projecting = Projecting(store, url)
+        projecting.start()
+        wait_for(lambda: store.behind() == 0)
+        assert not faults
         projecting.stop()

@@ -1,6 +1,6 @@
 """Batches of many tasks: the same history as single records makes, in the state, in the projections and after a replay."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from random import Random
 
 import pytest
@@ -9,10 +9,12 @@ from sqlalchemy import select
 from suanwang.agent.adapters.fake import FakeAdapter
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
+from suanwang.dispatch.applier import is_plain
 from suanwang.flow import Road
 from suanwang.grids.generate import random_grid
 from suanwang.model.batch import BATCHES, AttemptsOpened, EventsHeard, PlansMade, TasksTaken, expanded
 from suanwang.model.error import StoreError
+from suanwang.model.event import Event, EventKind, Usage
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, TenantId
 from suanwang.model.principal import Submission
@@ -203,3 +205,40 @@ def test_task_ids_of_unbound_plans_are_known(both):
         isinstance(task_id, str) and task_id.startswith("task-") for one in unbound for task_id in one.task_ids()
     )
     assert sum(len(one.unbound) for one in unbound) > 60
+
+
+def test_two_that_project_at_once_do_no_harm(both, url):
+    """A brain that was killed may leave its projector behind: who comes second finds the mark moved, and begins anew."""
+    _, batches = both
+    store = batches.store
+    store.inline_max = 3
+    batches.play()
+    with Store(url, projects_only=True) as beside:
+        stale = beside._the_writer().rows_after(beside.projected())
+        while store.project():
+            pass
+        mark = store.projected()
+        assert beside._projector.step(stale, nullcontext()) == 0
+        assert store.projected() == mark and verify(store) == []
+
+
+def test_a_store_whose_tables_are_wrong_and_behind_can_be_rebuilt(both, url, open_store):
+    _, batches = both
+    batches.play()
+    with batches.store.writing() as writer:
+        writer.set_projected(2)
+    batches.store.close()
+    with pytest.raises(StoreError) as caught:
+        Store(url)
+    assert caught.value.code == "store_conflict"
+    mended = open_store(url, bring_up=False)
+    rebuild(mended)
+    assert verify(mended) == [] and mended.behind() == 0
+
+
+def test_figures_that_no_column_holds_go_as_single_records():
+    event = Event(agent="a", sequence=1, site="s", attempt_id="t", fence=1, at_us=1, kind=EventKind.FINISHED)
+    large = 2**63
+    assert is_plain(event) and is_plain(event.model_copy(update={"usage": Usage(memory_byte_us=large)}))
+    for wrong in ({"at_us": large}, {"exit_code": -large - 1}, {"usage": Usage(core_us=large)}, {"sequence": large}):
+        assert not is_plain(event.model_copy(update=wrong))

@@ -25,6 +25,7 @@ router = APIRouter(tags=["tasks"])
 STEPS_AT_ONCE = 500
 LOG_PIECE_BYTES = 256 * 1024
 LOG_POLL_S = 0.2  # a log is no record: nothing tells of its growth
+BEHIND_POLL_S = 0.1
 OUTPUT_PIECE_BYTES = 1024 * 1024
 _EVENT_ID = re.compile(r"^(\d{1,18})(?:\.(\d{1,9}))?$")
 _SSE = media_answer(sse.MEDIA_TYPE, "Events")
@@ -64,6 +65,9 @@ async def _steps(here: Context, task_id: str, after: tuple[int, int]) -> AsyncIt
         if row is None or (row.phase in ENDS and row.position <= max(after[0], seen)):
             yield sse.frame("end", "{}")
             return
+        if await run_sync(store.behind):  # what woke it may not be in the tables yet
+            await anyio.sleep(BEHIND_POLL_S)
+            continue
         if not await here.changes.wait(seen, sse.PING_S):
             if here.changes.closing:
                 return

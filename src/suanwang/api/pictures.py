@@ -101,7 +101,10 @@ class Pictures:
 
     def _read_changes(self, position: int) -> None:
         after = max(self._read_to, position - BATCHES_READ)
+        projected = self._brain.store.projected()
         for at, records in self._brain.store.read(after):
+            if at > projected:  # the rest is told when the tables know it
+                break
             for change in phase_changes(records):
                 task_id = change.task_id or self._task_of(change)
                 if task_id is not None:

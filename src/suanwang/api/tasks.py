@@ -98,6 +98,7 @@ def explain_task(here: Here, caller: Caller, task_id: TaskIdPath) -> Response:
 def cancel(here: Here, caller: Caller, task_id: TaskIdPath) -> Response:
     """The task stops as soon as its site hears of it; one that has ended already is a conflict."""
     here.brain.cancel(caller, TaskId(task_id))
+    here.brain.wait_tables()  # so that the answer shows what was done
     return answer(whole_view(here, find_line(here, caller, task_id)))
 
 

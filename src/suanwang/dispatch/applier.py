@@ -33,6 +33,7 @@ def cause_of(event: Event, now_us: int) -> carry.Cause:
     )
 
 
+INT64 = 2**63
 # What a batch of events has room for. Any other event has a record of its own.
 _PLAIN_KINDS = frozenset(
     {EventKind.ACCEPTED, EventKind.STAGING, EventKind.RUNNING, EventKind.COLLECTING, EventKind.FINISHED}
@@ -46,8 +47,20 @@ def is_plain(event: Event) -> bool:
         and event.reason is None
         and event.signal is None
         and event.fraction_permille is None
+        and event.kept is None
         and not event.detail
+        and _fits(event)
     )
+
+
+def _fits(event: Event) -> bool:
+    """Whether its figures, which an agent may send as large as it likes, are of 64 bits."""
+    usage = event.usage
+    figures = [event.sequence, event.at_us, event.fence, event.exit_code or 0]
+    if usage is not None:  # the integral of memory is written as digits, whatever its size
+        figures += (usage.wall_us, usage.core_us, usage.memory_peak_bytes, usage.bytes_in, usage.bytes_out)
+        figures.append(usage.processes_peak)
+    return max(figures) < INT64 and min(figures) >= -INT64
 
 
 @dataclass

@@ -88,7 +88,19 @@ class _Batch:
 
 
 def plan_batch(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, ids: PlanIds) -> list[PlanAnswer]:
-    """The same answers as `plan`, for batches of thousands: plans of plain tasks are compact (`sweep`)."""
+    """The same answers as `plan`, for batches of thousands: plans of plain tasks are compact (`sweep`).
+
+    A fault of the sweep's own costs its speed and no more: the batch is then planned task by task.
+    """
+    try:
+        return _swept(snapshot, tasks, now_us, ids)
+    except Exception:
+        with _lock:
+            _memories.pop(id(snapshot.index), None)  # its calendars may hold what no plan holds
+        return plan(snapshot, tasks, now_us, seed, ids)
+
+
+def _swept(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, ids: PlanIds) -> list[PlanAnswer]:
     with _lock:
         memory = _memory(snapshot.index)
         memory.ledger.follow(snapshot)

@@ -46,7 +46,7 @@ class Sweep:
         layout = scene.layout
         if not any(self.plain):
             return
-        rows = [self._row(one) if plain else _NOTHING for one, plain in zip(asks, self.plain, strict=True)]
+        rows = [self._row_or_nothing(at) for at in range(len(asks))]
         self._price(rows)
         columns = np.ascontiguousarray(np.array(rows, np.int64).T)
         self.columns = Asks(*columns)
@@ -68,6 +68,15 @@ class Sweep:
         if any(_unplain(request)) or ask.kept or ask.excluded_sites or (request.earliest_start or 0) > self.now_us:
             return False
         return not (wary and request.tags)
+
+    def _row_or_nothing(self, at: int) -> tuple[int, ...]:
+        if not self.plain[at]:
+            return _NOTHING
+        try:
+            return self._row(self.asks[at])
+        except Exception:  # a fault of the planner's own: it is met again, and told, when the task is decided by itself
+            self.plain[at] = False
+            return _NOTHING
 
     def _row(self, ask: PlanAsk) -> tuple[int, ...]:
         request = ask.request
@@ -189,7 +198,8 @@ _NOTHING = (0,) * len(Asks._fields)
 
 def _tables(memory: Memory, scene: Scene) -> SweepTables:
     kept = memory.sweep
-    if kept is None or kept.up_key != scene.up_key or kept.is_full():
+    if kept is None or kept.up_key != scene.up_key:
         kept = memory.sweep = SweepTables(scene.layout, scene.up_key)
     assert isinstance(kept, SweepTables), "tables are kept as tables"
+    kept.trim()
     return kept

@@ -23,10 +23,12 @@ from suanwang.plan.scene import Scene, chain_of, static_key
 from suanwang.plan.sweep_kernel import Tables, Trees
 from suanwang.plan.sweep_prices import prices
 
-# Rows of one kind before all are made anew: 8,192 rows of a 430-site grid take 28 MB.
-ROWS_MAX = 8_192
+# Rows of one kind before those are made anew: 4,096 vectors of a 430-site grid take 14 MB, as many trees some 60 MB.
+ROWS_MAX = 4_096
 
 
+PROFILES_MAX = 100_000
+ROUTES_MAX = 50_000  # of some two kilobytes each
 NO_BOUND_US = 2**62 - 1
 
 
@@ -161,10 +163,26 @@ class SweepTables:
         self._usable: dict[int, Flags] = {}
         self._least: list[Tree] = []  # the trees of `latency`
 
-    def is_full(self) -> bool:
-        """Whether it is time to begin anew."""
-        sizes = (self.codes.at, self.latency.at, self.amount.at, self.trees.at, self.shapes.at)
-        return max(map(len, sizes)) >= ROWS_MAX or len(self.profiles) >= 32 * ROWS_MAX
+    def trim(self) -> None:
+        """Begin anew with what has grown too large, between two batches. What tasks said points into the rows, so it is
+        forgotten with any of them."""
+        pools, nodes = len(self.layout.pools), len(self.layout.network.node_of)
+        before = (self.codes, self.latency, self.amount, self.trees, self.shapes)
+        if len(self.codes.at) >= ROWS_MAX:
+            self.codes, self.owner_place = Rows(pools), Rows(pools)
+        if len(self.latency.at) >= ROWS_MAX:
+            self.latency, self._least = Rows(nodes), []
+        if len(self.trees.at) >= ROWS_MAX:
+            self.trees = TreeRows(nodes)
+        if len(self.amount.at) >= ROWS_MAX or self.trees is not before[3]:
+            self.amount = Rows(nodes)
+        if len(self.shapes.at) >= ROWS_MAX:
+            self.shapes = Shapes(self.layout)
+        if len(self.routes) >= ROUTES_MAX:
+            self.routes = {}
+        after = (self.codes, self.latency, self.amount, self.trees, self.shapes)
+        if any(one is not two for one, two in zip(before, after, strict=True)) or len(self.profiles) >= PROFILES_MAX:
+            self.profiles, self.routes = {}, {}
 
     def profile(self, scene: Scene, told: Told, need_of: Callable[[], Need]) -> tuple[int, ...]:
         """A task as row numbers: static, near, through, bound, tree, amount, shape, wall, bandwidth, stages.

@@ -52,6 +52,7 @@ def open_brain(settings: Settings) -> Brain:
     store = Store(settings.database_url)
     try:
         state = State(index_grid(grid))
+        store.grids.know(state.index)
         adopted: GridAdopted | None = None
         for _, records in store.read():
             state.apply_all(records)

@@ -46,6 +46,7 @@ from suanwang.runtime.what_if_desk import WhatIfDesk
 from suanwang.store import Store
 
 TICK_S: Final = 0.5
+TABLES_S: Final = 5.0  # how long an answer waits for the tables
 PLAN_STEP: Final = 64  # tasks planned before others get the lock
 
 _log = structlog.get_logger("suanwang.brain")
@@ -429,11 +430,39 @@ class Brain:
 
     def append_log(self, principal: Principal, attempt_id: AttemptId, offset: int, data: bytes) -> int:
         """Append a piece of an attempt's log at `offset`; a piece that is there already changes nothing."""
-        attempt = self.store.attempt(attempt_id)  # of the store: it knows those that have ended too
-        if attempt is None:
-            raise NotFoundError("attempt_unknown", attempt=attempt_id)
-        self._check_sites(principal, (SiteId(attempt.site),))
+        self._check_sites(principal, (self._site_of(attempt_id),))
         return self.task_logs.append(attempt_id, offset, data)
+
+    def _site_of(self, attempt_id: AttemptId) -> SiteId:
+        """Where an attempt runs: of a live one the memory knows it, of one that has ended the store."""
+        with self._changed:
+            state = self.road.state
+            task_id = state.by_attempt.get(attempt_id) or state.parting.get(attempt_id)
+            task = state.tasks[task_id] if task_id is not None else None
+        holder = (task.attempt or task.parting or task.delivery) if task is not None else None
+        if holder is not None:
+            return holder.site
+        found = self.store.attempt(attempt_id)
+        if found is None and self.wait_tables():
+            found = self.store.attempt(attempt_id)
+        if found is None:
+            raise NotFoundError("attempt_unknown", attempt=attempt_id)
+        return SiteId(found.site)
+
+    def knows(self, principal: Principal, task_id: TaskId) -> bool:
+        """Whether the caller may see such a task, whatever the tables say yet."""
+        task = self.road.state.tasks.get(task_id)
+        return task is not None and (principal.role is Role.OPERATOR or task.tenant == principal.tenant)
+
+    def wait_tables(self, within_s: float = TABLES_S) -> bool:
+        """Wait until the tables reflect what the log holds now; False where that takes longer."""
+        position, until_s = self.store.last_position(), real_clock.monotonic_s() + within_s
+        pause = threading.Event()
+        while position > self.store.projected():
+            if real_clock.monotonic_s() >= until_s:
+                return False
+            pause.wait(0.02)
+        return True
 
     def read_log(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes:
         return self.task_logs.read(attempt_id, offset, limit)

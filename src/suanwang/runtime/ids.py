@@ -24,19 +24,26 @@ class RealIds:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._tails: list[str] = []
-        self._last_ms, self._last_head = -1, ""
+        self._last = (-1, "")  # a millisecond and its head, replaced together: threads share this maker
 
     def _next(self, prefix: str) -> str:
-        if not self._tails:
-            self._draw()
+        try:
+            tail = self._tails.pop()  # no two threads get the same
+        except IndexError:
+            tail = self._draw()
         now_ms = self._clock() // 1_000
-        if now_ms != self._last_ms:
-            self._last_ms, self._last_head = now_ms, _head(now_ms)
-        return f"{prefix}-{self._last_head}{self._tails.pop()}"
+        last_ms, head = self._last
+        if now_ms != last_ms:
+            head = _head(now_ms)
+            self._last = (now_ms, head)
+        return f"{prefix}-{head}{tail}"
 
-    def _draw(self) -> None:
+    def _draw(self) -> str:
         text = b32encode(secrets.token_bytes(_RANDOM_BYTES * _AT_ONCE)).translate(_OURS).decode()
-        self._tails = [text[at : at + 16] for at in range(0, len(text), 16)]
+        tails = [text[at : at + 16] for at in range(0, len(text), 16)]
+        last = tails.pop()
+        self._tails = tails
+        return last
 
     def task_id(self) -> TaskId:
         return TaskId(self._next("task"))

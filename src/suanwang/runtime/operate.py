@@ -12,7 +12,7 @@ from suanwang.runtime.settings import Settings
 @contextmanager
 def _open(settings: Settings) -> Iterator[stores.Store]:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with stores.Store(settings.database_url) as opened:
+    with stores.Store(settings.database_url, bring_up=False) as opened:
         yield opened
 
 

@@ -9,11 +9,12 @@ from typing import Final
 
 import structlog
 
-from suanwang.model.error import StoreError
 from suanwang.store import Store
 
-# Rows of the log that are left after a first step: from so many on a process of its own is worth its start.
-BESIDE_FROM: Final = 4
+# So many bytes of the log to project are worth the start of a process of its own: some thousand tasks.
+BESIDE_BYTES: Final = 512 * 1024
+LOOK_S: Final = 0.5  # how often it is looked whether somebody still works, and whether anything is left
+AFTER_FAULT_S: Final = 2.0
 
 _log = structlog.get_logger("suanwang.projecting")
 
@@ -24,7 +25,7 @@ class Projecting:
     def __init__(self, store: Store, url: str) -> None:
         self._store, self._url = store, url
         self._thread = threading.Thread(target=self._loop, name="projecting", daemon=True)
-        self._stopping = False
+        self._stop = threading.Event()
         self._beside: subprocess.Popen[bytes] | None = None
         self._here = ":memory:" in url or url == "sqlite://"  # a store that no other process can open
 
@@ -33,60 +34,60 @@ class Projecting:
 
     def stop(self) -> None:
         """End, with the process beside. What is not projected is so at the next start."""
-        self._stopping = True
+        self._stop.set()
         self._store.is_behind.set()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
         self._dismiss()
 
     def _loop(self) -> None:
-        while not self._stopping:
-            self._store.is_behind.wait()
+        while not self._stop.is_set():
+            self._store.is_behind.wait(LOOK_S)
             self._store.is_behind.clear()
-            if not self._stopping and not self._asked_beside():
-                self._project_here()
+            try:
+                self._look()
+            except Exception as error:  # the road goes on without its tables; they are tried again
+                if not self._stop.is_set():
+                    _log.error("projecting_broke", exc_info=error)
+                    self._stop.wait(AFTER_FAULT_S)
 
-    def _project_here(self) -> None:
-        try:
-            while not self._stopping and self._store.project() >= (1 if self._here else BESIDE_FROM):
-                if not self._here:
-                    self._hire()
-                    return
-            while not self._stopping and self._store.project():
-                pass
-        except StoreError as error:
-            if not self._stopping:
-                _log.error("projecting_broke", exc_info=error)
-
-    def _hire(self) -> None:
-        command = [sys.executable, "-m", "suanwang.runtime.project_main"]
-        self._beside = subprocess.Popen(command, stdin=subprocess.PIPE)
-        assert self._beside.stdin is not None, "it was asked for"
-        self._beside.stdin.write(self._url.encode() + b"\n")  # not as an argument: an address may hold a password
-        self._asked_beside()
-
-    def _asked_beside(self) -> bool:
-        """Wake the process beside. False: there is none, or it has ended."""
-        if self._beside is None or self._beside.stdin is None:
-            return False
-        try:
-            self._beside.stdin.write(b".\n")
-            self._beside.stdin.flush()
-        except OSError:
+    def _look(self) -> None:
+        """See to it that somebody works on what is left."""
+        if self._stop.is_set() or not self._store.behind():
+            return
+        if self._beside is not None:
+            if self._beside.poll() is None:
+                return
             _log.warning("projector_ended", code=self._beside.poll())
             self._dismiss()
             self._here = True  # whatever ended it would end the next one
-            return False
-        return True
+        if not self._here and self._store.pending_bytes() > BESIDE_BYTES:
+            self._hire()
+            return
+        while not self._stop.is_set() and self._store.project():
+            pass
+
+    def _hire(self) -> None:
+        command = [sys.executable, "-m", "suanwang.runtime.project_main"]
+        try:
+            self._beside = subprocess.Popen(command, stdin=subprocess.PIPE)
+            assert self._beside.stdin is not None, "it was asked for"
+            self._beside.stdin.write(self._url.encode() + b"\n")  # not as an argument: an address may hold a password
+            self._beside.stdin.flush()
+        except OSError as error:
+            _log.warning("projector_not_started", error=str(error))
+            self._dismiss()
+            self._here = True
 
     def _dismiss(self) -> None:
         if self._beside is None:
             return
-        with contextlib.suppress(OSError):
-            if self._beside.stdin is not None:
-                self._beside.stdin.close()
+        if self._beside.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._beside.stdin.close()  # the end of its input ends it
         try:
             self._beside.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._beside.kill()
+            self._beside.wait()
         self._beside = None

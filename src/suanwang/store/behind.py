@@ -7,6 +7,7 @@ needs no more than a writer, so that a process beside the brain may do it.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 
 from blake3 import blake3
 
@@ -20,7 +21,7 @@ from suanwang.store.earlier import Remembered
 from suanwang.store.fold import Fold
 from suanwang.store.project import fold_records
 from suanwang.store.side import drop_secrets
-from suanwang.store.writer import Writer
+from suanwang.store.writer import OvertakenError, Writer
 
 # Rows of the log are folded together until they hold so many records: then what they did to a row is one statement.
 FOLD_RECORDS = 2_048
@@ -94,15 +95,17 @@ class Projector:
         fold_records(records, texts, position, fold)
         return fold
 
-    def apply(self, fold: Fold, position: int) -> None:
-        """Inside a transaction: carry it out, and move the mark."""
+    def apply(self, fold: Fold, before: int, position: int) -> None:
+        """Inside a transaction: move the mark, and carry it out. OvertakenError where another process was here: a brain
+        that was killed may have left one that still projects."""
+        self._writer.move_projected(before, position)
         self._writer.apply(fold)
         if fold.ended:
             drop_secrets(self._writer, fold.ended)
-        self._writer.set_projected(position)
 
-    def step(self, rows: Sequence[LogRow]) -> int:
-        """Project rows of the log in one transaction, as many as are worth one; returns how many."""
+    def step(self, rows: Sequence[LogRow], guard: AbstractContextManager[object]) -> int:
+        """Project rows of the log in one transaction, as many as are worth one; returns how many. Only the transaction is
+        inside the guard, so that whoever writes the log waits for no more."""
         fold, records, taken = Fold(self.earlier), 0, 0
         for row in rows:
             if taken and records >= FOLD_RECORDS:
@@ -111,8 +114,12 @@ class Projector:
             self.grids.see(row.position, opened)
             fold_records(opened, texts_of(opened), row.position, fold)
             records, taken = records + weight(opened), taken + 1
-        if taken:
-            with self._writer.transaction():
-                self.apply(fold, rows[taken - 1].position)
-            self.earlier.keep(fold)
+        if not taken:
+            return 0
+        try:
+            with guard, self._writer.transaction():
+                self.apply(fold, rows[0].position - 1, rows[taken - 1].position)
+        except OvertakenError:
+            return 0
+        self.earlier.keep(fold)
         return taken

@@ -32,6 +32,7 @@ CODES: Final = (
     "store_full",
     "store_read_only",
     "store_busy",
+    "store_behind",
     "store_conflict",
     "store_unreachable",
     "store_not_empty",

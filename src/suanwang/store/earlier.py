@@ -3,6 +3,9 @@
 from suanwang.store.fold import Attempt, Fold
 from suanwang.store.writer import Writer
 
+# Open attempts that are remembered.
+OPEN_MAX = 100_000
+
 
 class Remembered:
     """`fold.Earlier` over memory and the writing connection, so that a running task's events cost no question."""
@@ -19,6 +22,8 @@ class Remembered:
 
     def keep(self, fold: Fold) -> None:
         """Take over what a batch opened and closed, once it is applied."""
+        if len(self._open) > OPEN_MAX:  # some were closed by a process beside this one: what is asked for is read again
+            self._open.clear()
         self._open.update(fold.opened)
         for attempt_id in fold.closed:
             self._open.pop(attempt_id, None)

@@ -40,12 +40,17 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
     locked by another writer, is damaged, or was written by a newer version.
     """
 
-    def __init__(self, url: str, *, read_only: bool = False, projects_only: bool = False) -> None:
+    def __init__(
+        self, url: str, *, read_only: bool = False, projects_only: bool = False, bring_up: bool = True
+    ) -> None:
+        """`bring_up`: at the open the projections are brought to the end of the log; not so for what looks after a store
+        whose tables may be damaged."""
         self._url = parse_url(url)
         self._memory = is_memory(self._url)
         if read_only and self._memory:
             raise StoreError("store_memory")
         self._read_only, self._closed, self._projects_only = read_only, False, projects_only
+        self._bring_up = bring_up
         self.grids = Grids()
         self.inline_max = INLINE_MAX
         self.is_behind = Event()  # set when something was left for `project`
@@ -90,6 +95,8 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         with errors():
             self._position, self._checksum = writer.head()
             self._projector = Projector(writer, self.grids)
+        if not self._bring_up:
+            return
         while self.project():
             pass
         with self.writing():
@@ -123,7 +130,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
             with self.writing() as writer:
                 writer.add_log([row])
                 if fold is not None:
-                    self._projector.apply(fold, position)
+                    self._projector.apply(fold, self._position, position)
                 if secrets:
                     add_secrets(writer, secrets)
                 failpoints.hit("store.append.written")
@@ -138,20 +145,26 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
     def project(self) -> int:
         """Bring the projections some way after the log; returns how many rows of it they are still behind."""
         writer = self._the_writer()
-        with self._guard, errors():
-            done = writer.projected()
-            rows = writer.rows_after(done)
-            taken = self._projector.step(rows)
+        with errors():
+            with self._guard:
+                rows = writer.rows_after(writer.projected())
+            taken = self._projector.step(rows, self._guard)
             return len(rows) - taken if len(rows) < LOG_SLICE else max(1, len(rows) - taken)
+
+    def pending_bytes(self) -> int:
+        """How large the next rows are that wait to be projected: what a step of `project` has before it."""
+        writer = self._the_writer()
+        with self._guard, errors():
+            return sum(len(row.payload) for row in writer.rows_after(writer.projected()))
+
+    def projected(self) -> int:
+        """The position up to which the projections reflect the log."""
+        with self.reading() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(s.progress.c.position), 0))).scalar_one())
 
     def behind(self) -> int:
         """How many rows of the log the projections do not reflect yet."""
-        if self._writer is not None:
-            with self._guard, errors():
-                return max(0, self._position - self._writer.projected())
-        with self.reading() as connection:
-            done = int(connection.execute(select(func.coalesce(func.max(s.progress.c.position), 0))).scalar_one())
-        return max(0, self.last_position() - done)
+        return max(0, self.last_position() - self.projected())
 
     def read(self, after: int = 0) -> Iterator[tuple[int, list[AnyRecord]]]:
         """(position, records) of every batch after the position `after`, in order, checked against the chain.

@@ -18,6 +18,10 @@ from suanwang.store.statements import Statements
 _ATTEMPT = (attempts.c.task_id, attempts.c.plan_id, attempts.c.site, attempts.c.fence)  # as in fold.Attempt
 
 
+class OvertakenError(Exception):
+    """Another process has projected what this one was about to."""
+
+
 class Writer:
     """Owns the writing connection and, on PostgreSQL, the writer's lock. One thread at a time is inside."""
 
@@ -42,10 +46,9 @@ class Writer:
         self._log = self.statements.insert(log).sql
         made = self.statements.compiled
         self._projected = made(sqlalchemy.select(progress.c.position)).sql
-        self._mark = (
-            made(progress.update().values(position=sqlalchemy.bindparam("to"))).sql,
-            made(progress.insert()).sql,
-        )
+        there = progress.c.position == sqlalchemy.bindparam("before")
+        moved = progress.update().values(position=sqlalchemy.bindparam("to"))
+        self._mark = (made(moved).sql, made(progress.insert()).sql, made(moved.where(there)).sql)
         self._find = made(
             sqlalchemy.select(*_ATTEMPT).where(attempts.c.attempt_id == sqlalchemy.bindparam("attempt_id"))
         ).sql
@@ -87,10 +90,23 @@ class Writer:
         return int(row[0]) if row else 0
 
     def set_projected(self, position: int) -> None:
-        """Inside a transaction: the projections reflect the log up to here."""
+        """Inside a transaction: the projections reflect the log up to here, whatever the mark said before."""
         self._cursor.execute(self._mark[0], (position,))
         if self._cursor.rowcount == 0:
             self._cursor.execute(self._mark[1], ("projections", position))
+
+    def move_projected(self, before: int, position: int) -> None:
+        """Inside a transaction: the projections that reflected the log up to `before` reflect it up to `position`. Raises
+        OvertakenError where they stand elsewhere: another process has moved them, and the transaction must not count."""
+        self._cursor.execute(self._mark[2], (position, before))
+        if self._cursor.rowcount == 0:
+            if before or self._has_mark():
+                raise OvertakenError
+            self._cursor.execute(self._mark[1], ("projections", position))
+
+    def _has_mark(self) -> bool:
+        self._cursor.execute(self._projected)
+        return self._cursor.fetchone() is not None
 
     def grids(self) -> list[tuple[int, str]]:
         """(position, text) of every grid that was adopted, in order."""

@@ -155,6 +155,8 @@ def _is_sound(plan: CompactPlan, request: TaskRequest, snapshot: Snapshot, sums:
     state = snapshot.sites.get(plan.site)
     if state is None or not state.live or state.emulated is not plan.emulated or site.id != plan.site:
         return False
+    if snapshot.index.pool_order[plan.pool_number] != plan.pool:
+        return False  # what is counted against a pool's room goes by its number
     return (
         _is_place(plan, request, pool, site)
         and _is_window(plan, request)
@@ -215,15 +217,20 @@ def _is_path(plan: CompactPlan, request: TaskRequest, snapshot: Snapshot, sums: 
     found = sums.get(key)
     if found is None:
         free = request.model_copy(update={"latency": None, "origin": origin})
-        names_fit = _keys_fit(route)
+        names_fit = _keys_fit(route, snapshot.index)
         found = sums[key] = (names_fit and not list(path_faults(plan, free, snapshot)), route)
     return bool(found[0])
 
 
-def _keys_fit(route: Route) -> bool:
-    """Whether what the route holds is what its path names."""
+def _keys_fit(route: Route, index: GridIndex) -> bool:
+    """Whether what the route holds, by name and by number, is what its path names."""
+    links, order = index.grid.links, index.security_order
     keys = tuple(f"link|{one.link}:{'ab' if one.forward else 'ba'}" for one in route.path.links)
-    return keys == route.keys and route.sec_keys == tuple(f"protection|{one.security_pool}" for one in route.protection)
+    counted = tuple(f"link|{links[edge // 2].id}:{'ba' if edge % 2 else 'ab'}" for edge in route.edges)
+    pools = tuple(f"protection|{one.security_pool}" for one in route.protection)
+    return keys == route.keys == counted and pools == route.sec_keys == tuple(
+        f"protection|{order[number]}" for number in route.pools
+    )
 
 
 def _is_price(

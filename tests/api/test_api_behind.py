@@ -42,7 +42,7 @@ def test_a_task_that_is_taken_is_not_unknown(behind: Grid) -> None:
         assert (answer.status_code, answer.json()["code"]) == (503, "store_behind")
         (task_id,) = behind.here.brain.road.state.tasks
         assert http.get(f"/v1/tasks/{task_id}").json()["code"] == "store_behind"
-        assert http.get("/v1/health").json()["behind"] > 0
+        assert http.get("/healthz").json()["behind"] > 0
         with behind.http("other") as other:
             assert other.get(f"/v1/tasks/{task_id}").json()["code"] == "task_unknown"
         until(behind, task_id, Phase.SUCCEEDED)

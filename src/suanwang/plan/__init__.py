@@ -2,7 +2,7 @@
 
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
 from suanwang.plan.planner import plan, plan_batch
-from suanwang.plan.report import explain_verdicts
+from suanwang.plan.report import explain_verdicts, report_of
 from suanwang.plan.warm import warm
 
-__all__ = ["PlanAnswer", "PlanAsk", "PlanIds", "explain_verdicts", "plan", "plan_batch", "warm"]
+__all__ = ["PlanAnswer", "PlanAsk", "PlanIds", "explain_verdicts", "plan", "plan_batch", "report_of", "warm"]

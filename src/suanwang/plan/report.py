@@ -4,6 +4,7 @@ import numpy as np
 
 from suanwang.model.ids import TaskId
 from suanwang.model.plan import ClauseCount, Plan, PlanReport, PoolVerdict, Relaxation
+from suanwang.model.reason import PoolReason
 from suanwang.model.snapshot import GridIndex
 from suanwang.model.task import Preference
 from suanwang.net.network import Ints
@@ -41,6 +42,24 @@ def build_report(
 def explain_verdicts(plan: Plan, index: GridIndex) -> list[PoolVerdict]:
     """The verdicts that a plan carries, pool by pool in the grid's order."""
     return list(_verdicts(index, unpack(plan.verdicts)))
+
+
+def report_of(made: Plan, index: GridIndex) -> PlanReport:
+    """The report of a plan that stands, from what it carries."""
+    verdicts = tuple(explain_verdicts(made, index))
+    clauses = []
+    for reason in PoolReason:
+        pools = [one.pool for one in verdicts if one.reason is reason]
+        if pools and reason is not PoolReason.WORSE:
+            sites = len({index.pools[pool][1].id for pool in pools})
+            clauses.append(ClauseCount(reason=reason, pools=len(pools), sites=sites))
+    return PlanReport(
+        task_id=made.task_id,
+        chosen=made.pool,
+        verdicts=verdicts,
+        clauses=tuple(clauses),
+        alternatives=made.alternatives,
+    )
 
 
 def clause_counts(layout: Layout, codes: Ints) -> tuple[ClauseCount, ...]:

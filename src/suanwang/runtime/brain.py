@@ -23,9 +23,9 @@ from suanwang.model.error import FaultsError, NotAllowedError, NotFoundError, No
 from suanwang.model.event import Heartbeat, InstructionKind, Orders
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, AttemptId, KeyId, LinkId, SiteId, TaskId, TenantId
-from suanwang.model.plan import ClauseCount, Plan, PlanReport
+from suanwang.model.plan import PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
-from suanwang.model.reason import PoolReason, RefusalReason
+from suanwang.model.reason import RefusalReason
 from suanwang.model.record import KeyIssued, KeyRevoked, Phase, TenantSet
 from suanwang.model.scarcity import Scarcity
 from suanwang.model.snapshot import GridIndex, Snapshot
@@ -35,7 +35,7 @@ from suanwang.model.view import Share
 from suanwang.model.what_if_ask import WhatIfAsk, WhatIfRun
 from suanwang.observe.resume import rest_of
 from suanwang.observe.state import State, Task
-from suanwang.plan import PlanAsk, explain_verdicts, plan
+from suanwang.plan import PlanAsk, plan, report_of
 from suanwang.runtime import clock as real_clock
 from suanwang.runtime.ids import RealIds, new_secret, new_seed
 from suanwang.runtime.projecting import Projecting
@@ -466,24 +466,6 @@ class Brain:
 
     def read_log(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes:
         return self.task_logs.read(attempt_id, offset, limit)
-
-
-def report_of(made: Plan, index: GridIndex) -> PlanReport:
-    """The report of a plan that stands, from what it carries."""
-    verdicts = tuple(explain_verdicts(made, index))
-    clauses = []
-    for reason in PoolReason:
-        pools = [one.pool for one in verdicts if one.reason is reason]
-        if pools and reason is not PoolReason.WORSE:
-            sites = len({index.pools[pool][1].id for pool in pools})
-            clauses.append(ClauseCount(reason=reason, pools=len(pools), sites=sites))
-    return PlanReport(
-        task_id=made.task_id,
-        chosen=made.pool,
-        verdicts=verdicts,
-        clauses=tuple(clauses),
-        alternatives=made.alternatives,
-    )
 
 
 def issue(

@@ -6,6 +6,7 @@ The arrow from Admitted to Plan in full; `flow.Road` draws it as one line.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Protocol
 
 from suanwang import failpoints
 from suanwang.admission.admit import Applicant, Standing, with_defaults
@@ -22,7 +23,7 @@ from suanwang.model.task import TaskRequest
 from suanwang.observe.lending import may_hold
 from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
 from suanwang.observe.state import Task
-from suanwang.plan import PlanAnswer, PlanAsk, plan, plan_batch
+from suanwang.plan import PlanAnswer, PlanAsk, Round, plan, plan_batch, round_before
 from suanwang.verify import sound, verify
 
 # A task that would start later than this may ask others to give way, in so many pools at the most.
@@ -32,8 +33,17 @@ WAYS_MAX = 3
 CLAIMS_MAX = 2
 
 
+class RoundWatch(Protocol):
+    """Looks how good a round was, beside the brain. Both calls are made under its lock and are short."""
+
+    def wants(self) -> bool: ...  # for every round, before it is planned
+    def take(self, done: Round) -> None: ...
+
+
 class Judge(Keeper):
     """The applier that decides on waiting tasks. Not thread-safe."""
+
+    watch: RoundWatch | None = None
 
     _claims_left = 0  # in this round
     _sound: frozenset[TaskId] = frozenset()  # tasks of this batch whose plans were found sound together
@@ -60,11 +70,17 @@ class Judge(Keeper):
         self._claims_left = CLAIMS_MAX
         now_us, view = self.clock(), self.state.snapshot()
         asks = [self.ask(task) for task in tasks]
+        seen = round_before(view, asks, now_us) if self.watch is not None and self.watch.wants() else None
         answers = plan_batch(view, asks, now_us, self.seed, self.ids)
         failpoints.hit("brain.plan.made")
         self._sound = _plainly_sound(asks, answers, view)
         for task, ask, answer in zip(tasks, asks, answers, strict=True):
             self._decide(task, ask, answer, now_us)
+        if self.watch is not None and seen is not None:
+            plans = tuple(task.plan for task in tasks)
+            made = {answer.plan.plan_id for answer in answers if answer.plan is not None}
+            if all(plan is None or plan.plan_id in made for plan in plans):  # none in whose favour others gave way
+                self.watch.take(seen._replace(plans=plans))
 
     def ask(self, task: Task) -> PlanAsk:
         """What the planner is asked for a task: within what its tenant and its price limit still leave."""

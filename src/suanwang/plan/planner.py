@@ -22,6 +22,7 @@ from suanwang.plan.ledger import Ledger
 from suanwang.plan.need import Need, need_of
 from suanwang.plan.relax import relaxations
 from suanwang.plan.report import build_report, clause_counts
+from suanwang.plan.round import Round
 from suanwang.plan.scene import Memory, Scene, empty_scene, scene_of
 from suanwang.plan.sweep import Sweep
 
@@ -108,6 +109,15 @@ def plan_batch(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: 
                 at += 1
         memory.ledger.pop_all()
     return batch.answers
+
+
+def round_before(snapshot: Snapshot, asks: Sequence[PlanAsk], now_us: int) -> Round:
+    """A round that is about to be planned on a snapshot, to be looked at later: without its plans."""
+    with _lock:
+        memory = _memory(snapshot.index)
+        memory.ledger.follow(snapshot)
+        held = memory.ledger.pools.held_at(now_us)
+    return Round(snapshot.index, dict(snapshot.sites), snapshot.links_down, held, tuple(asks), (), now_us)
 
 
 def _decided(scene: Scene, ask: PlanAsk, need: Need, alike: Alike, ids: PlanIds) -> tuple[Decision, Plan | None]:

@@ -37,6 +37,7 @@ from suanwang.plan import PlanAsk, explain_verdicts, plan
 from suanwang.runtime import clock as real_clock
 from suanwang.runtime.ids import RealIds, new_secret, new_seed
 from suanwang.runtime.projecting import Projecting
+from suanwang.runtime.quality import QualityWatch
 from suanwang.runtime.scarce import ScarcityWatch, Sight, sight_of
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.task_logs import TaskLogs
@@ -68,6 +69,8 @@ class Brain:
         self._thread: threading.Thread | None = None
         self.projecting = Projecting(store, settings.database_url)
         self.scarce = ScarcityWatch(settings.scarcity_s, self._sight, self.clock)
+        self.quality = QualityWatch(settings.scarcity_s > 0, lambda: self.scarce.prices, self.clock)
+        self.road.watch = self.quality
         self.desk = WhatIfDesk(self.clock, self.ids.what_if_id, new_seed)
         self._hear_known_agents()
 
@@ -128,6 +131,7 @@ class Brain:
         self._thread.start()
         self.projecting.start()
         self.scarce.start()
+        self.quality.start()
 
     def _loop(self) -> None:
         next_tick_s = 0.0
@@ -167,6 +171,7 @@ class Brain:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(timeout=10)
+        self.quality.stop()
         self.scarce.stop()
         self.projecting.stop()
         self.desk.close()
@@ -300,8 +305,8 @@ class Brain:
             return Snapshot(seen.version, seen.index, dict(state.sites), dict(state.leases), state.links_down)
 
     def scarcity(self) -> Scarcity:
-        """What is scarce, where, and worth how much, as last computed."""
-        return self.scarce.latest()
+        """What is scarce, where, and worth how much, as last computed, and how good the last rounds were."""
+        return self.scarce.latest().model_copy(update={"gap": self.quality.latest()})
 
     def _sight(self) -> Sight:
         with self._look() as road:

@@ -86,11 +86,13 @@ class Judge(Keeper):
         """What the planner is asked for a task: within what its tenant and its price limit still leave."""
         assert task.request is not None, "a live task has its request"
         request = with_defaults(task.request, self.state.index)
-        rooms = list(self._budgets_left(task.tenant))
+        own = 0 if task.plan is None else task.plan.quote_micro_yuan  # a plan that is made again gives its quote back
+        rooms = [left + own for left in self._budgets_left(task.tenant)]
         rooms += [] if request.price_limit is None else [request.price_limit - task.billed_micro_yuan]
         if rooms:
             request = request.model_copy(update={"price_limit": max(0, min(rooms))})
-        return PlanAsk(task.task_id, task.tenant, request, task.generation + 1, task.parent)
+        parent = task.parent if task.plan is None else task.plan.plan_id
+        return PlanAsk(task.task_id, task.tenant, request, task.generation + 1, parent)
 
     def _budgets_left(self, tenant: TenantId) -> Iterator[int]:
         for one in self.state.tally.path(tenant):

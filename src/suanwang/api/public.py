@@ -55,6 +55,11 @@ def _measure(here: Context) -> None:
         "kind",
         {"planned": 0 if gap is None else gap.rounds, "proven": 0 if gap is None else gap.proven},
     )
+    better = brain.improved()
+    kinds = {"plans": better.plans, "placed": better.placed, "outdated": better.outdated}
+    meters.set_all("suanwang_improved", "kind", kinds)
+    meters.set("suanwang_improved_saved_yuan", better.saved_micro_yuan / 1_000_000)
+    meters.set("suanwang_improved_sooner_seconds", better.sooner_us / 1_000_000)
     meters.set("suanwang_held_cores", sum(one.cores for one in pools))
     meters.set("suanwang_held_accelerators", sum(one.accelerators for one in pools))
 

@@ -1,5 +1,6 @@
 """What is scarce, where, and worth how much: the answer of GET /v1/scarcity. Derived, never stored."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from suanwang.model.base import Value
@@ -89,3 +90,14 @@ class Scarcity(Value):
     bound_micro_yuan: int = 0  # no decision can cost less than this, proven in integers
     rows: tuple[ScarceRow, ...] = ()
     gap: RoundGap | None = None  # of the last round of planning that was looked at; None: none yet
+
+
+@dataclass
+class Improved:
+    """What the background optimiser has brought since the start."""
+
+    plans: int = 0  # made again, better or to make room
+    placed: int = 0  # waiting tasks that got a plan
+    saved_micro_yuan: int = 0
+    sooner_us: int = 0
+    outdated: int = 0  # proposals that did not hold on the live state

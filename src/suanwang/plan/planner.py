@@ -41,14 +41,14 @@ def plan(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, i
     with _lock:
         memory = _memory(snapshot.index)
         memory.ledger.follow(snapshot)
-        batch = _Batch(scene_of(memory, snapshot), snapshot, now_us, ids)
+        batch = Batch(scene_of(memory, snapshot), snapshot, now_us, ids)
         for ask in tasks:
             batch.one(ask)
         memory.ledger.pop_all()
     return batch.answers
 
 
-class _Batch:
+class Batch:
     """The answers so far, and what the plans among them hold."""
 
     def __init__(self, scene: Scene, snapshot: Snapshot, now_us: int, ids: PlanIds) -> None:
@@ -94,7 +94,7 @@ def plan_batch(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: 
         memory = _memory(snapshot.index)
         memory.ledger.follow(snapshot)
         scene = scene_of(memory, snapshot)
-        batch = _Batch(scene, snapshot, now_us, ids)
+        batch = Batch(scene, snapshot, now_us, ids)
         run = Sweep(memory, scene, snapshot, tasks, now_us)
         at = 0
         while at < len(tasks):

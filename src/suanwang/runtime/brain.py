@@ -26,16 +26,17 @@ from suanwang.model.plan import ClauseCount, Plan, PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
 from suanwang.model.reason import PoolReason
 from suanwang.model.record import KeyIssued, KeyRevoked, Phase, TenantSet
-from suanwang.model.scarcity import Scarcity
+from suanwang.model.scarcity import Improved, Scarcity
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.model.tenants import tree_fault
 from suanwang.model.view import Share
 from suanwang.model.what_if_ask import WhatIfAsk, WhatIfRun
 from suanwang.observe.state import State, Task
-from suanwang.plan import PlanAsk, explain_verdicts, plan
+from suanwang.plan import PlanAsk, Standing, explain_verdicts, plan
 from suanwang.runtime import clock as real_clock
 from suanwang.runtime.ids import RealIds, new_secret, new_seed
+from suanwang.runtime.optimise import OptimiseWatch
 from suanwang.runtime.projecting import Projecting
 from suanwang.runtime.quality import QualityWatch
 from suanwang.runtime.scarce import ScarcityWatch, Sight, sight_of
@@ -71,6 +72,8 @@ class Brain:
         self.scarce = ScarcityWatch(settings.scarcity_s, self._sight, self.clock)
         self.quality = QualityWatch(settings.scarcity_s > 0, lambda: self.scarce.prices, self.clock)
         self.road.watch = self.quality
+        ids = RealIds(self.clock)  # of its own: makers of ids are not shared between threads
+        self.optimiser = OptimiseWatch(settings.optimise_s, self._movable, self._improve, self.clock, ids)
         self.desk = WhatIfDesk(self.clock, self.ids.what_if_id, new_seed)
         self._hear_known_agents()
 
@@ -132,6 +135,7 @@ class Brain:
         self.projecting.start()
         self.scarce.start()
         self.quality.start()
+        self.optimiser.start()
 
     def _loop(self) -> None:
         next_tick_s = 0.0
@@ -171,6 +175,7 @@ class Brain:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(timeout=10)
+        self.optimiser.stop()
         self.quality.stop()
         self.scarce.stop()
         self.projecting.stop()
@@ -307,6 +312,18 @@ class Brain:
     def scarcity(self) -> Scarcity:
         """What is scarce, where, and worth how much, as last computed, and how good the last rounds were."""
         return self.scarce.latest().model_copy(update={"gap": self.quality.latest()})
+
+    def improved(self) -> Improved:
+        """What the background optimiser has brought since the start."""
+        return self.road.improved
+
+    def _movable(self) -> tuple[Snapshot, list[Standing]]:
+        with self._look() as road:
+            return road.movable()
+
+    def _improve(self, plans: Sequence[Plan]) -> bool:
+        with self._verb() as road:
+            return road.improve(plans)
 
     def _sight(self) -> Sight:
         with self._look() as road:

@@ -57,7 +57,7 @@ class Improving(Judge):
         open_ones.sort(key=lambda task: (task.order <= self._after, task.order))
         planned = open_ones[:PLANNED_MAX]
         self._after = planned[-1].order if planned else 0
-        blocked = (task for task in islice(state.blocked.values(), QUEUE_READ_MAX) if self._may_enter(task, now_us))
+        blocked = (task for task in islice(state.blocked.values(), QUEUE_READ_MAX) if self._may_enter(task))
         waiting = heapq.nsmallest(WAITING_MAX, blocked, key=self.waits.rank) if planned else []
         standing = [Standing(self.ask(task), task.plan) for task in (*planned, *waiting)]
         view = state.snapshot()
@@ -78,12 +78,11 @@ class Improving(Judge):
         alone = not names_others(request) and not is_sought
         return alone and plan.start_us > now_us + BEGINS_US and task.task_id not in self._improved_us
 
-    def _may_enter(self, task: Task, now_us: int) -> bool:
+    def _may_enter(self, task: Task) -> bool:
         request = task.request
         if request is None or task.phase is not Phase.WAITING or names_others(request) or task.cancel_asked:
             return False
-        is_time = (request.earliest_start or 0) <= now_us
-        return is_time and may_hold(self.state.tally, task.tenant, task.cores, task.accelerators)
+        return may_hold(self.state.tally, task.tenant, task.cores, task.accelerators)
 
     def improve(self, plans: Sequence[Plan]) -> bool:
         """Commit a proposal, if it still holds; False, and nothing has changed, where it does not."""
@@ -131,7 +130,7 @@ class Improving(Judge):
         if task.plan is not None:
             return self._may_move(task, sought, now_us)
         waits = task.task_id in self.state.blocked or task.task_id in self.state.queue
-        return waits and self._may_enter(task, now_us) and not self.waits.is_booked_out(task, plan, now_us)
+        return waits and self._may_enter(task) and not self.waits.is_booked_out(task, plan, now_us)
 
     def _views(self, pairs: Sequence[tuple[Task, Plan]]) -> Iterator[Snapshot]:
         """For each plan the live state without the old plans of the proposal and with the new ones before it. Only what

@@ -4,7 +4,7 @@ import time
 
 import httpx
 
-from suanwang.model.scarcity import RoundGap, ScarceResource, Scarcity, ScarcityState
+from suanwang.model.scarcity import Improved, RoundGap, ScarceResource, Scarcity, ScarcityState
 
 SLOW = {"name": "slow", "run": "sleep", "tags": {"fake.duration-us": "600000000"}}
 
@@ -53,3 +53,17 @@ def test_the_gap_of_the_last_round_is_there_and_in_the_metrics(user, grid, monke
     assert 'suanwang_rounds{kind="planned"}' in text
     monkeypatch.setattr(grid.here.brain.quality, "_latest", None)
     assert "suanwang_round_gap NaN\n" in httpx.get(f"{grid.here.url}/metrics").text
+
+
+def test_what_the_optimiser_brought_is_in_the_metrics(grid, monkeypatch):
+    found = Improved(plans=3, placed=1, saved_micro_yuan=2_500_000, sooner_us=90_000_000, outdated=2)
+    monkeypatch.setattr(grid.here.brain.road, "improved", found)
+    text = httpx.get(f"{grid.here.url}/metrics").text
+    for words in (
+        'suanwang_improved{kind="plans"} 3.0',
+        'suanwang_improved{kind="placed"} 1.0',
+        'suanwang_improved{kind="outdated"} 2.0',
+        "suanwang_improved_saved_yuan 2.5",
+        "suanwang_improved_sooner_seconds 90.0",
+    ):
+        assert words in text, words

@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "bus": {"model"},
     "store": {"model"},
     "judge": {"model", "admission", "plan", "verify", "dispatch", "observe"},
-    "improve": {"model", "judge", "plan", "verify", "dispatch", "observe"},
+    "improve": {"model", "judge", "plan", "verify", "dispatch", "observe"},  # beside the road, under its lock
     "flow": {"model", "improve", "admission", "dispatch"},
     "api": {"model", "intent", "observe", "store"},  # the store to read its projections; only the brain writes
     "client": {"model", "intent"},

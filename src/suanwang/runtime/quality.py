@@ -55,7 +55,8 @@ class QualityWatch:
 
     def make(self) -> RoundGap | None:
         """Work out the gap of the round that was taken, if there is one."""
-        from suanwang.guide.rounds import RoundProver  # as late as the solver's part of `guide`
+        # As late as the solver. The package itself: two threads that import parts of it at once get halves of it.
+        from suanwang.guide import RoundProver
 
         done = self._taken
         if done is None:

@@ -78,7 +78,8 @@ class ScarcityWatch:
 
     def make(self) -> Scarcity:
         """Make it now."""
-        from suanwang.guide.worth import priced_scarcity  # the solver takes its time to load
+        # The solver takes its time to load. The package itself: two threads that import parts of it get halves.
+        from suanwang.guide import priced_scarcity
 
         sight = self._look()
         now_us = sight.at_us

@@ -15,7 +15,7 @@ from suanwang import failpoints
 from suanwang.admission.admit import Refused, admit
 from suanwang.dispatch import carry, company, reconcile, repeats, spread, watch
 from suanwang.dispatch.lifecycle import Signal
-from suanwang.judge import Judge
+from suanwang.improve import Improving
 from suanwang.model.batch import Taken
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.ids import TaskId, TenantId
@@ -29,7 +29,7 @@ from suanwang.model.task import Elements
 PLAN_BATCH = 2_048
 
 
-class Road(Judge):
+class Road(Improving):
     """The verbs. Not thread-safe: its owner holds a lock around each."""
 
     # -- TaskRequest -> Admitted -------------------------------------------------------------------------------

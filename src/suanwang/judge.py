@@ -6,6 +6,7 @@ The arrow from Admitted to Plan in full; `flow.Road` draws it as one line.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Protocol
 
 from suanwang import failpoints
 from suanwang.admission.admit import Applicant, Standing, with_defaults
@@ -24,7 +25,7 @@ from suanwang.observe.lending import may_hold
 from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
 from suanwang.observe.resume import checkpoint_data, rest_of
 from suanwang.observe.state import Task
-from suanwang.plan import PlanAnswer, PlanAsk, plan, plan_batch
+from suanwang.plan import PlanAnswer, PlanAsk, Round, plan, plan_batch, round_before
 from suanwang.verify import sound, verify
 
 # A task that would start later than this may ask others to give way, in so many pools at the most.
@@ -37,8 +38,17 @@ CLAIMS_MAX = 2
 RELAXED_MAX = 8
 
 
+class RoundWatch(Protocol):
+    """Looks how good a round was, beside the brain. Both calls are made under its lock and are short."""
+
+    def wants(self) -> bool: ...  # for every round, before it is planned
+    def take(self, done: Round) -> None: ...
+
+
 class Judge(Keeper):
     """The applier that decides on waiting tasks. Not thread-safe."""
+
+    watch: RoundWatch | None = None
 
     _claims_left = 0  # in this round
     _relaxed_left = 0  # refusals of this round that are still told what would help
@@ -66,24 +76,31 @@ class Judge(Keeper):
         self._claims_left, self._relaxed_left = CLAIMS_MAX, RELAXED_MAX
         now_us, view = self.clock(), self.state.snapshot()
         asks = [self.ask(task) for task in tasks]
+        seen = round_before(view, asks, now_us) if self.watch is not None and self.watch.wants() else None
         answers = plan_batch(view, asks, now_us, self.seed, self.ids)
         failpoints.hit("brain.plan.made")
         self._sound = _plainly_sound(asks, answers, view)
         for task, ask, answer in zip(tasks, asks, answers, strict=True):
             self._decide(task, ask, answer, now_us)
+        if self.watch is not None and seen is not None:
+            plans = tuple(task.plan for task in tasks)
+            made = {answer.plan.plan_id for answer in answers if answer.plan is not None}
+            if all(plan is None or plan.plan_id in made for plan in plans):  # none in whose favour others gave way
+                self.watch.take(seen._replace(plans=plans))
 
     def ask(self, task: Task) -> PlanAsk:
         """What the planner is asked for a task: within what its tenant and its price limit still leave."""
         assert task.request is not None, "a live task has its request"
         request = with_defaults(task.request, self.state.index)
-        rooms = list(self._budgets_left(task.tenant))
+        own = 0 if task.plan is None else task.plan.quote_micro_yuan  # a plan that is made again gives its quote back
+        rooms = [left + own for left in self._budgets_left(task.tenant)]
         rooms += [] if request.price_limit is None else [request.price_limit - task.billed_micro_yuan]
         if rooms:
             request = request.model_copy(update={"price_limit": max(0, min(rooms))})
         request = rest_of(request, task.resume)
-        return PlanAsk(
-            task.task_id, task.tenant, request, task.generation + 1, task.parent, kept=self._kept(task, request)
-        )
+        parent = task.parent if task.plan is None else task.plan.plan_id
+        kept = self._kept(task, request)
+        return PlanAsk(task.task_id, task.tenant, request, task.generation + 1, parent, kept=kept)
 
     def fall_over(self, task: Task, lost: AnyPlan) -> None:
         """Plan a task at its standby place. Its own lease has just ended and nobody was planned since, so the room is

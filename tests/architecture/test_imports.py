@@ -27,7 +27,8 @@ ALLOWED: dict[str, set[str]] = {
     "bus": {"model"},
     "store": {"model"},
     "judge": {"model", "admission", "plan", "verify", "dispatch", "observe"},
-    "flow": {"model", "judge", "admission", "dispatch"},
+    "improve": {"model", "judge", "plan", "verify", "dispatch", "observe"},  # beside the road, under its lock
+    "flow": {"model", "improve", "admission", "dispatch"},
     "api": {"model", "intent", "observe", "store"},  # the store to read its projections; only the brain writes
     "client": {"model", "intent"},
     # `suanwang twin` and `what-if` ship with the product.

@@ -5,7 +5,7 @@ import pytest
 from suanwang.cli.exits import Exit
 from suanwang.cli.show import scarce
 from suanwang.cli.words import t
-from suanwang.model.scarcity import ScarceResource, Scarcity, ScarcityState
+from suanwang.model.scarcity import RoundGap, ScarceResource, Scarcity, ScarcityState
 
 
 @pytest.fixture
@@ -57,10 +57,34 @@ def test_no_rows_are_told_with_the_reason(sw, shown):
     assert ran.out.strip() == t("scarcity_state.idle")
 
 
+GAP = {"tasks": 64, "looked_at": 60, "placed": 59, "cost_micro_yuan": 9_000_000, "bound_micro_yuan": 8_888_000}
+
+
+def test_the_last_line_says_how_far_from_the_best_it_may_be(sw, grid, shown, monkeypatch):
+    shown(state="enough")
+    now_us = grid.here.brain.clock()
+    given = GAP | {"made_us": now_us - 3_000_000, "gap_ppm": 12_401}
+    monkeypatch.setattr(grid.here.brain.quality, "_latest", RoundGap.model_validate(given))
+    ran = " ".join(sw("grid", "scarce").out.split())
+    assert "at most 1.25 % of the ¥9.00 that 60 of its 64 tasks cost" in ran  # rounded up
+    assert "Proven with prices" not in ran
+    given |= {"prices_made_us": now_us - 60_000_000, "prices_age_us": 57_000_000}
+    monkeypatch.setattr(grid.here.brain.quality, "_latest", RoundGap.model_validate(given))
+    assert "Proven with prices that were 57 s old." in " ".join(sw("grid", "scarce").out.split())
+    given |= {"looked_at": 0}
+    monkeypatch.setattr(grid.here.brain.quality, "_latest", RoundGap.model_validate(given))
+    assert "nothing to prove" in " ".join(sw("grid", "scarce").out.split())
+
+
+@pytest.mark.parametrize(("ppm", "words"), [(0, "0.00 %"), (1, "0.01 %"), (12_400, "1.24 %"), (1_000_000, "100.00 %")])
+def test_a_gap_is_rounded_up(ppm, words):
+    assert scarce.percent(ppm) == words
+
+
 def test_json_is_the_answer_of_the_brain(sw, shown, grid):
     found = shown(state="scarce", rows=rows(grid))
     read = Scarcity.model_validate(sw("grid", "scarce", "--json").json)
-    assert read.model_copy(update={"age_us": 0}) == found
+    assert read.model_copy(update={"age_us": 0, "gap": None}) == found
 
 
 @pytest.mark.parametrize("key", [f"scarcity_state.{one}" for one in ScarcityState])

@@ -93,7 +93,7 @@ def test_the_lock_is_free_while_it_is_solved(brain: Brain, monkeypatch: pytest.M
         held.append(brain._changed._is_owned())  # type: ignore[attr-defined]
         raise AssertionError("seen")
 
-    monkeypatch.setattr("suanwang.guide.worth.scarcity_of", solved)
+    monkeypatch.setattr("suanwang.guide.priced_scarcity", solved)
     with pytest.raises(AssertionError, match="seen"):
         brain.scarce.make()
     assert held == [False]

@@ -2,8 +2,11 @@
 
 import pytest
 
+from suanwang.grids.generate import random_grid
 from suanwang.twin.checks import BrokenPromiseError, Checker
-from suanwang.twin.main import play
+from suanwang.twin.main import SCALE, play
+from suanwang.twin.streams import stream
+from suanwang.twin.world import World
 
 SEEDS = 200
 TASKS = 200
@@ -22,6 +25,17 @@ def test_the_same_seed_gives_the_same_history():
 
 def test_another_seed_gives_another_history():
     assert play(7, 50).digest != play(8, 50).digest
+
+
+def test_the_background_optimiser_takes_part():
+    """Every promise is checked after each of its steps; here that it has steps at all."""
+    drawn = stream(8, "grid")
+    sites = drawn.randint(3, 10)
+    world = World(random_grid(sites, drawn.randrange(2**31), SCALE), 8, TASKS)
+    world.run()
+    improved = [batch for batch in world.log.batches if b'"reason":"improved"' in batch]
+    assert improved
+    assert all(b'"t":"plan_committed"' in batch for batch in improved)
 
 
 def test_the_seed_is_said_first():

@@ -46,7 +46,8 @@ const third = world.grid.sites.filter((site) => site.owner !== "own");
 
 function scarcity() {
   const live = world.tasks.filter((task) => task.ended === null).length;
-  const base = { made_us: now() - 2e7, age_us: 2e7, every_s: 60, waiting: 0, came: live, unread: 0, placed: live, hold_us: 54e8, rows: [] };
+  const base = { made_us: now() - 2e7, age_us: 2e7, every_s: 60, waiting: 0, came: live, unread: 0, placed: live, hold_us: 54e8, rows: [], gap: null };
+  const gap = { made_us: now() - 3e6, age_us: 3e6, tasks: 64, looked_at: 60, placed: 60, cost_micro_yuan: 9e8, bound_micro_yuan: 89e7, gap_ppm: 11112, prices_made_us: now() - 2e7, prices_age_us: 17e6, rounds: 9, proven: 4 };
   if (!world.tasks.length) return { ...base, state: "idle" };
   const site = world.grid.sites.find((one) => one.pools.some((pool) => pool.kind === "ai"));
   const pool = site.pools.find((one) => one.kind === "ai");
@@ -56,7 +57,7 @@ function scarcity() {
     { resource: "card", id: pool.id, site: site.id, to: null, model: pool.accelerator_model, free: 0, whole, micro_yuan: 28_705_157, whole_micro_yuan: 28_705_157 * whole },
     { resource: "link", id: `${link.id}:ab`, site: link.a, to: link.b, model: null, free: 1e9, whole: link.capacity_bps, micro_yuan: 412_000, whole_micro_yuan: 41_200_000 },
   ];
-  return { ...base, state: "scarce", classes: 3, candidates: 900, columns: 36, resources: 3162, value_micro_yuan: 9e9, bound_micro_yuan: 9e9, rows };
+  return { ...base, state: "scarce", classes: 3, candidates: 900, columns: 36, resources: 3162, value_micro_yuan: 9e9, bound_micro_yuan: 9e9, rows, gap };
 }
 
 function panorama() {

@@ -33,6 +33,24 @@ METRICS: tuple[Metric, ...] = (
         ("kind",),
         "Plans since the start that the checker refused, or the planner broke on",
     ),
+    Metric(
+        "suanwang_round_gap",
+        "gauge",
+        (),
+        "Part of the cost of the last proven round of planning that could have been saved, at most; NaN before the first",
+    ),
+    Metric("suanwang_round_gap_age_seconds", "gauge", (), "Seconds since the round of suanwang_round_gap was planned"),
+    Metric("suanwang_rounds", "gauge", ("kind",), "Rounds of planning since the start: planned, and proven"),
+    Metric(
+        "suanwang_improved",
+        "gauge",
+        ("kind",),
+        "Since the start: plans made again better, waiting tasks let in that way, proposals that no longer held",
+    ),
+    Metric("suanwang_improved_saved_yuan", "gauge", (), "Yuan that plans made again cost less, since the start"),
+    Metric(
+        "suanwang_improved_sooner_seconds", "gauge", (), "Seconds that plans made again end sooner, since the start"
+    ),
     Metric("suanwang_held_cores", "gauge", (), "CPU cores held by leases"),
     Metric("suanwang_held_accelerators", "gauge", (), "Accelerators held by leases"),
 )

@@ -1,5 +1,6 @@
 """What needs no key: health, metrics from this machine, the published schemas and texts; and who a key is."""
 
+from math import nan
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -46,6 +47,19 @@ def _measure(here: Context) -> None:
     meters.set("suanwang_links_down", len(snapshot.links_down))
     meters.set("suanwang_leases", len(snapshot.leases))
     meters.set_all("suanwang_plan_faults", "kind", brain.plan_faults())
+    gap = brain.scarcity().gap
+    meters.set("suanwang_round_gap", nan if gap is None else gap.gap_ppm / 1_000_000)
+    meters.set("suanwang_round_gap_age_seconds", nan if gap is None else gap.age_us / 1_000_000)
+    meters.set_all(
+        "suanwang_rounds",
+        "kind",
+        {"planned": 0 if gap is None else gap.rounds, "proven": 0 if gap is None else gap.proven},
+    )
+    better = brain.improved()
+    kinds = {"plans": better.plans, "placed": better.placed, "outdated": better.outdated}
+    meters.set_all("suanwang_improved", "kind", kinds)
+    meters.set("suanwang_improved_saved_yuan", better.saved_micro_yuan / 1_000_000)
+    meters.set("suanwang_improved_sooner_seconds", better.sooner_us / 1_000_000)
     meters.set("suanwang_held_cores", sum(one.cores for one in pools))
     meters.set("suanwang_held_accelerators", sum(one.accelerators for one in pools))
 

@@ -7,8 +7,9 @@ from suanwang.guide.forecast import expected, remaining
 from suanwang.guide.problem import Problem, room_of, whole_fabric
 from suanwang.guide.program import Budget, Program, Solution, solve
 from suanwang.guide.rolling import Optimiser
+from suanwang.guide.rounds import Prices, RoundProver, prices_of
 from suanwang.guide.scarcity import Scarce, scarce
-from suanwang.guide.worth import scarcity_of
+from suanwang.guide.worth import priced_scarcity, scarcity_of
 
 __all__ = [
     "BatchProof",
@@ -16,8 +17,10 @@ __all__ = [
     "Bound",
     "Budget",
     "Optimiser",
+    "Prices",
     "Problem",
     "Program",
+    "RoundProver",
     "Scarce",
     "Solution",
     "advise",
@@ -25,6 +28,8 @@ __all__ = [
     "certified_bound",
     "cost_of",
     "expected",
+    "priced_scarcity",
+    "prices_of",
     "quotas",
     "remaining",
     "room_of",

@@ -67,7 +67,7 @@ def problem_of(snapshot: Snapshot, asks: Sequence[PlanAsk], now_us: int) -> Take
     scene = scene_of(memory, standing)
     counts: dict[Need, int] = {}
     for ask in asks:
-        need = _at_once(need_of(ask, snapshot.index, now_us), now_us)
+        need = at_once(need_of(ask, snapshot.index, now_us), now_us)
         counts[need] = counts.get(need, 0) + 1
     kept = sorted(counts, key=lambda need: -counts[need])[:CLASSES_MAX]  # a stable sort: first come, first kept
     routes: dict[Route, int] = {}
@@ -108,7 +108,7 @@ def _demand(cores: int, memory_bytes: int, accelerators: int, nodes: int) -> Dem
     return Demand.model_construct(cores=cores, memory_bytes=memory_bytes, accelerators=accelerators, nodes=nodes)
 
 
-def _at_once(need: Need, now_us: int) -> Need:
+def at_once(need: Need, now_us: int) -> Need:
     """The need without what makes tasks differ that want the same."""
     return replace(need, earliest_us=now_us, deadline_us=None, preference=Preference.CHEAPEST)
 
@@ -122,6 +122,12 @@ def _class_of(scene: Scene, need: Need, now_us: int, routes: dict[Route, int]) -
         parts.append(_weighed(replace(scene, ledger=crowded), need, now_us, routes))
     cost, _, pool, route = np.unique(np.concatenate(parts, axis=1), axis=1)  # sorted by cost, then in this order
     return _Class(cost, pool, route)
+
+
+def places_of(scene: Scene, need: Need, now_us: int) -> tuple[I64, I64]:
+    """(price in micro-yuan, pool) of each place that a need has for a start at once on a scene, by its cheapest road."""
+    found = _weighed(scene, need, now_us, {})
+    return found[0], found[2]
 
 
 def _weighed(scene: Scene, need: Need, now_us: int, routes: dict[Route, int]) -> I64:

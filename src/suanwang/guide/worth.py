@@ -6,6 +6,7 @@ import numpy as np
 
 from suanwang.guide.bound import PRICE_BITS
 from suanwang.guide.program import Budget, Solution, solve
+from suanwang.guide.rounds import Prices, prices_of
 from suanwang.guide.scarcity import Scarce, ScarceKind, scarce
 from suanwang.guide.snapshot import BY_NODES, Taken, problem_of
 from suanwang.model.scarcity import ScarceResource, ScarceRow, Scarcity, ScarcityState
@@ -32,8 +33,19 @@ def scarcity_of(
     budget: Budget = BUDGET,
 ) -> Scarcity:
     """The view at this moment. The same arguments give the same rows, unless the budget ends the solving."""
+    return priced_scarcity(snapshot, waiting, came, now_us, budget)[0]
+
+
+def priced_scarcity(
+    snapshot: Snapshot,
+    waiting: Sequence[PlanAsk],
+    came: Sequence[PlanAsk],
+    now_us: int,
+    budget: Budget = BUDGET,
+) -> tuple[Scarcity, Prices | None]:
+    """The same, with the prices of the pools behind it; None where there are none."""
     if not waiting and not came:
-        return Scarcity(state=ScarcityState.IDLE, made_us=now_us)
+        return Scarcity(state=ScarcityState.IDLE, made_us=now_us), None
     taken = problem_of(snapshot, [*waiting, *came], now_us)
     classes, tasks = taken.problem.classes, taken.problem.tasks
     view = Scarcity(
@@ -48,10 +60,11 @@ def scarcity_of(
         resources=len(taken.whole),
     )
     if not len(classes.cand_pool):
-        return view
+        return view, None
     if not classes.reject_cost.any():
-        return view.model_copy(update={"state": ScarcityState.UNPRICED})
-    return _with_prices(view, taken, solve(taken.problem, budget))
+        return view.model_copy(update={"state": ScarcityState.UNPRICED}), None
+    solution = solve(taken.problem, budget)
+    return _with_prices(view, taken, solution), prices_of(taken.layout, solution.price, now_us)
 
 
 def _mean_hold_us(taken: Taken) -> int:

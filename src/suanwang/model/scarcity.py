@@ -1,5 +1,6 @@
 """What is scarce, where, and worth how much: the answer of GET /v1/scarcity. Derived, never stored."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from suanwang.model.base import Value
@@ -44,6 +45,27 @@ class ScarceRow(Value):
     whole_micro_yuan: int  # the same of all of it, held or free: the rows go by this
 
 
+class RoundGap(Value):
+    """How far a round of planning was from the best, at most: its tasks cannot have cost less than the bound.
+
+    Looked at are tasks (some hundreds at most) of which price alone decides where they run and that may start at once.
+    One of them that was not placed at once costs twice the median price of its places, here and in the bound.
+    """
+
+    made_us: int  # when the round was planned
+    age_us: int = 0  # when it was read
+    tasks: int  # in the round
+    looked_at: int
+    placed: int  # of those looked at
+    cost_micro_yuan: int
+    bound_micro_yuan: int
+    gap_ppm: int  # the part of the cost that could have been saved, at most, in millionths, rounded up
+    prices_made_us: int | None = None  # None: the bound needs no prices, each task is at its cheapest
+    prices_age_us: int = 0  # when the round was planned
+    rounds: int = 0  # planned since the start
+    proven: int = 0  # of those, the rounds of which a gap was worked out
+
+
 class Scarcity(Value):
     """Dual prices of the linear program that places all tasks asked for into what is free at `made_us`.
 
@@ -67,3 +89,15 @@ class Scarcity(Value):
     value_micro_yuan: int = 0  # of the program's fractional solution
     bound_micro_yuan: int = 0  # no decision can cost less than this, proven in integers
     rows: tuple[ScarceRow, ...] = ()
+    gap: RoundGap | None = None  # of the last round of planning that was looked at; None: none yet
+
+
+@dataclass
+class Improved:
+    """What the background optimiser has brought since the start."""
+
+    plans: int = 0  # made again, better or to make room
+    placed: int = 0  # waiting tasks that got a plan
+    saved_micro_yuan: int = 0
+    sooner_us: int = 0
+    outdated: int = 0  # proposals that did not hold on the live state

@@ -138,6 +138,12 @@ class Calendar:
         _peaks_from(self.steps(), self.busy_resources(), since_us, out)
         return out
 
+    def held_at(self, moment_us: int) -> Ints:
+        """[resource, figure]: what is held of each resource at a moment."""
+        out = np.zeros((len(self.rows), self.width), np.int64)
+        _held_at(self.steps(), self.busy_resources(), moment_us, out)
+        return out
+
     def peak(self, resource: int, start_us: int, end_us: int) -> tuple[int, ...]:
         """The most that is held of a resource at any moment of [start, end), figure by figure."""
         out = np.zeros(self.width, np.int64)
@@ -256,6 +262,16 @@ def _peaks_from(steps: Steps, busy: Ints, since_us: int, out: Ints) -> None:
         for row in range(max(0, _place(steps.at_us, where, steps.rows[one], since_us)), steps.rows[one]):
             for figure in range(out.shape[1]):
                 out[one, figure] = max(out[one, figure], steps.held[where + row, figure])
+
+
+@kernel
+def _held_at(steps: Steps, busy: Ints, moment_us: int, out: Ints) -> None:
+    for at in range(len(busy)):
+        one = busy[at]
+        row = _place(steps.at_us, steps.offset[one], steps.rows[one], moment_us)
+        if row >= 0:
+            for figure in range(out.shape[1]):
+                out[one, figure] = steps.held[steps.offset[one] + row, figure]
 
 
 @kernel

@@ -42,7 +42,7 @@ class Ledger:
     def push(self, holds: Holds) -> None:
         """Put the holds of a plan of this batch on top."""
         self.scratch.append(holds)
-        self._apply(holds, add=True)
+        self.change(holds, add=True)
 
     def pushed(self, holds: Sequence[CompactHolds]) -> None:
         """A kernel has put these on top itself."""
@@ -50,14 +50,14 @@ class Ledger:
 
     def pop(self) -> None:
         """Take off what was put on top last."""
-        self._apply(self.scratch.pop(), add=False)
+        self.change(self.scratch.pop(), add=False)
 
     def pop_all(self) -> None:
         """Take off what was put on top."""
         compact = [one for one in self.scratch if isinstance(one, CompactHolds)]
         for one in self.scratch:
             if not isinstance(one, CompactHolds):
-                self._apply(one, add=False)
+                self.change(one, add=False)
         self.scratch = []
         self._apply_many(compact, -1)
 
@@ -74,7 +74,7 @@ class Ledger:
             else:
                 del self.known[lease_id]
             if type(holds) is not CompactHolds:
-                self._apply(holds, add)
+                self.change(holds, add)
                 continue
             here, there = (come, gone) if add else (gone, come)
             if there.get(lease_id) is holds:
@@ -88,11 +88,11 @@ class Ledger:
     def _differ(self, leases: Mapping[LeaseId, Holds]) -> None:
         known = self.known
         for lease_id in [one for one, holds in known.items() if leases.get(one) is not holds]:
-            self._apply(known.pop(lease_id), add=False)
+            self.change(known.pop(lease_id), add=False)
         for lease_id, holds in leases.items():
             if lease_id not in known:
                 known[lease_id] = holds
-                self._apply(holds, add=True)
+                self.change(holds, add=True)
 
     def has_room(self, holds: Holds) -> bool:
         """Whether all of these can be held beside what is held. They are of one plan: what crosses a resource more
@@ -110,7 +110,8 @@ class Ledger:
                 return False
         return True
 
-    def _apply(self, holds: Holds, add: bool) -> None:
+    def change(self, holds: Holds, add: bool) -> None:
+        """Hold these, or take them back."""
         for hold in holds:
             where = self.where(hold)
             if where is not None:

@@ -21,6 +21,7 @@ from suanwang.plan.ledger import Ledger
 from suanwang.plan.need import Need, need_of
 from suanwang.plan.relax import relaxations
 from suanwang.plan.report import build_report, clause_counts
+from suanwang.plan.round import Round
 from suanwang.plan.scene import Memory, Scene, empty_scene, scene_of
 from suanwang.plan.standby import build_with_second, decided, with_second
 from suanwang.plan.sweep import Sweep
@@ -40,14 +41,14 @@ def plan(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, i
     with _lock:
         memory = _memory(snapshot.index)
         memory.ledger.follow(snapshot)
-        batch = _Batch(scene_of(memory, snapshot), snapshot, now_us, ids)
+        batch = Batch(scene_of(memory, snapshot), snapshot, now_us, ids)
         for ask in tasks:
             batch.one(ask)
         memory.ledger.pop_all()
     return batch.answers
 
 
-class _Batch:
+class Batch:
     """The answers so far, and what the plans among them hold."""
 
     def __init__(self, scene: Scene, snapshot: Snapshot, now_us: int, ids: PlanIds) -> None:
@@ -105,7 +106,7 @@ def _swept(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, ids: PlanI
         memory = _memory(snapshot.index)
         memory.ledger.follow(snapshot)
         scene = scene_of(memory, snapshot)
-        batch = _Batch(scene, snapshot, now_us, ids)
+        batch = Batch(scene, snapshot, now_us, ids)
         run = Sweep(memory, scene, snapshot, tasks, now_us)
         at = 0
         while at < len(tasks):
@@ -120,6 +121,15 @@ def _swept(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, ids: PlanI
                 at += 1
         memory.ledger.pop_all()
     return batch.answers
+
+
+def round_before(snapshot: Snapshot, asks: Sequence[PlanAsk], now_us: int) -> Round:
+    """A round that is about to be planned on a snapshot, to be looked at later: without its plans."""
+    with _lock:
+        memory = _memory(snapshot.index)
+        memory.ledger.follow(snapshot)
+        held = memory.ledger.pools.held_at(now_us)
+    return Round(snapshot.index, dict(snapshot.sites), snapshot.links_down, held, tuple(asks), (), now_us)
 
 
 def _decided(scene: Scene, ask: PlanAsk, need: Need, alike: Alike, ids: PlanIds) -> tuple[Decision, Plan | None]:

@@ -5,7 +5,7 @@ from suanwang.model.ids import LeaseId, PlanId, PoolId, PriceBookId, SiteId, Tas
 from suanwang.model.snapshot import SiteState, Snapshot, index_grid
 from suanwang.model.task import TaskRequest
 from suanwang.plan.ask import PlanAsk
-from suanwang.plan.planner import plan, plan_batch
+from suanwang.plan.planner import plan, plan_batch, round_before
 
 
 class _Ids:
@@ -42,3 +42,4 @@ def warm() -> None:
     plan(snapshot, asks, 0, 0, _Ids())
     plain = [PlanAsk(TaskId(str(at)), TenantId("warm"), TaskRequest(run="true", bandwidth=at)) for at in (0, 1)]
     plan_batch(snapshot, plain, 0, 0, _Ids())
+    round_before(snapshot, plain, 0)

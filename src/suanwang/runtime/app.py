@@ -29,8 +29,9 @@ from suanwang.model.snapshot import index_grid
 from suanwang.observe.state import State
 from suanwang.runtime import clock
 from suanwang.runtime.agent_loop import AgentLoop, log_sink
-from suanwang.runtime.brain import Brain, issue
+from suanwang.runtime.brain import Brain
 from suanwang.runtime.hands import local_adapter
+from suanwang.runtime.issue import issue
 from suanwang.runtime.memory import few_collections
 from suanwang.runtime.settings import Settings
 from suanwang.store import Store

@@ -23,11 +23,11 @@ from suanwang.model.error import FaultsError, NotAllowedError, NotFoundError, No
 from suanwang.model.event import Heartbeat, InstructionKind, Orders
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, AttemptId, KeyId, LinkId, SiteId, TaskId, TenantId
-from suanwang.model.plan import PlanReport
+from suanwang.model.plan import Plan, PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
 from suanwang.model.reason import RefusalReason
-from suanwang.model.record import KeyIssued, KeyRevoked, Phase, TenantSet
-from suanwang.model.scarcity import Scarcity
+from suanwang.model.record import KeyRevoked, Phase, TenantSet
+from suanwang.model.scarcity import Improved, Scarcity
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest
 from suanwang.model.tenants import tree_fault
@@ -35,10 +35,13 @@ from suanwang.model.view import Share
 from suanwang.model.what_if_ask import WhatIfAsk, WhatIfRun
 from suanwang.observe.resume import rest_of
 from suanwang.observe.state import State, Task
-from suanwang.plan import PlanAsk, plan, report_of
+from suanwang.plan import PlanAsk, Standing, plan, report_of
 from suanwang.runtime import clock as real_clock
-from suanwang.runtime.ids import RealIds, new_secret, new_seed
+from suanwang.runtime.ids import RealIds, new_seed
+from suanwang.runtime.issue import issue
+from suanwang.runtime.optimise import OptimiseWatch
 from suanwang.runtime.projecting import Projecting
+from suanwang.runtime.quality import QualityWatch
 from suanwang.runtime.scarce import ScarcityWatch, Sight, sight_of
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.task_logs import TaskLogs
@@ -71,6 +74,10 @@ class Brain:
         self._thread: threading.Thread | None = None
         self.projecting = Projecting(store, settings.database_url)
         self.scarce = ScarcityWatch(settings.scarcity_s, self._sight, self.clock)
+        self.quality = QualityWatch(settings.scarcity_s > 0, lambda: self.scarce.prices, self.clock)
+        self.road.watch = self.quality
+        ids = RealIds(self.clock)  # of its own: makers of ids are not shared between threads
+        self.optimiser = OptimiseWatch(settings.optimise_s, self._movable, self._improve, self.clock, ids)
         self.desk = WhatIfDesk(self.clock, self.ids.what_if_id, new_seed)
         self._hear_known_agents()
 
@@ -131,6 +138,8 @@ class Brain:
         self._thread.start()
         self.projecting.start()
         self.scarce.start()
+        self.quality.start()
+        self.optimiser.start()
 
     def _loop(self) -> None:
         next_tick_s = 0.0
@@ -170,6 +179,8 @@ class Brain:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(timeout=10)
+        self.optimiser.stop()
+        self.quality.stop()
         self.scarce.stop()
         self.projecting.stop()
         self.desk.close()
@@ -324,8 +335,20 @@ class Brain:
             return Snapshot(seen.version, seen.index, dict(state.sites), dict(state.leases), state.links_down)
 
     def scarcity(self) -> Scarcity:
-        """What is scarce, where, and worth how much, as last computed."""
-        return self.scarce.latest()
+        """What is scarce, where, and worth how much, as last computed, and how good the last rounds were."""
+        return self.scarce.latest().model_copy(update={"gap": self.quality.latest()})
+
+    def improved(self) -> Improved:
+        """What the background optimiser has brought since the start."""
+        return self.road.improved
+
+    def _movable(self) -> tuple[Snapshot, list[Standing]]:
+        with self._look() as road:
+            return road.movable()
+
+    def _improve(self, plans: Sequence[Plan]) -> bool:
+        with self._verb() as road:
+            return road.improve(plans)
 
     def _sight(self) -> Sight:
         with self._look() as road:
@@ -466,23 +489,3 @@ class Brain:
 
     def read_log(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes:
         return self.task_logs.read(attempt_id, offset, limit)
-
-
-def issue(
-    road: Road, ids: RealIds, tenant: TenantId, role: Role, sites: tuple[SiteId, ...] = (), note: str = ""
-) -> tuple[KeyId, str]:
-    """Issue a key on a road that the caller holds; returns its id and the token."""
-    key_id, secret = ids.key_id(), new_secret()
-    road.emit(
-        KeyIssued(
-            at_us=road.clock(),
-            key_id=key_id,
-            secret_blake3=blake3(secret.encode()).hexdigest(),
-            tenant=tenant,
-            role=role.value,
-            note=note,
-            sites=sites,
-        )
-    )
-    road.commit()
-    return key_id, f"sw_{key_id}_{secret}"

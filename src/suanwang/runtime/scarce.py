@@ -6,7 +6,7 @@ Nothing decides by its answer, so nothing of it is logged; after a restart it is
 import threading
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 
@@ -17,6 +17,9 @@ from suanwang.observe.resume import rest_of
 from suanwang.observe.state import State, Task
 from suanwang.plan import PlanAsk
 from suanwang.runtime import clock as real_clock
+
+if TYPE_CHECKING:
+    from suanwang.guide.rounds import Prices
 
 READ_MAX: Final = 20_000  # tasks that are looked at under the lock: a few milliseconds
 CAME_US: Final = 600_000_000  # "lately"
@@ -65,6 +68,7 @@ class ScarcityWatch:
         self._every_s, self._look, self._clock = every_s, look, clock
         state = ScarcityState.NOT_YET if every_s else ScarcityState.OFF
         self._latest = Scarcity(state=state, made_us=clock(), every_s=every_s)
+        self.prices: Prices | None = None  # the latest there were
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -75,7 +79,8 @@ class ScarcityWatch:
 
     def make(self) -> Scarcity:
         """Make it now."""
-        from suanwang.guide.worth import scarcity_of  # the solver takes its time to load
+        # The solver takes its time to load. The package itself: two threads that import parts of it get halves.
+        from suanwang.guide import priced_scarcity
 
         sight = self._look()
         now_us = sight.at_us
@@ -87,7 +92,8 @@ class ScarcityWatch:
                 [PlanAsk(one.task_id, one.tenant, with_defaults(one.request, index)) for one in asks]
                 for asks in (sight.waiting, sight.came)
             )
-            found = scarcity_of(sight.snapshot, waiting, came, now_us)
+            found, prices = priced_scarcity(sight.snapshot, waiting, came, now_us)
+            self.prices = prices or self.prices
         unread = found.unread + sight.unread
         self._latest = found.model_copy(update={"every_s": self._every_s, "unread": unread})
         return self._latest

@@ -53,6 +53,7 @@ SETTINGS: Final = (
     Setting("object_bytes_max", "int", 1 << 34, "Largest object that may be uploaded, in bytes."),
     Setting("log_bytes_max", "int", 1 << 24, "Largest log that is kept of one attempt, in bytes."),
     Setting("scarcity_s", "int", 60, "Seconds between two computations of what is scarce; 0: it is not computed."),
+    Setting("optimise_s", "int", 30, "Seconds between two looks for better plans of what has not begun; 0: none."),
     Setting("url", "text", "", "For clients: the address of a running brain; empty: a brain in this process."),
     Setting("key", "text", "", "For clients: the API key."),
     Setting("lang", "text", "", "Language of texts: `en`, `zh-hant` or `zh-hans`; empty: from LANG."),
@@ -81,6 +82,7 @@ class Settings:
     object_bytes_max: int = 1 << 34
     log_bytes_max: int = 1 << 24
     scarcity_s: int = 60
+    optimise_s: int = 30
     url: str = ""
     key: str = ""
     lang: str = ""

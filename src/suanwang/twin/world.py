@@ -15,6 +15,7 @@ from suanwang.model.principal import Submission
 from suanwang.model.record import RECORDS, AttemptClosed, ChargePosted, TenantSet
 from suanwang.model.units import US_PER_S
 from suanwang.observe.state import State
+from suanwang.plan import Improver
 from suanwang.twin.checks import BrokenPromiseError, Checker, at_the_end
 from suanwang.twin.faults import Faults
 from suanwang.twin.scene import Hands, Scene
@@ -24,6 +25,7 @@ from suanwang.twin.workload import random_task, submission_times
 START_US = 1_790_000_000 * US_PER_S  # an arbitrary day
 BRAIN_STEP_US = US_PER_S
 AGENT_IDLE_US = 4 * US_PER_S
+OPTIMISE_STEPS = 20
 HEARTBEAT_LOST_US = 15 * US_PER_S
 TENANT = TenantId("twin")
 # After healing, everything must end within this much virtual time: longer than any task, pause and retry together.
@@ -65,6 +67,7 @@ class World(Scene[TwinLog]):
     def __init__(self, grid: Grid, seed: int, tasks: int, faulty: bool = True) -> None:
         super().__init__(grid, seed, START_US, TwinLog(), HEARTBEAT_LOST_US)
         self.checker = Checker()
+        self.improver, self.brain_steps = Improver(self.index), 0
         self.faults = Faults(self, stream(seed, "faults")) if faulty else None
         self.wire = stream(seed, "wire")
         self.healed = not faulty
@@ -150,7 +153,18 @@ class World(Scene[TwinLog]):
                 raise self.road.plan_fault[1]
             self.road.dispatch_round()
             self.road.tick()
+            self._optimise()
         self.at(self.now_us + BRAIN_STEP_US, self._brain_step)
+
+    def _optimise(self) -> None:
+        """What the thread of the background optimiser does, every so many steps of the brain."""
+        self.brain_steps += 1
+        if self.brain_steps % OPTIMISE_STEPS:
+            return
+        view, standing = self.road.movable()
+        if standing:
+            for plans in self.improver.look(view, standing, lambda: self.now_us, self.ids):
+                self.road.improve(plans)
 
     def _agent_step(self, hands: Hands) -> None:
         wake_us = self.now_us + AGENT_IDLE_US

@@ -205,6 +205,12 @@ export interface ScarceRow {
   whole_micro_yuan: number;
 }
 
+export interface RoundGap {
+  made_us: number;
+  looked_at: number;
+  gap_ppm: number;
+}
+
 export interface Scarcity {
   state: "off" | "not_yet" | "idle" | "nowhere" | "unpriced" | "late" | "enough" | "scarce";
   made_us: number;
@@ -212,6 +218,7 @@ export interface Scarcity {
   came: number;
   hold_us: number;
   rows: ScarceRow[];
+  gap: RoundGap | null;
 }
 
 export interface Path {

@@ -9,7 +9,7 @@ from suanwang.cli.show.bill import of_task
 from suanwang.cli.show.forms import Places, clock, emulated, instant, money, plain, span
 from suanwang.cli.show.plan import alternatives, decision, funnel, refusals, relaxations
 from suanwang.cli.show.task import one as card
-from suanwang.cli.words import t
+from suanwang.cli.words import known, t
 from suanwang.model.view import AttemptView, Explain, Observed, TaskBill
 
 
@@ -69,7 +69,7 @@ def _plans(found: Explain, places: Places, now_us: int) -> list[RenderableType]:
             emulated(plan.emulated),
         )
         if one.dropped is not None:
-            line.append(f"  {t('cli.road.dropped', reason=one.dropped.reason)}", "yellow")
+            line.append(f"  {t('cli.road.dropped', reason=why_dropped(one.dropped.reason))}", "yellow")
         out.append(line)
     newest = found.plans[-1]
     out.append(decision(found.request.request, newest.plan, places, newest.at_us))
@@ -78,6 +78,14 @@ def _plans(found: Explain, places: Places, now_us: int) -> list[RenderableType]:
         pools = sum(len(site.pools) for site in places.sites.values())
         out.append(funnel(newest.report.clauses, pools))
     return out
+
+
+def why_dropped(reason: str) -> str:
+    """In words: the brain's own reasons, and those for which attempts fail too."""
+    for key in (f"drop.{reason}", f"failure.{reason}"):
+        if known(key):
+            return t(key)
+    return reason
 
 
 def _attempt(one: AttemptView, observed: tuple[Observed, ...], places: Places) -> RenderableType:

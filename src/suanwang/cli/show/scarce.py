@@ -8,7 +8,7 @@ from rich.text import Text
 from suanwang.cli.show.forms import Places, age, money
 from suanwang.cli.words import t
 from suanwang.model.grid import Grid
-from suanwang.model.scarcity import ScarceResource, ScarceRow, Scarcity, ScarcityState
+from suanwang.model.scarcity import RoundGap, ScarceResource, ScarceRow, Scarcity, ScarcityState
 from suanwang.model.units import show_bps, show_bytes
 
 COMPUTED = frozenset(ScarcityState) - {ScarcityState.OFF, ScarcityState.NOT_YET, ScarcityState.IDLE}
@@ -38,7 +38,32 @@ def whole(found: Scarcity, grid: Grid) -> list[RenderableType]:
                 "dim",
             )
         )
+    if found.gap is not None:
+        out.append(Text(_quality(found.gap), "dim"))
     return out
+
+
+def _quality(gap: RoundGap) -> str:
+    """One line: how far the last round that was looked at may have been from the best."""
+    if not gap.looked_at:
+        return t("cli.scarce.no_gap", age=age(gap.age_us))
+    words = t(
+        "cli.scarce.gap",
+        age=age(gap.age_us),
+        tasks=f"{gap.looked_at:,}",
+        of=f"{gap.tasks:,}",
+        gap=percent(gap.gap_ppm),
+        cost=money(gap.cost_micro_yuan),
+    )
+    if gap.prices_made_us is not None:
+        words += " " + t("cli.scarce.gap_prices", age=age(gap.prices_age_us))
+    return words
+
+
+def percent(ppm: int) -> str:
+    """Hundredths of a percent, rounded up: what is shown is never less than what was proven."""
+    hundredths = -(-ppm // 100)
+    return f"{hundredths // 100}.{hundredths % 100:02d} %"
 
 
 def _rows(found: Scarcity, places: Places) -> Table:

@@ -31,6 +31,11 @@ function useScarcity(): Scarcity | null {
   return found;
 }
 
+/** Rounded up: what is shown is never less than what was proven. */
+function percent(ppm: number): string {
+  return `${(Math.ceil(ppm / 100) / 100).toFixed(2)} %`;
+}
+
 function amount(row: ScarceRow, value: number): string {
   if (row.resource === "memory") return bytes(value);
   return row.resource === "link" || row.resource === "security" ? rate(value) : count(value);
@@ -71,6 +76,15 @@ export function WhatIsScarce({ grid, picture, onPick }: { grid: GridView; pictur
       </ul>
       {rows.length > 0 && (
         <p class="muted scarce-note">{t("ui.side.scarce_help", { hold: span(found.hold_us), tasks: count(found.waiting + found.came) })}</p>
+      )}
+      {found.gap && found.gap.looked_at > 0 && (
+        <p class="muted scarce-note">
+          {t("ui.side.scarce_gap", {
+            gap: percent(found.gap.gap_ppm),
+            tasks: count(found.gap.looked_at),
+            age: ago(found.gap.made_us, Math.max(nowUs(), picture.at_us)),
+          })}
+        </p>
       )}
     </Panel>
   );

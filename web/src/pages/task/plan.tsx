@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { END_PHASES, type Explain, type Phase } from "../../api/types";
 import { at, atFull } from "../../core/format";
 import { siteName, type GridView } from "../../core/grid";
-import { t, word } from "../../core/i18n";
+import { t, word, wordOrNull } from "../../core/i18n";
 import { Panel } from "../../parts/bits";
 import { PlanView } from "../../parts/plan-view";
 import { Loading } from "../../parts/states";
@@ -36,7 +36,7 @@ export function PlanSection({ record, grid }: { record: Explain; grid: GridView 
       )}
       {shown?.dropped && (
         <p class="warn-text">
-          {t("ui.plan.dropped")} {word("failure", shown.dropped.reason)}
+          {t("ui.plan.dropped")} {wordOrNull(`drop.${shown.dropped.reason}`) ?? word("failure", shown.dropped.reason)}
         </p>
       )}
       {shown && (grid ? <PlanView grid={grid} plan={shown.plan} report={shown.report} moving={newest && !ENDED.has(task.phase)} /> : <Loading />)}

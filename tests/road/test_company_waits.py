@@ -33,7 +33,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[TaskId]:
         seen.extend(ask.task_id for ask in asks)
         return real_plan(snapshot, asks, *rest)
 
-    monkeypatch.setattr("suanwang.judge.plan", counted)
+    monkeypatch.setattr("suanwang.judge.plan_batch", counted)
     return seen
 
 

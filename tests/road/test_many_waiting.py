@@ -31,7 +31,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[list[TaskId]]:
         seen.append([one.task_id for one in asks])
         return plan(view, asks, *rest)
 
-    monkeypatch.setattr(judge, "plan", watched)
+    monkeypatch.setattr(judge, "plan_batch", watched)
     return seen
 
 

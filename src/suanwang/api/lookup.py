@@ -4,7 +4,7 @@ from suanwang.api.caller import tenant_scope
 from suanwang.api.context import Context
 from suanwang.api.family import as_one
 from suanwang.api.views import task_view
-from suanwang.model.error import NotFoundError, StoreError
+from suanwang.model.error import NotFoundError
 from suanwang.model.ids import TaskId
 from suanwang.model.principal import Principal
 from suanwang.model.view import TaskView
@@ -18,7 +18,7 @@ def find_line(here: Context, principal: Principal, task_id: str) -> TaskLine:
         here.brain.wait_tables()  # it is in the log, and a large batch before it may not be in the tables yet
         line = task_line(here.brain.store, task_id)
         if line is None:
-            raise StoreError("store_behind", behind=here.brain.store.behind())
+            raise here.brain.store.not_yet()
     own = tenant_scope(principal)
     if line is None or (own is not None and line.row.tenant != own):
         raise NotFoundError("task_unknown", task=task_id)

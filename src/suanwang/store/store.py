@@ -157,6 +157,10 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
         with self._guard, errors():
             return sum(len(row.payload) for row in writer.rows_after(writer.projected()))
 
+    def not_yet(self) -> StoreError:
+        """What to say of something that the log has and the tables do not show yet."""
+        return StoreError("store_behind", behind=self.behind())
+
     def projected(self) -> int:
         """The position up to which the projections reflect the log."""
         with self.reading() as connection:

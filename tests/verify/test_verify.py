@@ -312,4 +312,4 @@ def test_the_checker_does_not_import_the_planner() -> None:
             rules = [one for one in names if one != "suanwang.net.jit"]  # a compiler holds no rule of the planner
             assert not [one for one in rules if one.startswith(("suanwang.plan", "suanwang.net"))], path
             if isinstance(node, ast.ImportFrom) and node.module == "suanwang.model.tariff":
-                assert [one.name for one in node.names] == ["line"]
+                assert [one.name for one in node.names] == ["LineRow", "line_row"]

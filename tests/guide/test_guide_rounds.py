@@ -38,7 +38,7 @@ def task(**given) -> TaskRequest:
 
 def least_cost(done: Round) -> int:
     """Of every way to place the counted tasks or not, in exact figures: the planner's price of each site alone."""
-    view = Snapshot(0, done.grid_index, done.sites, {}, done.links_down)
+    view = Snapshot(0, done.grid_index, done.sites, {}, done.links_down, done.security_down)
     order = done.grid_index.pool_order
     room = {
         pool: tuple(have - int(used) for have, used in zip(whole_of(done, pool), held, strict=True))
@@ -83,7 +83,7 @@ def places(view: Snapshot, ask: PlanAsk) -> list[tuple[int, str | None, Demand]]
         ]
         grid = view.index.grid.model_copy(update={"sites": tuple(others)})
         down = [one for one, state in view.sites.items() if not state.live]
-        alone = replace(snapshot_of(grid, {}, down), links_down=view.links_down)
+        alone = replace(snapshot_of(grid, {}, down), links_down=view.links_down, security_down=view.security_down)
         made = plan(alone, [ask], NOW, 0, Ids())[0].plan
         if made is not None:
             assert (made.start_us, made.site) == (NOW, site.id)

@@ -119,9 +119,9 @@ REQUEST = TaskRequest(
 )
 
 
-def snapshot(leases=None, live=True, links_down=()) -> Snapshot:
+def snapshot(leases=None, live=True, links_down=(), security_down=()) -> Snapshot:
     sites = {one.id: SiteState(live=live) for one in GRID.sites}
-    return Snapshot(1, index_grid(GRID), sites, leases or {}, frozenset(links_down))
+    return Snapshot(1, index_grid(GRID), sites, leases or {}, frozenset(links_down), frozenset(security_down))
 
 
 def sound() -> Plan:
@@ -283,6 +283,11 @@ def test_a_site_without_an_agent_and_a_link_that_is_down() -> None:
     assert PlanFault.PATH_BROKEN in faults(sound(), view=snapshot(links_down=("mb",)))
 
 
+def test_a_security_pool_that_is_down() -> None:
+    found = verify(sound(), REQUEST, snapshot(security_down=("m/fw",)), TenantId("x"))
+    assert found == [(PlanFault.PROTECTION_MISSING, "m/fw is down")]
+
+
 def test_one_that_it_keeps_apart_from_stands_there() -> None:
     made, view = sound(), snapshot()
     view.placements.place(TaskId("other"), TenantId("x"), SiteId("b"), TaskRequest(run="true", tags={"app": "db"}))
@@ -301,6 +306,8 @@ def test_a_standby_place_that_nobody_asked_for_and_that_is_the_first_one() -> No
 def test_each_fault_has_a_case() -> None:
     told = {fault for fault, _ in [*EDITS, *REQUESTS, *LEASES]} | {PlanFault.SITE_DOWN, PlanFault.APART}
     told |= {PlanFault.STANDBY_MISSING, PlanFault.STANDBY_NEAR}
+    told.add(PlanFault.LINK_MAINTENANCE)  # tests/verify/test_verify_maintenance.py
+    told.add(PlanFault.REPAIR_CHANGED)  # tests/plan/test_plan_repair.py
     assert told == set(PlanFault)
 
 

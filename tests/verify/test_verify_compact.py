@@ -46,7 +46,14 @@ def test_safety_what_is_sound_together_passes_one_by_one(data: st.DataObject) ->
     items = compact(world.snapshot, [one.model_copy(update=UNPLAIN) for one in turns])
     leases = dict(world.snapshot.leases)
     for (made, request), passes in zip(items, sound(items, world.snapshot), strict=True):
-        view = Snapshot(1, world.snapshot.index, world.snapshot.sites, dict(leases), world.snapshot.links_down)
+        view = Snapshot(
+            1,
+            world.snapshot.index,
+            world.snapshot.sites,
+            dict(leases),
+            world.snapshot.links_down,
+            world.snapshot.security_down,
+        )
         assert not passes or verify(made, request, view, TENANT) == []
         leases[made.lease_id] = made.holds
 

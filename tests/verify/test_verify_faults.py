@@ -214,5 +214,6 @@ def test_company_that_came_meanwhile_is_named() -> None:
 
 def test_every_fault_has_a_row() -> None:
     full = {F.APART, F.POOL_OVERSUBSCRIBED, F.LINK_OVERSUBSCRIBED, F.PROTECTION_OVERSUBSCRIBED, F.SITE_DOWN}
-    full.add(F.STANDBY_NEAR)  # tests/plan/test_plan_standby.py
+    full |= {F.STANDBY_NEAR, F.REPAIR_CHANGED}  # tests/plan/test_plan_standby.py, test_plan_repair.py
+    full.add(F.LINK_MAINTENANCE)  # test_verify_maintenance.py
     assert {row[0] for row in ROWS} | {row[0] for row in ASKED} | full == set(PlanFault)

@@ -100,7 +100,8 @@ class RoundProver:
         if self._memory is None or self._memory.layout.index is not done.grid_index:
             layout = build_layout(done.grid_index)
             self._memory = Memory(layout, Ledger(layout))
-        return scene_of(self._memory, Snapshot(0, done.grid_index, done.sites, {}, done.links_down))
+        view = Snapshot(0, done.grid_index, done.sites, {}, done.links_down, done.security_down)
+        return scene_of(self._memory, view)
 
 
 def is_counted(request: TaskRequest, now_us: int) -> bool:

@@ -4,9 +4,12 @@
 Without numba, or with SUANWANG_KERNELS=numpy, the same functions run as plain Python: slow, and bit for bit the same.
 """
 
+import fcntl
+import importlib
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -25,6 +28,7 @@ def _compiler() -> Any:
     except ImportError:
         return None
     _keep_apart(numba.config)
+    _take_turns(importlib.import_module("numba.core.caching").IndexDataCacheFile)
     return numba
 
 
@@ -48,6 +52,28 @@ def _forget_others(root: Path, name: str) -> None:
     others = sorted((one for one in root.glob("kernels-*") if one.name != name), key=lambda one: one.stat().st_mtime)
     for one in others[:-OTHERS_MAX]:
         shutil.rmtree(one, ignore_errors=True)
+
+
+def _take_turns(index: Any) -> None:
+    """Let processes that compile at the same time share a cache.
+
+    numba reads the index of a function, adds a signature, and writes index and code, without a lock. Of two that do so
+    at once one loses its entry, or both take one file for two signatures and one is handed the other's code later.
+    """
+    save, load = index.save, index.load
+
+    def saved(self: Any, key: Any, data: Any) -> None:
+        with open(Path(self._cache_path) / "lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            save(self, key, data)
+
+    def loaded(self: Any, key: Any) -> Any:
+        with suppress(OSError), open(Path(self._cache_path) / "lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            return load(self, key)
+        return load(self, key)  # nothing was saved yet
+
+    index.save, index.load = saved, loaded
 
 
 _NUMBA = _compiler()
@@ -83,8 +109,6 @@ def _lowest_bit(word: np.uint64) -> int:
 
 def _intrinsic() -> Any:
     """The same as one machine instruction."""
-    import importlib
-
     from numba.core import types
     from numba.extending import intrinsic
 

@@ -97,6 +97,9 @@ def _search(
     cost = np.empty(room, np.int64)
     latency = np.empty(room, np.int64)
     least = np.full(nodes * stages, far)
+    # The last label made of each state. One that comes after it in the order and is no quicker would find it settled.
+    known_cost, known_late = np.full(nodes * stages, far), np.full(nodes * stages, far)
+    known_hops = np.full(nodes * stages, far)
     best = np.full(nodes, -1, np.int64)
     state[0], parent[0], via[0], cost[0], latency[0] = origin * stages, -1, -1, 0, 0
     made = 1
@@ -122,8 +125,13 @@ def _search(
         for at in range(lo_sec, hi_sec):
             pool = sec_outs[stage, at]
             if sec_ok[pool] and late < least[here + 1]:
+                price = cost[label] + sec_cost[pool]
+                known = known_cost[here + 1], known_late[here + 1], known_hops[here + 1]
+                if known <= (price, late, hops) and (not pareto or known[1] <= late):
+                    continue
+                known_cost[here + 1], known_late[here + 1], known_hops[here + 1] = price, late, hops
                 state[made], parent[made], via[made] = here + 1, label, -2 - pool
-                cost[made], latency[made] = cost[label] + sec_cost[pool], late
+                cost[made], latency[made] = price, late
                 heapq.heappush(heap, (cost[made], late, hops, np.int64(made)))
                 made += 1
         for at in range(lo, hi):
@@ -131,8 +139,13 @@ def _search(
             there = to[edge] * stages + stage
             then = late + edge_latency[edge]
             if edge_ok[edge] and then <= bound_us and then < least[there]:
+                price = cost[label] + edge_cost[edge]
+                known = known_cost[there], known_late[there], known_hops[there]
+                if known <= (price, then, hops + 1) and (not pareto or known[1] <= then):
+                    continue
+                known_cost[there], known_late[there], known_hops[there] = price, then, hops + 1
                 state[made], parent[made], via[made] = there, label, edge
-                cost[made], latency[made] = cost[label] + edge_cost[edge], then
+                cost[made], latency[made] = price, then
                 heapq.heappush(heap, (cost[made], then, hops + 1, np.int64(made)))
                 made += 1
     return _used(best, parent, via, cost, latency, made)

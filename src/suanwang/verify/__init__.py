@@ -11,11 +11,12 @@ from suanwang.verify.company import company_faults
 from suanwang.verify.data import data_faults
 from suanwang.verify.holds import hold_faults
 from suanwang.verify.money import money_faults
-from suanwang.verify.path import path_faults
+from suanwang.verify.path import maintenance_faults, path_faults
 from suanwang.verify.place import place_faults, window_faults
+from suanwang.verify.repair import verify_repair
 from suanwang.verify.standby import standby_faults
 
-__all__ = ["sound", "verify"]
+__all__ = ["sound", "verify", "verify_repair"]
 
 Found = list[tuple[PlanFault, str]]
 
@@ -40,6 +41,7 @@ def verify(
     found += company_faults(plan, request, snapshot.placements.of(tenant) if tenant is not None else {})
     for check in (place_faults, window_faults, path_faults):
         found += check(plan, request, snapshot)
+    found += maintenance_faults(plan, snapshot)
     found += data_faults(plan, request, snapshot, kept)
     if any(fault is PlanFault.PATH_BROKEN for fault, _ in found):
         return found  # links that do not exist have no price and no capacity

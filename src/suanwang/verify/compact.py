@@ -5,14 +5,14 @@ Room is judged without time first: where all that is held of a resource at any t
 it, fit together, they fit at every moment. Where they do not, `verify` sweeps the moments.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from suanwang.model.compact import CompactHolds, CompactPlan, Holds, Route
-from suanwang.model.grid import Pool, PoolKind, PriceBook, Site
+from suanwang.model.grid import Maintenance, Pool, PoolKind, PriceBook, Site
 from suanwang.model.ids import LeaseId
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest, latency_us_max, pool_kind
@@ -47,9 +47,11 @@ class Books:
     edge_rows: list[int] = field(default_factory=list)
     sec_rows: list[int] = field(default_factory=list)
     pool_rows: list[int] = field(default_factory=list)
+    closed: dict[str, tuple[Maintenance, ...]] = field(default_factory=dict)  # links with planned maintenance
 
     def __post_init__(self) -> None:
         index = self.index
+        self.closed = {link.id: link.maintenance for link in index.grid.links if link.maintenance}
         rows: list[tuple[int, ...]] = []
         for pool in index.pool_order:
             self.pool_rows.append(self._row("pool", pool, rows))
@@ -147,7 +149,20 @@ def sound(items: Sequence[Item], snapshot: Snapshot, others: Sequence[Holds] = (
         return [False] * len(items)
     if len(books.sums) > KEPT_MAX:
         books.sums.clear()
-    return [_is_sound(plan, request, snapshot, books.sums) for plan, request in items]
+    closed = books.closed
+    return [
+        _is_sound(plan, request, snapshot, books.sums) and not (closed and _in_maintenance(plan, closed))
+        for plan, request in items
+    ]
+
+
+def _in_maintenance(plan: CompactPlan, closed: Mapping[str, tuple[Maintenance, ...]]) -> bool:
+    """Whether it uses a link in a window of its maintenance."""
+    return any(
+        window.start < plan.end_us and plan.start_us < window.end
+        for step in plan.route.path.links
+        for window in closed.get(step.link, ())
+    )
 
 
 def _is_sound(plan: CompactPlan, request: TaskRequest, snapshot: Snapshot, sums: dict[Hashable, Any]) -> bool:
@@ -213,7 +228,7 @@ def _is_path(plan: CompactPlan, request: TaskRequest, snapshot: Snapshot, sums: 
     origin = request.origin or snapshot.index.grid.default_origin
     if path.sites[0] != origin or path.sites[-1] != plan.site:
         return False
-    key = ("path", id(route), request.protection, snapshot.links_down)
+    key = ("path", id(route), request.protection, snapshot.links_down, snapshot.security_down)
     found = sums.get(key)
     if found is None:
         free = request.model_copy(update={"latency": None, "origin": origin})

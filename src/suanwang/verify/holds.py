@@ -1,7 +1,7 @@
 """Holds: are they what the plan needs, neither more nor less, and do they fit beside every lease of the snapshot."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from suanwang.model.compact import AnyPlan, Holds
 from suanwang.model.ids import LeaseId, LinkId, PoolId, SecurityPoolId
@@ -19,19 +19,33 @@ Needs = tuple[int, ...]
 
 def hold_faults(plan: AnyPlan, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
     """Faults of the holds."""
-    wanted, got = Counter(_wanted(plan)), Counter(_row(hold) for hold in plan.holds)
+    wanted, got = Counter(_wanted(plan)), Counter(row(hold) for hold in plan.holds)
     if wanted != got:
         yield PlanFault.HOLDS_WRONG, f"not needed: {list(got - wanted)}; missing: {list(wanted - got)}"
     mine: dict[tuple[str, str], list[Hold]] = defaultdict(list)
     for hold in plan.holds:
         mine[hold.resource, hold.key].append(hold)
-    others = _others(plan.lease_id, set(mine), snapshot)
+    beside = others(plan.lease_id, set(mine), snapshot)
     for (resource, key), holds in mine.items():
         capacity = capacity_of(resource, key, snapshot.index)
         if capacity is None:
             yield PlanFault.HOLDS_WRONG, f"{resource} {key} is unknown"
-        elif (over := _over(capacity, holds, others.get((resource, key), ()))) is not None:
-            yield FULL[resource], f"{key} at {over}"
+        elif (at_us := over(capacity, holds, beside.get((resource, key), ()))) is not None:
+            yield FULL[resource], f"{key} at {at_us}"
+
+
+def over_capacity(lease: LeaseId, holds: Sequence[Hold], snapshot: Snapshot) -> Iterator[tuple[str, str, int]]:
+    """(resource, key, first moment) of what these holds, beside those of every other lease, use beyond its capacity. A
+    resource that does not exist has none."""
+    mine: dict[tuple[str, str], list[Hold]] = defaultdict(list)
+    for hold in holds:
+        mine[hold.resource, hold.key].append(hold)
+    beside = others(lease, set(mine), snapshot)
+    for (resource, key), own in mine.items():
+        capacity = capacity_of(resource, key, snapshot.index)
+        at_us = own[0].start_us if capacity is None else over(capacity, own, beside.get((resource, key), ()))
+        if at_us is not None:
+            yield resource, key, at_us
 
 
 def _wanted(plan: AnyPlan) -> Iterator[tuple[object, ...]]:
@@ -40,25 +54,25 @@ def _wanted(plan: AnyPlan) -> Iterator[tuple[object, ...]]:
     yield ("pool", plan.pool, _figures(plan.demand), *run)
     if plan.bandwidth_bps:
         for one in plan.path.links:
-            yield ("link", _direction(one), (plan.bandwidth_bps,), *run)
+            yield ("link", direction(one), (plan.bandwidth_bps,), *run)
         for step in plan.protection:
             yield ("protection", step.security_pool, (plan.bandwidth_bps,), *run)
     if plan.standby is not None:
         yield ("pool", plan.standby.pool, _figures(plan.demand), *run)
         for one in plan.standby.path.links if plan.bandwidth_bps else ():
-            yield ("link", _direction(one), (plan.bandwidth_bps,), *run)
+            yield ("link", direction(one), (plan.bandwidth_bps,), *run)
         for step in plan.standby.protection if plan.bandwidth_bps else ():
             yield ("protection", step.security_pool, (plan.bandwidth_bps,), *run)
     for move in plan.data:
         for one in move.path.links:
-            yield ("link", _direction(one), (move.rate_bps,), move.start_us, move.end_us)
+            yield ("link", direction(one), (move.rate_bps,), move.start_us, move.end_us)
 
 
-def _direction(one: DirectedLink) -> str:
+def direction(one: DirectedLink) -> str:
     return one.link + (":ab" if one.forward else ":ba")
 
 
-def _row(hold: Hold) -> tuple[object, ...]:
+def row(hold: Hold) -> tuple[object, ...]:
     return (hold.resource, hold.key, needs_of(hold), hold.start_us, hold.end_us)
 
 
@@ -72,7 +86,7 @@ def _figures(demand: Demand) -> Needs:
     return (demand.cores, demand.memory_bytes, demand.accelerators, demand.nodes)
 
 
-def _others(own: LeaseId, keys: set[tuple[str, str]], snapshot: Snapshot) -> dict[tuple[str, str], list[Hold]]:
+def others(own: LeaseId, keys: set[tuple[str, str]], snapshot: Snapshot) -> dict[tuple[str, str], list[Hold]]:
     """The holds of every other lease on these resources."""
     leases: Iterable[tuple[LeaseId, Holds]] = snapshot.leases.items()
     if snapshot.by_key is not None:
@@ -104,7 +118,7 @@ def capacity_of(resource: str, key: str, index: GridIndex) -> Needs | None:
     return None if known is None else (known[0].capacity_bps,)
 
 
-def _over(capacity: Needs, mine: list[Hold], others: Iterable[Hold]) -> int | None:
+def over(capacity: Needs, mine: list[Hold], others: Iterable[Hold]) -> int | None:
     """The first moment inside one of my holds at which all holds together pass the capacity."""
     edges: list[tuple[int, int, Needs, int]] = []
     for held, own in ((mine, 1), (others, 0)):

@@ -1,10 +1,11 @@
-"""Paths: do the links join, is the latency theirs, are the functions passed in order without going round."""
+"""Paths: do the links join, is the latency theirs, are functions that work passed in order without going round."""
 
 from collections.abc import Iterator
 
 from suanwang.model.compact import AnyPlan
+from suanwang.model.grid import Maintenance
 from suanwang.model.ids import SiteId
-from suanwang.model.plan import Path
+from suanwang.model.plan import DirectedLink, Path
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest, latency_us_max
@@ -24,8 +25,30 @@ def path_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Iter
         known = snapshot.index.security_pools.get(step.security_pool)
         if known is None or known[0].function is not step.function or known[1].id != step.site:
             yield PlanFault.PROTECTION_MISSING, f"{step.security_pool} is no {step.function.value} of {step.site}"
+        elif known[0].id in snapshot.security_down:
+            yield PlanFault.PROTECTION_MISSING, f"{step.security_pool} is down"
     if not _passes(plan.path.sites, [step.site for step in plan.protection]):
         yield PlanFault.PROTECTION_MISSING, "the path does not pass the functions in order, or goes round"
+
+
+def maintenance_faults(plan: AnyPlan, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+    """Links that a plan uses while they are in planned maintenance, whether it holds bandwidth there or not."""
+    ways = [(plan.path, plan.run_start_us, plan.end_us)]
+    if plan.standby is not None:
+        ways.append((plan.standby.path, plan.run_start_us, plan.end_us))
+    ways += [(move.path, move.start_us, move.end_us) for move in plan.data]
+    for path, start_us, end_us in ways:
+        for step, window in closed_in(path, start_us, end_us, snapshot):
+            yield PlanFault.LINK_MAINTENANCE, f"{step.link} from {window.start} to {window.end}"
+
+
+def closed_in(path: Path, start_us: int, end_us: int, snapshot: Snapshot) -> Iterator[tuple[DirectedLink, Maintenance]]:
+    """The links of a path that are in planned maintenance at some moment of [start, end), with the windows."""
+    for step in path.links:
+        link = snapshot.index.links.get(step.link)
+        for window in link.maintenance if link is not None else ():
+            if window.start < end_us and start_us < window.end:
+                yield step, window
 
 
 def walk_faults(path: Path, first: SiteId, last: SiteId, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:

@@ -36,12 +36,12 @@ def standby_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> I
     if first.id == second.id or (request.standby is Standby.REGION and first.region == second.region):
         yield PlanFault.STANDBY_NEAR, f"{second.id} ({second.region}) beside {first.id} ({first.region})"
     if plan.bandwidth_bps:
-        shared = _risks(plan.path, snapshot) & _risks(place.path, snapshot)
+        shared = risks(plan.path, snapshot) & risks(place.path, snapshot)
         if shared:
             yield PlanFault.STANDBY_NEAR, f"both ways depend on {', '.join(sorted(shared))}"
 
 
-def _risks(path: Path, snapshot: Snapshot) -> set[str]:
+def risks(path: Path, snapshot: Snapshot) -> set[str]:
     """Whatever a way is lost with: its links, and the risk groups that they are in."""
     links = [snapshot.index.links[one.link] for one in path.links if one.link in snapshot.index.links]
     return {f"link {one.id}" for one in links} | {f"group {group}" for one in links for group in one.shared_risk_groups}

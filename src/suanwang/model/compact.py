@@ -16,12 +16,12 @@ from suanwang.model.plan import (
     Alternative,
     DataMove,
     Demand,
-    DirectedLink,
     Hold,
     Line,
     Path,
     Plan,
     ProtectionStep,
+    QuotedWay,
     StandbyPlace,
 )
 from suanwang.model.reason import WRITTEN_POOL_REASONS, PoolReason
@@ -43,25 +43,17 @@ class Route:
     ) -> None:
         """`edges`: directed links, 2 * the link's place in the grid, + 1 from b to a. `pools`: security pools by their
         place among all of the grid, in the order in which they are passed."""
-        links, sites = index.grid.links, [origin]
-        for edge in edges:
-            link = links[edge // 2]
-            sites.append(link.a if edge % 2 else link.b)
-        steps = []
-        for number in pools:
-            pool, site = index.security_pools[index.security_order[number]]
-            steps.append(ProtectionStep.model_construct(function=pool.function, security_pool=pool.id, site=site.id))
+        directed, steps = index.directed, [index.steps[number] for number in pools]
+        crossed = [directed[edge] for edge in edges]
         self.edges, self.pools = tuple(edges), tuple(pools)
         self.path = Path.model_construct(
-            sites=tuple(sites),
-            links=tuple(
-                DirectedLink.model_construct(link=links[edge // 2].id, forward=edge % 2 == 0) for edge in edges
-            ),
+            sites=(origin, *(site for _, _, site in crossed)),
+            links=tuple([link for link, _, _ in crossed]),
             latency_us=latency_us,
         )
-        self.protection = tuple(steps)
-        self.keys = tuple(f"link|{links[edge // 2].id}:{'ba' if edge % 2 else 'ab'}" for edge in edges)
-        self.sec_keys = tuple(f"protection|{step.security_pool}" for step in steps)
+        self.protection = tuple([step for step, _ in steps])
+        self.keys = tuple([key for _, key, _ in crossed])
+        self.sec_keys = tuple([key for _, key in steps])
         self.number = -1  # in the batch that is being written
 
 
@@ -148,6 +140,10 @@ class CompactPlan:
 
     @property
     def standby(self) -> StandbyPlace | None:
+        return None
+
+    @property
+    def quoted(self) -> QuotedWay | None:
         return None
 
     @property

@@ -9,6 +9,7 @@ SuanwangError
 ├── TooLargeError        over a stated limit (413)
 ├── StoreError           the store is damaged, locked, or of another version (503)
 ├── BackendError         an adapter's backend failed; carries a FailureReason
+├── NetworkError         a router refused a change, or is not there (502)
 └── UnreachableError     no brain answers at the address
 """
 
@@ -87,6 +88,13 @@ class StoreError(SuanwangError):
 class UnreachableError(SuanwangError):
     status = 503
     code = "unreachable"
+
+
+class NetworkError(SuanwangError):
+    """`network_hop`: one router failed, and none is changed. `network_torn`: some could not be put back either."""
+
+    status = 502
+    code = "network_hop"
 
 
 class BackendError(SuanwangError):

@@ -31,6 +31,7 @@ class OutputFile(Value):
     blake3: str
     size_bytes: int
     target: str | None = None  # where it was asked to be delivered
+    delivered_as: str | None = None  # under which path there; its own where nothing is given
 
 
 class Kept(Value):

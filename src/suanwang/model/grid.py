@@ -21,7 +21,7 @@ from suanwang.model.ids import (
     StoragePoolId,
     TenantId,
 )
-from suanwang.model.units import Bps, Bytes, MicroYuan, SpanUs
+from suanwang.model.units import AtUs, Bps, Bytes, MicroYuan, SpanUs
 
 Name = Annotated[str, Field(min_length=1, max_length=120)]
 Count = Annotated[int, Field(ge=0, le=10**9)]
@@ -136,6 +136,13 @@ class Site(Value):
     storage_pools: tuple[StoragePool, ...] = ()
 
 
+class Maintenance(Value):
+    """A planned window, in Unix time, in which a link carries nothing."""
+
+    start: AtUs
+    end: AtUs
+
+
 class Link(Value):
     """A two-way edge of the network, with the same capacity each way (held per direction)."""
 
@@ -149,6 +156,8 @@ class Link(Value):
     price_micro_yuan_per_gbps_hour: MicroYuan = 0
     price_micro_yuan_per_gib: MicroYuan = 0
     shared_risk_groups: tuple[Slug, ...] = ()
+    igp_weight: Annotated[int, Field(ge=1, le=2**24 - 1)] | None = None  # None: from the latency
+    maintenance: tuple[Maintenance, ...] = ()
 
 
 class DataSet(Value):

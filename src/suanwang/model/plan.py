@@ -103,6 +103,13 @@ class StandbyPlace(Value):
     protection: tuple[ProtectionStep, ...] = ()
 
 
+class QuotedWay(Value):
+    """The path and the protection that a quote was made for. They stay what is billed when the path is repaired."""
+
+    path: Path
+    protection: tuple[ProtectionStep, ...] = ()
+
+
 class Alternative(Value):
     """A pool that was not chosen, with what it would have been."""
 
@@ -115,7 +122,11 @@ class Alternative(Value):
 
 
 class Plan(Value):
-    """Complete and frozen. `parent` and `generation` order the plans of a task; adapters refuse older ones."""
+    """Complete and frozen. `parent` and `generation` order the plans of a task; adapters refuse older ones.
+
+    A plan with `quoted` carries on the lease of its parent: a running attempt got another path
+    (`docs/decisions/0128-a-path-is-repaired-under-a-running-task.md`).
+    """
 
     plan_id: PlanId
     task_id: TaskId
@@ -136,6 +147,7 @@ class Plan(Value):
     data: tuple[DataMove, ...] = ()
     standby: StandbyPlace | None = None
     took_over: bool = False  # its place is the standby place of the plan before it
+    quoted: QuotedWay | None = None  # its path was repaired: the way that is billed; None: its own
     holds: tuple[Hold, ...]
     quote: tuple[Line, ...]
     quote_micro_yuan: int  # the sum of the lines: the bill cannot pass it

@@ -21,7 +21,7 @@ class PoolReason(StrEnum):
     POOL_SIZE = "pool_size"  # the whole pool is too small, even when empty
     PRICE_MISSING = "price_missing"  # the site's price book does not price this
     LATENCY = "latency"  # no path within the latency bound
-    PROTECTION = "protection"  # no path within the bound through the functions in order
+    PROTECTION = "protection"  # no path within the bound through the functions in order, of security pools that are up
     TOGETHER = "together"  # no task that this one must run with stands at the site
     APART = "apart"  # one that it keeps apart from, or that keeps apart from it, stands at the site
     BANDWIDTH = "bandwidth"  # such paths exist, but none has the bandwidth, of link or of security pool, in any window
@@ -87,6 +87,7 @@ class WaitReason(StrEnum):
 
     QUEUED = "queued"  # waits for its turn: not looked at yet, or behind one that needs the same
     SITES_DOWN = "sites_down"  # would fit if the sites that do not answer did
+    NETWORK_DOWN = "network_down"  # would fit if links or security pools that are out were back
     CAPACITY = "capacity"  # no room in compute, link or protection in any window considered
     QUOTA = "quota"  # above its tenant's quota, and nobody lends enough
     COMPANY = "company"  # no site is left by the tasks that it must run with or keep apart from
@@ -175,6 +176,7 @@ class PlanFault(StrEnum):
     LINK_OVERSUBSCRIBED = "link_oversubscribed"
     PROTECTION_OVERSUBSCRIBED = "protection_oversubscribed"
     PATH_BROKEN = "path_broken"
+    LINK_MAINTENANCE = "link_maintenance"
     PATH_LATENCY = "path_latency"
     LATENCY_BOUND = "latency_bound"
     PROTECTION_MISSING = "protection_missing"
@@ -190,3 +192,4 @@ class PlanFault(StrEnum):
     GENERATION = "generation"
     STANDBY_MISSING = "standby_missing"  # there is none, or it is no place for the task
     STANDBY_NEAR = "standby_near"  # it may be lost together with the first place or its path
+    REPAIR_CHANGED = "repair_changed"  # a repair of the path touched something else

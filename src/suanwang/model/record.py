@@ -11,9 +11,22 @@ from pydantic import Field, TypeAdapter
 from suanwang.model.base import Value
 from suanwang.model.event import Event, OutputFile, Usage
 from suanwang.model.grid import Tenant
-from suanwang.model.ids import AgentId, AttemptId, ChargeId, KeyId, LeaseId, PlanId, SiteId, TaskId, TenantId
+from suanwang.model.ids import (
+    AgentId,
+    AttemptId,
+    ChargeId,
+    KeyId,
+    LeaseId,
+    PlanId,
+    SecurityPoolId,
+    SiteId,
+    TaskId,
+    TenantId,
+)
+from suanwang.model.path_report import PathObservation
 from suanwang.model.plan import ClauseCount, Line, Plan, Relaxation
 from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
+from suanwang.model.reservation import ReservationBroken, ReservationEnded, ReservationMade, ReservationMoved
 from suanwang.model.task import TaskRequest
 
 
@@ -248,17 +261,79 @@ class SiteChanged(Value):
 
 
 class LinkChanged(Value):
+    """An operator cut or mended a link, or a network agent saw it down or up again.
+
+    `agent` is the one that saw it; None of an operator, and in logs from before it was told. What an operator has cut only
+    an operator mends.
+    """
+
     t: Literal["link_changed"] = "link_changed"
     at_us: int
     link: str
     up: bool
     principal: str
+    agent: str | None = None
+
+
+SecurityCause = Literal["operator_failed", "operator_healed", "agent_dead", "agent_alive"]
+
+
+class SecurityPoolChanged(Value):
+    """An operator took a security pool out or put it back, or a network agent saw its function dead or alive again.
+
+    `agent` is the one that saw it; None of an operator. What an operator has taken out only an operator puts back.
+    """
+
+    t: Literal["security_pool_changed"] = "security_pool_changed"
+    at_us: int
+    security_pool: SecurityPoolId
+    up: bool
+    cause: SecurityCause
+    principal: str
+    agent: str | None = None
+
+
+class PathRepaired(Value):
+    """The path of a running task is replaced under it: same place, pool, demand, window, quote and lease.
+
+    `plan` is the next of the task (its parent is the one before) and the attempt goes on under it. Its holds are what the
+    lease holds from now on: those of the path begin at `at_us`, the others are as they were.
+    """
+
+    t: Literal["path_repaired"] = "path_repaired"
+    at_us: int
+    task_id: TaskId
+    lease_id: LeaseId
+    attempt_id: AttemptId
+    cause: PathObservation
+    plan: Plan
+
+
+class PathBroken(Value):
+    """The path of a running task is cut or out of its promise, and there is no better one now."""
+
+    t: Literal["path_broken"] = "path_broken"
+    at_us: int
+    task_id: TaskId
+    plan_id: PlanId
+    cause: PathObservation
+
+
+class PathRestored(Value):
+    """Every link and security pool of a path that was cut is up again, before another path was found."""
+
+    t: Literal["path_restored"] = "path_restored"
+    at_us: int
+    task_id: TaskId
+    plan_id: PlanId
 
 
 Record = Annotated[
     GridAdopted | TenantSet | KeyIssued | KeyRevoked | TaskSubmitted | TaskAdmitted | TaskRefused | TaskWaits
     | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | LeaseExtended | AttemptClosed
-    | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged,
+    | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
+    | PathRepaired | PathBroken | PathRestored
+    | ReservationMade | ReservationMoved | ReservationBroken | ReservationEnded,
     Field(discriminator="t"),
 ]  # fmt: skip
 RECORDS: TypeAdapter[list[Record]] = TypeAdapter(list[Record])

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from suanwang.model.grid import DataSet, Grid, Link, Pool, PriceBook, SecurityPool, Site
 from suanwang.model.ids import DataSetId, LeaseId, LinkId, PoolId, PriceBookId, SecurityPoolId, SiteId
 from suanwang.model.placements import Placements
+from suanwang.model.plan import DirectedLink, ProtectionStep
 
 if TYPE_CHECKING:
     from suanwang.model.compact import Holds
@@ -34,6 +36,32 @@ class GridIndex:
     price_books: Mapping[PriceBookId, PriceBook]
     pool_order: tuple[PoolId, ...]
     security_order: tuple[SecurityPoolId, ...] = ()
+
+    @cached_property
+    def directed(self) -> tuple[tuple[DirectedLink, str, SiteId], ...]:
+        """By directed link (2 * the link's place in the grid, + 1 from b to a): its value, the key of what is held of
+        it, and where it leads. One value each, for all the paths that cross it."""
+        return tuple(
+            (
+                DirectedLink.model_construct(link=link.id, forward=forward),
+                f"link|{link.id}:{'ab' if forward else 'ba'}",
+                link.b if forward else link.a,
+            )
+            for link in self.grid.links
+            for forward in (True, False)
+        )
+
+    @cached_property
+    def steps(self) -> tuple[tuple[ProtectionStep, str], ...]:
+        """By place in `security_order`: the step of a path that passes it, and the key of what is held of it."""
+        pools = (self.security_pools[one] for one in self.security_order)
+        return tuple(
+            (
+                ProtectionStep.model_construct(function=pool.function, security_pool=pool.id, site=site.id),
+                f"protection|{pool.id}",
+            )
+            for pool, site in pools
+        )
 
 
 def index_grid(grid: Grid) -> GridIndex:
@@ -77,7 +105,19 @@ class Snapshot:
     sites: Mapping[SiteId, SiteState]
     leases: "Mapping[LeaseId, Holds]"
     links_down: frozenset[LinkId] = field(default_factory=frozenset)
+    security_down: frozenset[SecurityPoolId] = field(default_factory=frozenset)
     history: Sequence[LeaseChange] | None = None
     history_end: int = 0
     placements: Placements = field(default_factory=Placements)  # of the tasks whose plans stand
     by_key: "Mapping[str, Mapping[LeaseId, Holds]] | None" = None
+
+    def copied(self) -> "Snapshot":
+        """For looks while the owner goes on: without the history, the index by resource, and who stands where."""
+        return Snapshot(
+            version=self.version,
+            index=self.index,
+            sites=dict(self.sites),
+            leases=dict(self.leases),
+            links_down=self.links_down,
+            security_down=self.security_down,
+        )

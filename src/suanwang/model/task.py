@@ -29,8 +29,30 @@ def _inner_path(value: str) -> str:
     return value
 
 
+PATH_CHARS_MAX = 1024
+MOUNTS_MAX = 100
 # Relative, inside the task's folder: no leading slash, no empty, "." or ".." part, no control character or backslash.
-InnerPath = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_inner_path)]
+InnerPath = Annotated[str, Field(min_length=1, max_length=PATH_CHARS_MAX), AfterValidator(_inner_path)]
+
+
+def _outer_path(value: str) -> str:
+    parts = value.split("/")[1:]
+    bad = not value.startswith("/") or any(part in ("", ".", "..") for part in parts)
+    if bad or parts[0] in OWN_FOLDERS or any(ord(ch) < 32 or ch == "\\" for ch in value):
+        raise PydanticCustomError(
+            "outer_path_form",
+            "{got} cannot be a folder of the task's own; write an absolute path such as `/data`",
+            {"got": repr(value[:80])},
+        )
+    return value
+
+
+# The system's own folders, and the sandbox's: nothing else is shown there.
+OWN_FOLDERS = frozenset(
+    {"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "proc", "dev", "sys", "run", "task", ".suanwang"}
+)
+# Absolute, without "." and "..", below none of the system's folders.
+OuterPath = Annotated[str, Field(min_length=2, max_length=PATH_CHARS_MAX), AfterValidator(_outer_path)]
 
 
 class Circle(StrEnum):
@@ -115,12 +137,23 @@ class Input(Value):
     size: Bytes | None = None  # needed to plan the transfer of an http or s3 input
 
 
+class Mount(Value):
+    """A folder of the task's folder that is shown at an absolute path too."""
+
+    path: OuterPath
+    folder: InnerPath
+
+
 class Output(Value):
     """Files to keep: a path or a glob inside the task's folder. `target`: nothing (kept by the grid, fetched
-    with the CLI, the page or the SDK), or an `s3://` or `file://` folder to deliver to."""
+    with the CLI, the page or the SDK), or an `s3://` or `file://` folder to deliver to. There each file has its path,
+    with `name` in the place of `prefix`."""
 
     path: InnerPath
     target: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^(s3|file)://")] | None = None
+    prefix: InnerPath | None = None  # the beginning of the paths that is left out at the target
+    name: InnerPath | None = None  # what stands there instead; nothing where not given
+    always: bool = False  # collected when the work fails too, as far as it is there
 
 
 class TaskRequest(Value):
@@ -138,6 +171,7 @@ class TaskRequest(Value):
     resources: Resources = Resources()
     inputs: Annotated[tuple[Input, ...], Field(max_length=1000)] = ()
     outputs: Annotated[tuple[Output, ...], Field(max_length=1000)] = ()
+    mounts: Annotated[tuple[Mount, ...], Field(max_length=MOUNTS_MAX)] = ()  # its folders, at absolute paths too
     checkpoint: InnerPath | None = None  # a path or a glob: what the next attempt needs to go on where this one stopped
     checkpoint_every: Annotated[SpanUs, Field(ge=1_000_000)] | None = None  # one minute where not given
     origin: SiteId | None = None  # where the user is; the grid's default origin where not given

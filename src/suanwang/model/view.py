@@ -19,10 +19,12 @@ from suanwang.model.ids import (
     TaskId,
     TenantId,
 )
+from suanwang.model.path_report import PathObservation
 from suanwang.model.plan import ChargeKind, ClauseCount, Demand, Line, Plan, PlanReport, Relaxation
 from suanwang.model.principal import Role
 from suanwang.model.reason import FailureReason, WaitReason
 from suanwang.model.record import Phase, Refusal
+from suanwang.model.route import TaskRoute
 from suanwang.model.task import Preference, TaskRequest
 
 Item = TypeVar("Item")
@@ -223,6 +225,17 @@ class Observed(Value):
     effective: bool
 
 
+class PathStep(Value):
+    """What became of the path of a running task: `cause` is what was seen, the rest what was done about it."""
+
+    at_us: int
+    kind: Literal["repaired", "broken", "restored"]
+    cause: PathObservation | None = None  # null: restored
+    plan_id: PlanId  # the plan that stands after it
+    sites: tuple[SiteId, ...] = ()  # of the new path
+    latency_us: int | None = None
+
+
 class Explain(Value):
     """One member per arrow of the road."""
 
@@ -233,6 +246,8 @@ class Explain(Value):
     plans: tuple[ExplainPlan, ...] = ()
     attempts: tuple[AttemptView, ...] = ()
     observed: tuple[Observed, ...] = ()
+    paths: tuple[PathStep, ...] = ()
+    routes: tuple[TaskRoute, ...] = ()  # of what has a plan now and asked something of its path
     charges: tuple[ChargeView, ...] = ()
 
 
@@ -382,6 +397,7 @@ class LinkLoad(Value):
 
 class SecurityPoolLoad(Value):
     id: SecurityPoolId
+    up: bool
     used_bps: int
 
 

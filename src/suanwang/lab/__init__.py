@@ -1,0 +1,1 @@
+"""A lab of real Linux routers in network namespaces. See README.md."""

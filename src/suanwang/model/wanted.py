@@ -1,0 +1,125 @@
+"""What live plans want of the network's routers: the SR policies, and which task's traffic takes which."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from suanwang.model.base import Value
+from suanwang.model.grid import ProtectionFunction
+from suanwang.model.ids import LinkId, PlanId, SecurityPoolId, SiteId, TaskId
+from suanwang.model.path_report import Micros
+from suanwang.model.sr import SrPolicy
+
+Figure = Annotated[int, Field(ge=0, lt=2**62)]  # that a network agent counted
+
+
+class PassedPool(Value):
+    """A security pool on the way; `after` is how many of the path's links lie before it."""
+
+    function: ProtectionFunction
+    security_pool: SecurityPoolId
+    site: SiteId
+    after: int
+
+
+class TaskFlow(Value):
+    """A task's traffic as its plan has it. Links are directed, `<link id>:ab` or `:ba`."""
+
+    task_id: TaskId
+    plan_id: PlanId
+    origin: SiteId
+    site: SiteId
+    links: tuple[str, ...]
+    pools: tuple[PassedPool, ...] = ()
+    standby: tuple[
+        str, ...
+    ] = ()  # links of a way that shares no link and no risk group with `links`; nothing held there
+    bandwidth_bps: int
+    latency_us: int  # of the path
+    promise_us: int | None = None  # the task's bound
+
+
+class Steered(Value):
+    """A task and its policies: one, or with a protection chain one for each stretch, in the order of travel."""
+
+    flow: TaskFlow
+    policies: tuple[tuple[str, int, str], ...]  # (headend, color, endpoint)
+
+
+class PoolPlace(Value):
+    """A security pool of the grid."""
+
+    security_pool: SecurityPoolId
+    function: ProtectionFunction
+    site: SiteId
+
+
+class WantedNetwork(Value):
+    """All of it. Policies carry no steering: who knows the tasks' addresses puts it in. `digest` names the content."""
+
+    digest: str
+    position: int = 0  # of the log; not part of the digest
+    grid_id: str
+    links_down: tuple[LinkId, ...]
+    policies: tuple[SrPolicy, ...]
+    tasks: tuple[Steered, ...]
+    security_pools: tuple[PoolPlace, ...] = ()  # all of the grid
+
+
+class LinkUseReport(Value):
+    """What left a router by one directed link, over the last interval."""
+
+    link: str
+    bandwidth_bps: Figure
+    packets: Figure
+    dropped: Figure
+
+
+class FunctionUse(Value):
+    """A protection function as it is: how much passes it now, and whether it works."""
+
+    security_pool: SecurityPoolId
+    bandwidth_bps: Figure
+    alive: bool
+
+
+class ProbedPath(Value):
+    """One-way delay and loss of a task's policy, by probes."""
+
+    task_id: TaskId
+    plan_id: PlanId
+    sent: Figure
+    received: Figure
+    mean_us: Micros
+    maximum_us: Micros
+    segments: tuple[str, ...] = ()  # SIDs as installed
+
+
+class NetworkReport(Value):
+    """What a network agent saw. `installed` is the digest of what is on the routers; `faults` say why not where it is
+    not what is wanted."""
+
+    agent: str
+    at_us: Micros
+    measured_at_us: Micros = 0  # when what follows was measured, over `interval_us`; 0: not yet
+    interval_us: Annotated[int, Field(ge=1, lt=2**62)]
+    installed: str = ""
+    faults: tuple[str, ...] = ()
+    links_down: tuple[LinkId, ...] = ()  # all that are
+    links_up: tuple[LinkId, ...] = ()  # that this agent has seen down, and up since
+    links: tuple[LinkUseReport, ...] = ()
+    functions: tuple[FunctionUse, ...] = ()
+    paths: tuple[ProbedPath, ...] = ()
+
+
+def late_after_us(promise_us: int) -> int:
+    """The measured mean delay above which a path does not keep its promise: the bound and a tolerance, the larger of 1 % of
+    it and 300 us. So much a measurement errs: an idle lab shows 0.15 to 0.3 ms more than its links make."""
+    return promise_us + max(promise_us // 100, 300)
+
+
+class NetworkView(Value):
+    """What is wanted of the routers, and what each network agent last said of them."""
+
+    wanted: WantedNetwork
+    reports: tuple[NetworkReport, ...] = ()

@@ -1,0 +1,88 @@
+"""Plans of one brain on a lab of 24 routers, and on one from a public format: every hop of every task counted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import which
+
+import pytest
+from lab_rig import LAB
+from plan_rig import MBPS, Net, served
+
+from suanwang.grids import SMALL, load_graphml, random_grid
+from suanwang.model.grid import Grid
+from suanwang.model.ids import TaskId
+from suanwang.model.sr import SegmentKind
+
+pytestmark = [*LAB, pytest.mark.skipif(which("bwrap") is None, reason="a task's sandbox needs bubblewrap")]
+DATA = Path(__file__).parents[1] / "grids" / "data"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[random_grid(24, 7, SMALL), load_graphml(DATA / "five-cities.graphml", 1)],
+    ids=["24", "graphml"],
+)
+def net(request: pytest.FixtureRequest) -> Iterator[Net]:
+    with served("m", request.param) as made:
+        yield made
+
+
+def asked(net: Net, at_most: int) -> dict[str, TaskId]:
+    """One task at each of some sites away from the origin: the largest, so that they can take it."""
+    grid: Grid = net.here.brain.index.grid
+    held = {
+        site.id: sum(pool.nodes * pool.cores_per_node for pool in site.pools if pool.kind == "general")
+        for site in grid.sites
+    }
+    chosen = sorted((one for one in held if held[one] and one != grid.default_origin), key=lambda one: -held[one])[
+        :at_most
+    ]
+    assert chosen
+    return {
+        site: net.receiver(sites=(site,), bandwidth=20 * MBPS, latency=200_000, origin=grid.default_origin)
+        for site in chosen
+    }
+
+
+def test_every_hop_of_every_task_is_the_planned_one(net: Net) -> None:
+    origin = str(net.here.brain.index.grid.default_origin)
+    tasks = asked(net, 4)
+    for site, task in tasks.items():
+        address = net.address(task)
+        wanted = net.here.brain.policies.wanted()[1]
+        (steered,) = [one for one in wanted.tasks if one.flow.task_id == task]
+        (policy,) = [one for one in wanted.policies if one.key == steered.policies[0]]
+        segments = policy.by_preference[0].lists[0].segments
+        with net.unprobed():
+            taken = net.taken(lambda a=address: net.send(origin, a, 40, 2_000))
+        visited = {one.name for one in segments if one.kind is SegmentKind.NODE} - {site}
+        for one in segments:
+            if one.kind is SegmentKind.ADJACENCY:
+                topology = net.layout.topology
+                visited.add(topology.nodes[int(topology.source[topology.links.index(one.name)])])
+        visited -= {origin}
+        assert taken.pop(site) == {net.sid(site, 6): 40}
+        assert {router: sum(counts.values()) for router, counts in taken.items()} == dict.fromkeys(visited, 40)
+        crossed = {one.rpartition(":")[0] for one in steered.flow.links}
+        assert crossed <= {link.id for link in net.layout.links}
+        assert net.end(origin, address, task)["seen"] == 40
+
+
+def test_latencies_are_those_of_the_plans(net: Net) -> None:
+    tasks = asked(net, 2)  # this machine runs as many at once
+    origin = str(net.here.brain.index.grid.default_origin)
+    for task in tasks.values():
+        net.address(task)
+    flows = {one.flow.task_id: one.flow for one in net.agent.members}
+
+    def probed() -> dict[str, int]:
+        (report,) = net.here.brain.policies.reports()
+        return {one.task_id: one.mean_us for one in report.paths if one.received and one.task_id in flows}
+
+    net.until(lambda: len(probed()) == len(tasks), 30)
+    for task, mean_us in probed().items():
+        assert flows[task].latency_us - 200 * len(flows[task].links) <= mean_us
+        assert mean_us <= flows[task].latency_us + 1_500 * len(flows[task].links) + 2_000
+    for task in tasks.values():
+        net.end(origin, net.address(task), task)
+    net.clear()

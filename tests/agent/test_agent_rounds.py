@@ -4,11 +4,12 @@ import pytest
 from tests.agent.hands import SITE, Brain, Clock, made, order
 
 from suanwang.agent import agent as agent_module
+from suanwang.agent.adapter import Update
 from suanwang.agent.adapters.fake import FakeAdapter
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
 from suanwang.model.error import StoreError, UnreachableError
-from suanwang.model.event import EventKind, InstructionKind, Orders
+from suanwang.model.event import EventKind, InstructionKind, Kept, Orders, OutputFile
 from suanwang.model.ids import AgentId, SiteId
 from suanwang.model.reason import FailureReason
 from suanwang.model.task import TaskRequest
@@ -281,3 +282,24 @@ def test_an_uncommitted_batch_was_never_said(tmp_path):
     again = Journal(tmp_path / "journal.db")
     assert len(again.events()) == committed
     again.close()
+
+
+def test_names_that_are_no_text_do_not_end_the_agent(world):
+    """Every free text of an event: a file's name may be any bytes, and an adapter may hand it on as it is."""
+    file = OutputFile(path="out/\udcff", blake3="0" * 64, size_bytes=1, delivered_as="\udcff")
+    world.round(order())
+    update = Update(
+        attempt_id=order().attempt_id,
+        kind=K.FINISHED,
+        at_us=world.clock(),
+        exit_code=0,
+        detail="left out: \udcfe",
+        outputs=(file,),
+        kept=Kept(files=(file,)),
+    )
+    world.adapter.poll = lambda: [update]
+    world.round()
+    last = world.brain.events[-1]
+    assert last.detail == "left out: ?"
+    assert [(one.path, one.delivered_as) for one in (*last.outputs, *last.kept.files)] == [("out/?", "?")] * 2
+    last.model_dump_json()

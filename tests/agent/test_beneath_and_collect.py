@@ -129,3 +129,14 @@ def test_a_name_that_is_no_text_is_kept_as_far_as_it_is(tmp_path):
     with beneath.opened_folder(tmp_path / "task") as root:
         found = collect(root, (Output(path="*.txt"),), LocalObjects(tmp_path / "objects"), 100, "")
     assert [f.path for f in found.files] == ["?.txt"]
+
+
+def test_a_name_that_is_no_text_is_delivered_as_far_as_it_is(tmp_path):
+    (tmp_path / "task" / "out").mkdir(parents=True)
+    with open(os.fsencode(tmp_path / "task" / "out") + b"/\xff", "w") as stream:
+        stream.write("x")
+    wanted = (Output(path="out", target="file:///srv", prefix="out", name="new"),)
+    with beneath.opened_folder(tmp_path / "task") as root:
+        [found] = collect(root, wanted, LocalObjects(tmp_path / "objects"), 100, "").files
+    assert (found.path, found.delivered_as) == ("out/?", "new/?")
+    found.model_dump_json()

@@ -155,3 +155,13 @@ def test_an_s3_that_does_not_answer_is_a_failed_delivery(objects):
     with pytest.raises(BackendError) as fault:
         Deliverer(objects, TransferRules(), S3Files(rules)).deliver("att-1", [output(objects, "s3://lab/x")])
     assert fault.value.reason is FailureReason.DELIVERY
+
+
+def test_delivered_under_the_name_that_it_has_there(objects, tmp_path):
+    root = tmp_path / "srv"
+    root.mkdir()
+    named = output(objects, f"file://{root}/run").model_copy(update={"delivered_as": "c/d.txt"})
+    deliverer(objects, root).deliver("att-1", [named])
+    assert [p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()] == ["run/c/d.txt"]
+    with pytest.raises(BackendError):
+        deliverer(objects, root).deliver("att-1", [named.model_copy(update={"delivered_as": "../x"})])

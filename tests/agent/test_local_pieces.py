@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from suanwang.agent import command
 from suanwang.agent.adapter import Limit, StartOrder
-from suanwang.agent.adapters.local import command, needs, sandbox, seccomp
+from suanwang.agent.adapters.local import needs, sandbox, seccomp
 from suanwang.agent.adapters.local.cgroups import GroupsV2
 from suanwang.agent.adapters.local.host import HostFacts
-from suanwang.agent.adapters.local.logfile import LogFile, LogStream, Redactor
 from suanwang.agent.adapters.local.settings import LocalSettings, NetworkRule, SiteShare
 from suanwang.agent.adapters.local.slots import Slots, Users
-from suanwang.agent.adapters.local.verdict import Ending, Verdict, judge
+from suanwang.agent.adapters.local.verdict import Ending, judge
+from suanwang.agent.logfile import LogFile, LogStream, Redactor
+from suanwang.agent.verdict import Verdict
 from suanwang.model.error import BackendError
 from suanwang.model.reason import FailureReason as R
 from suanwang.model.task import TaskRequest
@@ -220,6 +222,17 @@ def test_a_log_of_elements_keeps_lines_whole(tmp_path):
     two.finish()
     log.close()
     assert log.read(0, 1000) == b"[1] other\n[0] first half\n[0] no end\n"
+
+
+def test_a_log_holds_no_descriptor_before_its_first_byte_and_a_full_disk_cuts_it(tmp_path):
+    log = LogFile(tmp_path / "log", 10)
+    assert not (tmp_path / "log").exists() and log.read(0, 10) == b""
+    log.close()
+    log.write(b"late")
+    assert not (tmp_path / "log").exists()
+    nowhere = LogFile(tmp_path / "gone" / "log", 10)
+    nowhere.write(b"1")
+    assert nowhere.truncated
 
 
 def test_a_log_is_cut_at_its_cap_with_a_mark(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from suanwang.agent.adapters.local.meter import PROGRESS_EVERY_US, USAGE_EVERY_US, Meter
+from suanwang.agent.meter import PROGRESS_EVERY_US, USAGE_EVERY_US, Meter
 from suanwang.model.event import Usage
 
 SAMPLE_US = 100_000

@@ -107,7 +107,7 @@ class Adapter(Protocol):
         """True from the start of an attempt until it is forgotten, unless this backend lost it."""
 
     def close(self) -> None:
-        """End everything and free what is held."""
+        """Free what is held, and end everything that a new adapter in its place would not find again."""
 
 
 @runtime_checkable

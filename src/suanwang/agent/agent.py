@@ -18,6 +18,7 @@ from typing import Any, Final
 from suanwang import failpoints
 from suanwang.agent.adapter import TERMINAL, Adapter, Delivers, Logs, Saves, StartOrder, Update, Wakes
 from suanwang.agent.journal import AttemptRow, Journal
+from suanwang.agent.readable import readable_in
 from suanwang.agent.shipping import LogShipper, LogSink
 from suanwang.model.error import BackendError
 from suanwang.model.event import AttemptSeen, Event, EventKind, Heartbeat, Instruction, InstructionKind, Orders
@@ -29,6 +30,7 @@ EVENTS_PER_EXCHANGE: Final = 4096
 OUTPUTS_PER_EXCHANGE: Final = 20_000
 
 Send = Callable[[Heartbeat], Orders]
+_FREE_TEXTS: Final = ("detail", "outputs", "kept")
 _AFTER_THE_END = frozenset({EventKind.DELIVERED, EventKind.DELIVERY_FAILED})
 
 
@@ -138,6 +140,8 @@ class Agent:
     # Events ---------------------------------------------------------------------------------------------------
 
     def _event(self, row: AttemptRow, kind: EventKind, at_us: int, **facts: Any) -> None:
+        # The work names its files as it likes. An event that cannot be written would end the agent, and the next one.
+        facts |= {name: readable_in(facts[name]) for name in _FREE_TEXTS if name in facts}
         event = Event(
             agent=self.agent_id,
             sequence=self._journal.next_sequence(),

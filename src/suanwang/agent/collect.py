@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
 from suanwang.agent import beneath
 from suanwang.agent.objects import ObjectStore
+from suanwang.agent.readable import readable
 from suanwang.model.error import BackendError, SuanwangError
 from suanwang.model.event import OutputFile
 from suanwang.model.reason import FailureReason
@@ -75,19 +77,26 @@ def collect(folder: int, wanted: tuple[Output, ...], objects: ObjectStore, limit
         entries = list(beneath.walk(folder))
     except beneath.OutsideError as fault:
         raise BackendError(FailureReason.OUTPUT_FORBIDDEN, str(fault)) from fault
-    out, taken, room_bytes = Collected(), set[str](), limit_bytes
+    out, taken, room_bytes = Collected(), set[tuple[str, tuple[str, str] | None]](), limit_bytes
     for output in wanted:
         found = _matching(output, entries, out)
         for entry in found:
-            if entry.path in taken:
+            # A file goes to each of its places; without one it is kept once.
+            place = _place(output, entry.path)
+            if (entry.path, place) in taken:
                 continue
-            taken.add(entry.path)
+            taken |= {(entry.path, place), (entry.path, None)}
             room_bytes -= entry.size_bytes
-            if room_bytes < 0 or len(taken) > FILES_MAX:
+            if room_bytes < 0 or len(out.files) >= FILES_MAX:
                 detail = f"the outputs are over {limit_bytes} bytes or {FILES_MAX} files"
                 raise BackendError(FailureReason.OUTPUT_FORBIDDEN, detail)
             out.files.append(_store(folder, entry.path, output, objects, prefix))
     return out
+
+
+def _place(output: Output, path: str) -> tuple[str, str] | None:
+    """Where a file is delivered: its target, and the path there."""
+    return None if output.target is None else (output.target.rstrip("/"), name_at_target(output, path))
 
 
 def _matching(output: Output, entries: list[beneath.Entry], out: Collected) -> list[beneath.Entry]:
@@ -112,5 +121,31 @@ def _store(folder: int, path: str, output: Output, objects: ObjectStore, prefix:
         raise BackendError(FailureReason.OUTPUT_FORBIDDEN, str(fault)) from fault
     except (OSError, SuanwangError) as fault:
         raise BackendError(FailureReason.BACKEND, f"{path}: {fault}") from fault
-    shown = (prefix + path).encode("utf-8", "replace").decode("utf-8")
-    return OutputFile(path=shown, blake3=stored.blake3, size_bytes=stored.size_bytes, target=output.target)
+    return OutputFile(
+        path=readable(prefix + path),
+        blake3=stored.blake3,
+        size_bytes=stored.size_bytes,
+        target=output.target,
+        delivered_as=None if output.prefix is None else readable(prefix + name_at_target(output, path)),
+    )
+
+
+def name_at_target(output: Output, path: str) -> str:
+    """The path of a file at the target: `name` in the place of `prefix`. A file that is all prefix keeps its last part."""
+    rest = path
+    if output.prefix is not None and f"{path}/".startswith(f"{output.prefix}/"):
+        rest = path[len(output.prefix) + 1 :]
+    named = "/".join(part for part in (output.name, rest) if part)
+    return named or path.rpartition("/")[2]
+
+
+def collect_failed(folder: int, wanted: tuple[Output, ...], objects: ObjectStore, limit_bytes: int) -> Collected:
+    """What there is of the outputs that are kept whatever the end is. Nothing that goes wrong with one of them is told:
+    the attempt has failed for a reason of its own."""
+    out = Collected()
+    for output in wanted:
+        if output.always:
+            with suppress(BackendError):
+                found = collect(folder, (output,), objects, max(0, limit_bytes - out.size_bytes), "")
+                out.files += [file for file in found.files if file.path not in {one.path for one in out.files}]
+    return out

@@ -43,16 +43,17 @@ class Deliverer:
     @staticmethod
     def _checked_path(output: OutputFile) -> None:
         try:
-            beneath.parts_of(output.path)
+            beneath.parts_of(output.delivered_as or output.path)
         except beneath.OutsideError as fault:
             raise BackendError(FailureReason.OUTPUT_FORBIDDEN, str(fault)) from fault
 
     def _deliver_one(self, attempt_id: AttemptId, output: OutputFile, target: str) -> None:
+        path = output.delivered_as or output.path
         with self._objects.open(output.blake3) as content:
             if target.startswith("s3://"):
-                self._s3.write(f"{target.rstrip('/')}/{output.path}", content)
+                self._s3.write(f"{target.rstrip('/')}/{path}", content)
                 return
-            root, inner = self._place(target, output.path)
+            root, inner = self._place(target, path)
             owner = (os.geteuid(), os.getegid())
             with beneath.opened_folder(root) as folder, _outside(), beneath.parent_of(folder, inner, owner) as place:
                 within, name = place

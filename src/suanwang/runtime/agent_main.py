@@ -13,8 +13,9 @@ from suanwang.model.error import Fault, FaultsError, UnreachableError
 from suanwang.model.grid import Grid
 from suanwang.model.ids import AgentId, SiteId
 from suanwang.runtime import clock
+from suanwang.runtime.adapters import adapter_faults, make_adapter
 from suanwang.runtime.agent_loop import RETRY_S, AgentLoop, log_sink
-from suanwang.runtime.hands import local_adapter
+from suanwang.runtime.lab_domain import check_lab
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.wait import until_signal
 
@@ -25,13 +26,16 @@ DIAL_S: Final = 30.0  # in which a brain that is starting has to answer
 def run(settings: Settings, name: str | None, sites: tuple[str, ...]) -> int:
     """Work for `sites` until a signal; 0, or 1 where the agent itself failed.
 
-    Raises FaultsError where a setting is missing or a site is not of the grid, UnreachableError where no brain answers.
+    Raises FaultsError where a setting is missing or wrong or a site is not of the grid, UnreachableError where no brain answers; with
+    a lab also NotFoundError where it is not up, ConflictError where it is not of the brain's grid.
     """
     _check(settings, sites)
     client = httpx.Client(base_url=settings.url, headers={"Authorization": f"Bearer {settings.key}"}, timeout=TIMEOUT_S)
     try:
-        grid = _grid(client)
+        grid = dial(client)
         _check_sites(grid, sites)
+        if settings.lab:
+            check_lab(settings.lab, grid)
     except BaseException:
         client.close()
         raise
@@ -39,7 +43,11 @@ def run(settings: Settings, name: str | None, sites: tuple[str, ...]) -> int:
     folder = settings.home / "agents" / agent_id
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     objects = HttpObjects(client, _spool)
-    adapter = local_adapter(settings, folder, objects, {one.id: one for one in grid.data_sets})
+    try:
+        adapter = make_adapter(settings, folder, objects, grid, sites)
+    except BaseException:
+        client.close()
+        raise
     bus = HttpBus(client, agent_id)
     chosen = tuple(SiteId(site) for site in sites)
     agent = Agent(agent_id, chosen, adapter, Journal(folder / "journal.db"), clock.now_us, log_sink(bus))
@@ -58,8 +66,9 @@ def _spool() -> BinaryIO:
 def _check(settings: Settings, sites: tuple[str, ...]) -> None:
     wanted = (("url", settings.url), ("key", settings.key), ("site", "".join(sites)))
     missing = [Fault("agent_needs", name) for name, value in wanted if not value]
-    if missing:
-        raise FaultsError(missing, "agent")
+    faults = [*missing, *adapter_faults(settings)]
+    if faults:
+        raise FaultsError(faults, "agent")
 
 
 def _check_sites(grid: Grid, sites: tuple[str, ...]) -> None:
@@ -69,8 +78,8 @@ def _check_sites(grid: Grid, sites: tuple[str, ...]) -> None:
         raise FaultsError(unknown, "agent")
 
 
-def _grid(client: httpx.Client) -> Grid:
-    """The grid, from the brain; one that is just starting is waited for."""
+def dial(client: httpx.Client) -> Grid:
+    """The grid, from the brain; one that is just starting is waited for. Raises UnreachableError where none answers."""
     deadline_s = clock.monotonic_s() + DIAL_S
     while True:
         try:

@@ -13,6 +13,7 @@ from typing import Final
 import uvicorn
 from blake3 import blake3
 
+from suanwang.agent.adapters.local.gate import Join
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
 from suanwang.agent.objects import LocalObjects
@@ -32,8 +33,10 @@ from suanwang.runtime.agent_loop import AgentLoop, log_sink
 from suanwang.runtime.brain import Brain
 from suanwang.runtime.hands import local_adapter
 from suanwang.runtime.issue import issue
+from suanwang.runtime.lab_domain import check_lab
 from suanwang.runtime.memory import few_collections
-from suanwang.runtime.settings import Settings
+from suanwang.runtime.network_loop import NetworkLoop, lab_join, lab_loop
+from suanwang.runtime.settings import Settings, check_together
 from suanwang.store import Store
 
 LOCAL_TENANT: Final = TenantId("local")
@@ -70,13 +73,15 @@ def open_brain(settings: Settings) -> Brain:
 
 
 def _adopt(brain: Brain, grid: Grid, adopted: GridAdopted | None) -> None:
-    """Take the configured grid on. While tasks are live the grid they were planned on has to stay."""
+    """Take the configured grid on. While tasks or reservations are live the grid they were planned on has to stay."""
     text = grid.model_dump_json()
     digest = blake3(text.encode()).hexdigest()
     if adopted is not None and (adopted.digest == digest or Grid.model_validate_json(adopted.text) == grid):
         return  # the same grid, if written down by an earlier version with fewer fields
-    if adopted is not None and brain.road.state.live:
-        raise StoreError("grid_in_use", grid=adopted.grid_id, asked=grid.id, live=len(brain.road.state.live))
+    state = brain.road.state
+    live = len(state.live) + len(state.reservations)
+    if adopted is not None and live:
+        raise StoreError("grid_in_use", grid=adopted.grid_id, asked=grid.id, live=live)
     brain.road.emit(GridAdopted(at_us=brain.clock(), grid_id=grid.id, digest=digest, text=text))
     brain.road.commit()
 
@@ -124,13 +129,17 @@ def home_key(home: Path) -> str:
 
 
 def local_agent(
-    brain: Brain, bus: AgentBus, agent_id: AgentId = LOCAL_AGENT, sites: Sequence[SiteId] | None = None
+    brain: Brain,
+    bus: AgentBus,
+    agent_id: AgentId = LOCAL_AGENT,
+    sites: Sequence[SiteId] | None = None,
+    join: Join | None = None,
 ) -> AgentLoop:
     """An agent in this process whose sites are all backed by this one host (and marked emulated)."""
     chosen = tuple(sites) if sites is not None else tuple(site.id for site in brain.index.grid.sites if site.pools)
     folder = brain.settings.home / "agents" / agent_id
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    adapter = local_adapter(brain.settings, folder, brain.objects, dict(brain.index.data_sets))
+    adapter = local_adapter(brain.settings, folder, brain.objects, dict(brain.index.data_sets), join)
     agent = Agent(agent_id, chosen, adapter, Journal(folder / "journal.db"), clock.now_us, log_sink(bus))
     return AgentLoop(agent, bus)
 
@@ -145,6 +154,12 @@ class Serving:
     server: uvicorn.Server
     thread: threading.Thread
     agents: list[AgentLoop]
+    network: NetworkLoop | None = None
+
+    @property
+    def failed(self) -> BaseException | None:
+        """What ended the brain or the network agent beside it; None while both go on."""
+        return self.brain.failed or (self.network.failed if self.network is not None else None)
 
     @property
     def page(self) -> str:
@@ -154,7 +169,14 @@ class Serving:
 
 @contextmanager
 def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
-    """Brain, API and (by default) the local agent, until the block ends. `server.json` in the home says where."""
+    """Brain, API and (by default) the local agent, until the block ends. `server.json` in the home says where.
+
+    With the setting `lab` its routers do what the plans want. Raises, before anything is opened, NotFoundError where it is
+    not up and ConflictError where it is not of the configured grid; FaultsError for settings that exclude each other.
+    """
+    check_together(settings)
+    if settings.lab:
+        check_lab(settings.lab, grid_of(settings))
     listener = _listener(settings)
     try:
         brain = open_brain(settings)
@@ -163,6 +185,7 @@ def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
         raise
     few_collections()
     agents: list[AgentLoop] = []
+    network: NetworkLoop | None = None
     note = settings.home / "server.json"
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"
@@ -173,18 +196,24 @@ def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
     try:
         brain.start()
         thread.start()
+        if settings.lab:
+            network = lab_loop(settings.lab, brain.policies, _agent_principal(brain))
+            network.start()
         if with_agent:
-            agents.append(local_agent(brain, MemoryBus(brain, _agent_principal(brain))))
+            join = lab_join(settings.lab, network.agent) if network is not None else None
+            agents.append(local_agent(brain, MemoryBus(brain, _agent_principal(brain)), join=join))
             agents[0].start()
         _await_start(server, thread)
         write_private(note, json.dumps({"url": url, "pid": os.getpid()}))
-        yield Serving(brain, url, home_key(settings.home), server, thread, agents)
+        yield Serving(brain, url, home_key(settings.home), server, thread, agents, network)
     finally:
         note.unlink(missing_ok=True)
         app.state.context.changes.closing = True  # streams end by themselves, before the server would cut them
         server.should_exit = True
         for agent in agents:
             agent.stop()
+        if network is not None:
+            network.stop()
         thread.join(timeout=10)
         brain.close()
         listener.close()

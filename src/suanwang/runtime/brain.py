@@ -20,9 +20,10 @@ from suanwang.dispatch.sharing import shares_of
 from suanwang.flow import Road
 from suanwang.model.compact import full_plan
 from suanwang.model.error import FaultsError, NotAllowedError, NotFoundError, NotKnownError, StoreError, SuanwangError
-from suanwang.model.event import Heartbeat, InstructionKind, Orders
+from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.grid import Tenant
-from suanwang.model.ids import AgentId, AttemptId, KeyId, LinkId, SiteId, TaskId, TenantId
+from suanwang.model.ids import AgentId, AttemptId, KeyId, SiteId, TaskId, TenantId
+from suanwang.model.path_report import PathOutcome, PathReport
 from suanwang.model.plan import Plan, PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
 from suanwang.model.reason import RefusalReason
@@ -39,11 +40,16 @@ from suanwang.plan import PlanAsk, Standing, plan, report_of
 from suanwang.runtime import clock as real_clock
 from suanwang.runtime.ids import RealIds, new_seed
 from suanwang.runtime.issue import issue
+from suanwang.runtime.network import NetworkDesk
 from suanwang.runtime.optimise import OptimiseWatch
+from suanwang.runtime.orders import with_secrets
+from suanwang.runtime.path_reports import check_reports
+from suanwang.runtime.policies import PolicyDesk
 from suanwang.runtime.projecting import Projecting
 from suanwang.runtime.quality import QualityWatch
 from suanwang.runtime.scarce import ScarcityWatch, Sight, sight_of
 from suanwang.runtime.settings import Settings
+from suanwang.runtime.switches import Switches
 from suanwang.runtime.task_logs import TaskLogs
 from suanwang.runtime.what_if_desk import WhatIfDesk
 from suanwang.store import Store
@@ -55,7 +61,7 @@ PLAN_STEP: Final = 64  # tasks planned before others get the lock
 _log = structlog.get_logger("suanwang.brain")
 
 
-class Brain:
+class Brain(Switches):
     """Thread-safe verbs over one `Road`. Made by `runtime.app.open_brain`."""
 
     def __init__(self, settings: Settings, store: Store, state: State, objects: LocalObjects) -> None:
@@ -78,6 +84,8 @@ class Brain:
         self.road.watch = self.quality
         ids = RealIds(self.clock)  # of its own: makers of ids are not shared between threads
         self.optimiser = OptimiseWatch(settings.optimise_s, self._movable, self._improve, self.clock, ids)
+        self.network = NetworkDesk(self._verb, self._look, self.clock, self.ids)
+        self.policies = PolicyDesk(self._look, self._verb, self.wait_change)
         self.desk = WhatIfDesk(self.clock, self.ids.what_if_id, new_seed)
         self._hear_known_agents()
 
@@ -331,8 +339,7 @@ class Brain:
     def snapshot(self) -> Snapshot:
         """A read-only copy of what the planner would see now."""
         with self._changed:
-            seen, state = self.road.state.snapshot(), self.road.state
-            return Snapshot(seen.version, seen.index, dict(state.sites), dict(state.leases), state.links_down)
+            return self.road.state.snapshot().copied()
 
     def scarcity(self) -> Scarcity:
         """What is scarce, where, and worth how much, as last computed, and how good the last rounds were."""
@@ -375,38 +382,11 @@ class Brain:
         self._operators_only(principal)
         self.desk.cancel(run_id)
 
-    def fail_site(self, principal: Principal, site: SiteId) -> None:
-        """An operator takes a site out: its tasks are planned elsewhere."""
-        self._operators_only(principal)
+    def report_paths(self, principal: Principal, reports: Sequence[PathReport]) -> tuple[PathOutcome, ...]:
+        """The network says that paths of running tasks are out of their promise; what became of each, in order."""
         with self._verb() as road:
-            self._site_known(site)
-            road.lose_site(site, "operator_failed")
-            road.commit()
-
-    def heal_site(self, principal: Principal, site: SiteId) -> None:
-        self._operators_only(principal)
-        with self._verb() as road:
-            self._site_known(site)
-            road.heal_site(site)
-            road.commit()
-
-    def _site_known(self, site: SiteId) -> None:
-        if site not in self.index.sites:
-            raise NotFoundError("site_unknown", site=site)
-
-    def fail_link(self, principal: Principal, link: LinkId) -> None:
-        self._set_link(principal, link, up=False)
-
-    def heal_link(self, principal: Principal, link: LinkId) -> None:
-        self._set_link(principal, link, up=True)
-
-    def _set_link(self, principal: Principal, link: LinkId, up: bool) -> None:
-        self._operators_only(principal)
-        with self._verb() as road:
-            if link not in self.index.links:
-                raise NotFoundError("link_unknown", link=link)
-            road.set_link(link, up, principal.key_id)
-            road.commit()
+            check_reports(principal, reports, road.state)
+            return road.report_paths(reports)
 
     # -- agents ------------------------------------------------------------------------------------------------
 
@@ -425,7 +405,7 @@ class Brain:
             self.wait_change(seen, min(left_s, 1.0))
             with self._verb() as road:
                 orders, seen = road.exchange(quiet), road.position
-        return self._with_secrets(orders)
+        return with_secrets(self.store, orders)
 
     def _sites_of(self, agent: AgentId) -> list[SiteId]:
         """The live sites that an agent of this name has."""
@@ -443,13 +423,6 @@ class Brain:
         foreign = [site for site in sites if site not in principal.sites]
         if foreign:
             raise NotAllowedError("agent_site", site=foreign[0])
-
-    def _with_secrets(self, orders: Orders) -> Orders:
-        secrets: dict[AttemptId, dict[str, str]] = {}
-        for order in orders.instructions:
-            if order.kind is InstructionKind.START and order.request is not None and order.request.secrets:
-                secrets[order.attempt_id] = self.store.get_secrets(order.task_id)
-        return orders.model_copy(update={"secrets": secrets}) if secrets else orders
 
     def append_log(self, principal: Principal, attempt_id: AttemptId, offset: int, data: bytes) -> int:
         """Append a piece of an attempt's log at `offset`; a piece that is there already changes nothing."""
@@ -476,6 +449,12 @@ class Brain:
         """Whether the caller may see such a task, whatever the tables say yet."""
         task = self.road.state.tasks.get(task_id)
         return task is not None and (principal.role is Role.OPERATOR or task.tenant == principal.tenant)
+
+    def made_with(self, principal: Principal, idempotency_key: str) -> tuple[TaskId, int] | None:
+        """The task that this key stands for in the caller's tenant and when it was submitted, whatever the tables say yet."""
+        with self._look() as road:
+            found = road.state.idempotency.get((principal.tenant, idempotency_key))
+            return None if found is None else (found.task_id, road.state.tasks[found.task_id].submitted_us)
 
     def wait_tables(self, within_s: float = TABLES_S) -> bool:
         """Wait until the tables reflect what the log holds now; False where that takes longer."""

@@ -18,6 +18,16 @@ def monotonic_us() -> int:
     return time.monotonic_ns() // 1_000
 
 
+def now_ns() -> int:
+    """Nanoseconds since 1970 UTC: the clock of the kernel's packet timestamps."""
+    return time.time_ns()
+
+
+def monotonic_ns() -> int:
+    """Nanoseconds that never go back, for what is measured in microseconds."""
+    return time.monotonic_ns()
+
+
 def pause(seconds: float) -> None:
     """Sleep; for loops of the runtime that have nothing to do."""
     time.sleep(seconds)

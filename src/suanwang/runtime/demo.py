@@ -1,7 +1,8 @@
 """`suanwang demo`: a mixed day of real jobs on the china grid, on one machine.
 
 One brain with its API and page, and one agent process for each region of the grid. In the middle an agent is killed with
-SIGKILL: its sites fall silent, what ran there is planned elsewhere, and the agent is started again. Ends with the bill.
+SIGKILL: its sites fall silent, what ran there is planned elsewhere, and the agent is started again. Ends with the bill, and
+where this machine can have a lab with real packets over real routers (`demo_lab`).
 """
 
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from suanwang.cli.show.demo import Narrator
+from suanwang.cli.show.demo_lab import LabNarrator
 from suanwang.client import Client
 from suanwang.grids.geometry import great_circle_km
 from suanwang.model.error import BackendError, NotFoundError
@@ -26,6 +28,7 @@ from suanwang.model.record import ENDS, Phase
 from suanwang.model.view import TaskView
 from suanwang.runtime import clock
 from suanwang.runtime.app import Serving, home_key, serving
+from suanwang.runtime.demo_lab import chapter
 from suanwang.runtime.settings import SETTINGS, Settings
 from suanwang.runtime.wait import until_signal
 
@@ -77,7 +80,7 @@ def run(settings: Settings, fast: bool, as_json: bool, lang: str) -> int:
     lost_s = settings.heartbeat_lost_s
     if lost_s == next(one.default for one in SETTINGS if one.name == "heartbeat_lost_s"):
         lost_s = HEARTBEAT_LOST_S
-    chosen = replace(settings, home=home, heartbeat_lost_s=lost_s, url="", key="", grid="china", store_url="")
+    chosen = replace(settings, home=home, heartbeat_lost_s=lost_s, url="", key="", grid="china", store_url="", lab="")
     if fast:
         chosen = replace(chosen, port=0)
     narrator = Narrator(lang, quiet=as_json)
@@ -89,10 +92,15 @@ def run(settings: Settings, fast: bool, as_json: bool, lang: str) -> int:
             code = _play(here, client, regions, narrator, 1 if fast else WAVES, FAST_LIMIT_S if fast else LIMIT_S)
             seconds = clock.monotonic_s() - began_s
             bill = client.bill()
-            if as_json:
-                print(json.dumps({"seconds": round(seconds, 1), "exit": code, "bill": bill.model_dump(mode="json")}))
-            else:
+            if not as_json:
                 narrator.bill(bill, seconds)
+            found = chapter(here.brain.index.grid, chosen, LabNarrator(as_json), fast)
+            if found is not None and found.error:
+                code = 1
+            if as_json:
+                lab = None if found is None else found.document()
+                told = {"seconds": round(seconds, 1), "exit": code, "bill": bill.model_dump(mode="json"), "lab": lab}
+                print(json.dumps(told))
             if not fast and not as_json:
                 narrator.stays(here.page)
                 until_signal(lambda: here.brain.failed is not None)

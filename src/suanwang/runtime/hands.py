@@ -4,6 +4,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from suanwang.agent.adapters.local import LocalAdapter, LocalSettings, NetworkRule
+from suanwang.agent.adapters.local.gate import Join
 from suanwang.agent.objects import ObjectStore
 from suanwang.agent.rules import HttpRules, S3Rules, TransferRules
 from suanwang.agent.staging import DataSets, StandIn
@@ -14,15 +15,21 @@ from suanwang.runtime.settings import Settings
 
 
 def local_adapter(
-    settings: Settings, folder: Path, objects: ObjectStore, data_sets: dict[DataSetId, DataSet]
+    settings: Settings,
+    folder: Path,
+    objects: ObjectStore,
+    data_sets: dict[DataSetId, DataSet],
+    join: Join | None = None,
 ) -> LocalAdapter:
-    """The adapter over this host. Agents of one home share its locks, and so its cores."""
+    """The adapter over this host. Agents of one home share its locks, and so its cores. `join` gives tasks that ask for
+    one a network of their own."""
     rule = NetworkRule.HOST if settings.task_network else NetworkRule.REFUSE
     local = LocalSettings(
         folder=folder / "work",
         locks=settings.home / "agents" / "locks",
         host_cores=settings.host_cores or None,
-        network=rule,
+        network=rule if join is None else NetworkRule.JOIN,
+        join=join,
         allow_unsandboxed=settings.allow_unsandboxed,
         log_bytes_max=settings.log_bytes_max,
         grace_us=settings.stop_grace_s * 1_000_000,

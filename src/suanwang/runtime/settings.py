@@ -41,9 +41,13 @@ SETTINGS: Final = (
     Setting("host", "text", "127.0.0.1", "Address that the API listens on."),
     Setting("port", "int", 8440, "Port that the API listens on; 0 takes a free one."),
     Setting("heartbeat_lost_s", "int", 15, "Seconds without a word from an agent after which its sites count as down."),
+    Setting("adapter", "text", "local", "What an agent works with: `local`, this host, or `slurm`, a Slurm cluster."),
+    Setting("slurm_file", "text", "", "Operator's file of the Slurm adapter: pools to partitions, and whom work runs as."),
+    Setting("slurm_poll_s", "int", 1, "Seconds between two questions to the Slurm controller, for all jobs at once; 0: a tenth."),
     Setting("host_cores", "int", 0, "Cores of this host that the local adapter may use; 0: all of them."),
     Setting("stop_grace_s", "int", 10, "Seconds from SIGTERM to SIGKILL for a task with a checkpoint that the grid stops."),
     Setting("task_network", "flag", False, "Let tasks that ask for it use the host's network."),
+    Setting("lab", "text", "", "A lab that is up: its routers take the live plans' paths, and tasks a network in it."),
     Setting("input_allow", "list", (), "Private networks (CIDR) or hosts that http and s3 inputs may come from."),
     Setting("output_roots", "list", (), "Folders that `file://` outputs may be delivered to."),
     Setting("s3_endpoint", "text", "", "S3 endpoint address; empty: the public one of the client library."),
@@ -52,6 +56,10 @@ SETTINGS: Final = (
     Setting("allow_unsandboxed", "flag", False, "Where bubblewrap is missing: run tasks as the agent's own user."),
     Setting("object_bytes_max", "int", 1 << 34, "Largest object that may be uploaded, in bytes."),
     Setting("log_bytes_max", "int", 1 << 24, "Largest log that is kept of one attempt, in bytes."),
+    Setting("tes_host_images", "list", (), "Images, or patterns such as `alpine*`, that in TES tasks stand for the site's own system."),
+    Setting("tes_network", "flag", False, "TES tasks ask for a network, as containers have one; see `task_network`."),
+    Setting("tes_wall_time_s", "int", 3600, "Longest run, in seconds, of a TES task that does not say."),
+    Setting("tes_open", "flag", False, "TES callers on this machine need no key: they act for this installation's tenant. Not with `task_network`."),
     Setting("scarcity_s", "int", 60, "Seconds between two computations of what is scarce; 0: it is not computed."),
     Setting("optimise_s", "int", 30, "Seconds between two looks for better plans of what has not begun; 0: none."),
     Setting("url", "text", "", "For clients: the address of a running brain; empty: a brain in this process."),
@@ -70,9 +78,13 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8440
     heartbeat_lost_s: int = 15
+    adapter: str = "local"
+    slurm_file: str = ""
+    slurm_poll_s: int = 1
     host_cores: int = 0
     stop_grace_s: int = 10
     task_network: bool = False
+    lab: str = ""
     input_allow: tuple[str, ...] = ()
     output_roots: tuple[str, ...] = ()
     s3_endpoint: str = ""
@@ -81,6 +93,10 @@ class Settings:
     allow_unsandboxed: bool = False
     object_bytes_max: int = 1 << 34
     log_bytes_max: int = 1 << 24
+    tes_host_images: tuple[str, ...] = ()
+    tes_network: bool = False
+    tes_wall_time_s: int = 3600
+    tes_open: bool = False
     scarcity_s: int = 60
     optimise_s: int = 30
     url: str = ""
@@ -111,6 +127,15 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
     if faults:
         raise FaultsError(faults, "environment")
     return Settings(**(values | {name: value for name, value in given.items() if value is not None}))
+
+
+def check_together(settings: Settings) -> None:
+    """Settings that a brain may not have at once. Raises FaultsError.
+
+    A task on the host's network calls from this host's loopback like anybody who sits at it: it would need no key either.
+    """
+    if settings.tes_open and settings.task_network:
+        raise FaultsError([Fault("tes_open_network", "SUANWANG_TES_OPEN", "1")], "environment")
 
 
 def _read(kind: str, text: str) -> Any:

@@ -18,6 +18,7 @@ from typing import Final
 from blake3 import blake3
 
 from suanwang.agent.adapter import Limit, Manifest, StartOrder, Update
+from suanwang.agent.collect import name_at_target
 from suanwang.agent.objects import ObjectStore
 from suanwang.model.error import BackendError
 from suanwang.model.event import EventKind, Kept, OutputFile, Usage
@@ -332,7 +333,9 @@ class FakeAdapter:
                 digest = blake3(content).hexdigest()
                 if self._objects is not None:
                     digest = self._objects.put(io.BytesIO(content)).blake3
-                out.append(OutputFile(path=path, blake3=digest, size_bytes=len(content), target=asked.target))
+                file = OutputFile(path=path, blake3=digest, size_bytes=len(content), target=asked.target)
+                named = None if asked.prefix is None else folder + name_at_target(asked, path.removeprefix(folder))
+                out.append(file.model_copy(update={"delivered_as": named}))
         return tuple(out)
 
     def _missing_input(self, request: TaskRequest) -> str | None:

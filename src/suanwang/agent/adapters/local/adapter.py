@@ -10,16 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 
 from suanwang import failpoints
+from suanwang.agent import command
 from suanwang.agent.adapter import Limit, Manifest, StartOrder, Update
-from suanwang.agent.adapters.local import command, needs
+from suanwang.agent.adapters.local import needs
 from suanwang.agent.adapters.local.attempt import Attempt, Services
 from suanwang.agent.adapters.local.disk import unmount_below
 from suanwang.agent.adapters.local.host import HostFacts, probe
 from suanwang.agent.adapters.local.place import pause
 from suanwang.agent.adapters.local.settings import LocalSettings
-from suanwang.agent.adapters.local.slots import Slots, Users, try_lock
+from suanwang.agent.adapters.local.slots import Slots, Users
 from suanwang.agent.deliver import Deliverer
 from suanwang.agent.guard import Downloads
+from suanwang.agent.lock import try_lock
 from suanwang.agent.objects import ObjectStore
 from suanwang.agent.rules import TransferRules
 from suanwang.agent.s3 import S3Files

@@ -6,8 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,20 @@ from suanwang import failpoints
 from suanwang.agent import beneath
 from suanwang.agent.adapter import StartOrder, Update
 from suanwang.agent.adapters.local.cgroups import Groups
-from suanwang.agent.adapters.local.command import files_of
 from suanwang.agent.adapters.local.disk import Disk, LoopDisk, WatchedFolder, copy_tree, owner_of
 from suanwang.agent.adapters.local.host import HostFacts
-from suanwang.agent.adapters.local.logfile import LogFile
-from suanwang.agent.adapters.local.meter import Meter
 from suanwang.agent.adapters.local.place import Place
-from suanwang.agent.adapters.local.saver import Saver
 from suanwang.agent.adapters.local.settings import LocalSettings
 from suanwang.agent.adapters.local.slots import Slots, Users
-from suanwang.agent.adapters.local.verdict import Verdict, judge
-from suanwang.agent.collect import FILES_MAX, Collected, collect
+from suanwang.agent.adapters.local.verdict import judge
+from suanwang.agent.collect import FILES_MAX, Collected, collect, collect_failed
+from suanwang.agent.command import files_of
+from suanwang.agent.logfile import LogFile
+from suanwang.agent.meter import Meter
 from suanwang.agent.objects import ObjectStore
+from suanwang.agent.saver import Saver
 from suanwang.agent.staging import Stager
+from suanwang.agent.verdict import Verdict
 from suanwang.model.error import BackendError
 from suanwang.model.event import EventKind, OutputFile, Usage
 from suanwang.model.ranges import numbers_left
@@ -148,7 +150,7 @@ class Attempt:
             else:
                 self._array(uid)
         failure = self._failure
-        outputs = self._outputs() if failure is None else ()
+        outputs = self._outputs() if failure is None or self.order.request.array == 1 else ()
         usage = self._usage(sum(output.size_bytes for output in outputs))
         if failure is not None:
             index, verdict = failure
@@ -160,6 +162,7 @@ class Attempt:
                 "signal": verdict.signal,
                 "detail": (where + verdict.detail).rstrip(": "),
                 "usage": usage,
+                "outputs": outputs,
             }
         notes = " ".join(c.note for c in self._collected.values() if c.note)
         return {"kind": EventKind.FINISHED, "exit_code": 0, "usage": usage, "outputs": outputs, "detail": notes[:2000]}
@@ -244,7 +247,7 @@ class Attempt:
         try:
             self._tell_running()
             place = Place(self.order, self._services.settings, self._services.facts, self._services.groups)
-            with self._saver.watching(index, disk):
+            with self._saver.watching(index, partial(beneath.opened_folder, disk.folder / "task")):
                 result = place.run(
                     index,
                     slot.cores,
@@ -265,9 +268,20 @@ class Attempt:
         with self._lock:
             self._meter.ended(index, result.usage, done=verdict.reason is None and not result.ending.stopped)
         if verdict.reason is not None:
+            self._keep_failed(index, disk)
             self._fail(index, verdict)
         elif not result.ending.stopped:
             self._collect(index, disk)
+
+    def _keep_failed(self, index: int, disk: Disk) -> None:
+        """Of work that failed: the outputs that are kept whatever the end is. Not of an array, which other elements end."""
+        request = self.order.request
+        if request.array > 1 or not any(one.always for one in request.outputs):
+            return
+        with suppress(BackendError), beneath.opened_folder(disk.folder / "task") as folder:
+            found = collect_failed(folder, request.outputs, self._services.objects, request.resources.disk)
+            with self._lock:
+                self._collected[index] = found
 
     def _fail(self, index: int, verdict: Verdict) -> None:
         with self._lock:

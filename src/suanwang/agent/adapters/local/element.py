@@ -14,8 +14,10 @@ from typing import Final
 from suanwang.agent import beneath
 from suanwang.agent.adapters.local.cgroups import Figures, Group
 from suanwang.agent.adapters.local.disk import Disk, WatchedFolder
-from suanwang.agent.adapters.local.logfile import LogStream
+from suanwang.agent.adapters.local.gate import Gate
 from suanwang.agent.adapters.local.verdict import Ending
+from suanwang.agent.logfile import LogStream
+from suanwang.agent.progress import read_progress
 from suanwang.model.event import Usage
 
 SAMPLE_US: Final = 100_000  # between two looks at memory and progress
@@ -67,8 +69,10 @@ class Element:
         status: tuple[int, int] | None,
         cwd: str | None,
         environment: dict[str, str],
+        gate: Gate | None = None,
     ) -> Result:
-        """Run to the end. `fds` pass through; `status` is bubblewrap's status pipe, whose writing end we close."""
+        """Run to the end. `fds` pass through; `status` is bubblewrap's status pipe, whose writing end we close; `gate`
+        holds it back until its network is there. Raises BackendError where that cannot be had."""
         self._walled = status is not None
         entry = [str(path) for path in self._group.entry_files] if self._group else []
         started_us = self._started_us = self._watch.monotonic()
@@ -90,9 +94,21 @@ class Element:
                 os.close(write_fd)
                 if status is not None:
                     os.close(status[1])
+                if gate is not None:
+                    gate.started()
+            if gate is not None:
+                self._open(gate, process)
             returned, core_us = self._follow(process, read_fd, started_us)
         told = _told(status[0]) if status is not None else returned
         return self._result(told, core_us, sandboxed=status is not None)
+
+    def _open(self, gate: Gate, process: "subprocess.Popen[bytes]") -> None:
+        try:
+            gate.open()
+        except BaseException:  # whatever it is, the sandbox must not go on without its network when the pipe closes
+            self.kill(process)
+            process.wait()
+            raise
 
     def _follow(self, process: "subprocess.Popen[bytes]", read_fd: int, started_us: int) -> tuple[int, int]:
         """Watch until the process is gone; its exit status and its CPU time in microseconds."""
@@ -163,7 +179,14 @@ class Element:
             self._memory = figures.memory_bytes
             self._processes = max(self._processes, figures.processes)
             usage = self._usage(figures)
-        self._watch.on_sample(read_progress(self._disk.folder), usage)
+        self._watch.on_sample(self._progress(), usage)
+
+    def _progress(self) -> int | None:
+        try:
+            with beneath.opened_folder(self._disk.folder) as root:
+                return read_progress(root, "run/progress")
+        except OSError:
+            return None
 
     def _look_at_disk(self, process: "subprocess.Popen[bytes]") -> None:
         if isinstance(self._disk, WatchedFolder) and self._disk.is_full():
@@ -250,18 +273,3 @@ def _told(status_fd: int) -> int | None:
                 if "exit-code" in document:
                     return int(document["exit-code"])
     return None
-
-
-def read_progress(disk: Path) -> int | None:
-    """What the task last wrote into its progress file: 0 to 1000. None where there is nothing sensible."""
-    try:
-        with beneath.opened_folder(disk) as root:
-            descriptor = beneath.open_file(root, "run/progress")
-        try:
-            text = os.read(descriptor, 16)
-        finally:
-            os.close(descriptor)
-        value = int(text.split()[-1]) if text.split() else -1
-    except (OSError, ValueError, beneath.OutsideError):
-        return None
-    return value if 0 <= value <= 1000 else None

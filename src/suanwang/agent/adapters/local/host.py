@@ -11,6 +11,7 @@ from typing import Final
 from suanwang.agent.adapter import Limit
 from suanwang.agent.adapters.local.cgroups import CONTROLLERS, GroupLimits, Groups, GroupsV1, GroupsV2
 
+PROBE_TRIES: Final = 3
 PROBE_TIMEOUT_S: Final = 10
 
 
@@ -83,7 +84,12 @@ def _bwrap(why: dict[str, str]) -> str | None:
     if found is None:
         why["bwrap"] = "bubblewrap is not installed"
         return None
-    tried = _works(found, "--ro-bind", "/", "/", "--unshare-pid", "--unshare-net", "--proc", "/proc", "true")
+    command = (found, "--ro-bind", "/", "/", "--unshare-pid", "--unshare-net", "--proc", "/proc", "true")
+    # A mount below that goes away meanwhile (the disk of somebody's task) breaks a bind of all: that says nothing of this host.
+    for _ in range(PROBE_TRIES):
+        tried = _works(*command)
+        if tried is None:
+            break
     if tried is not None:
         why["bwrap"] = f"bubblewrap does not work here: {tried}"
     return found if tried is None else None

@@ -1,32 +1,12 @@
-"""Which limits a task needs, and whether this host has them. Pure.
-
-A task needs a limit where it asks for something else than the default of the task form: who asks for 4 GiB relies
-on 4 GiB, who says nothing does not. Secrets and security levels above 1 need walls and a user of their own.
-"""
+"""Whether this host has the limits that a task needs. Pure."""
 
 from suanwang.agent.adapter import Limit
 from suanwang.agent.adapters.local.host import HostFacts
 from suanwang.agent.adapters.local.settings import LocalSettings, NetworkRule
+from suanwang.agent.needed import needed
 from suanwang.model.error import BackendError
 from suanwang.model.reason import FailureReason
-from suanwang.model.task import Resources, TaskRequest
-
-
-def needed(request: TaskRequest) -> set[Limit]:
-    """The limits that the task relies on, beyond wall time and log size."""
-    asked, usual = request.resources, Resources()
-    out = set()
-    if asked.cpu * asked.nodes > usual.cpu:
-        out.add(Limit.CPU)
-    if asked.memory != usual.memory or asked.nodes > 1:
-        out.add(Limit.MEMORY)
-    if asked.processes != usual.processes:
-        out.add(Limit.PROCESSES)
-    if asked.disk != usual.disk:
-        out.add(Limit.DISK)
-    if request.secrets or request.security_level > 1:
-        out |= {Limit.FILES, Limit.USER}
-    return out
+from suanwang.model.task import TaskRequest
 
 
 def check(request: TaskRequest, facts: HostFacts, settings: LocalSettings) -> None:

@@ -8,16 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from suanwang.agent import beneath, command
 from suanwang.agent.adapter import StartOrder
-from suanwang.agent.adapters.local import command, sandbox, seccomp
+from suanwang.agent.adapters.local import sandbox, seccomp
 from suanwang.agent.adapters.local.cgroups import PERIOD_US, GroupLimits, Groups
-from suanwang.agent.adapters.local.disk import Disk
+from suanwang.agent.adapters.local.disk import Disk, owner_of
 from suanwang.agent.adapters.local.element import Element, Result, Watch
+from suanwang.agent.adapters.local.gate import Gate
 from suanwang.agent.adapters.local.host import HostFacts
-from suanwang.agent.adapters.local.logfile import LogFile, LogStream
 from suanwang.agent.adapters.local.settings import LocalSettings
+from suanwang.agent.logfile import LogFile, LogStream
+from suanwang.model.error import BackendError
 from suanwang.model.event import Usage
-from suanwang.model.task import PythonEntry
+from suanwang.model.reason import FailureReason
+from suanwang.model.task import PythonEntry, TaskRequest
 from suanwang.model.units import MIB
 
 MEMORY_BYTES_MIN: Final = 16 * MIB  # less than this the sandbox itself cannot start in
@@ -105,6 +109,7 @@ class Place:
         sandbox.write_etc(etc, shown)
         environment = command.environment_of(self._order, index, cores, sandbox.python_path())
         filter_ = seccomp.program(os.uname().machine)
+        gate = self._gate(stack)
         read_status, write_status = os.pipe()
         walls = sandbox.Walls(
             disk=disk.folder,
@@ -112,18 +117,44 @@ class Place:
             uid=shown,
             drop_to=uid,
             setpriv=self._facts.setpriv or "",
-            network=self._order.request.resources.network,
+            network=self._order.request.resources.network and gate is None,
             shared_memory_bytes=limits.memory_bytes,
             environment_fd=_memory_file(stack, "environment", command.environment_script(environment)),
             status_fd=write_status,
             seccomp_fd=None if filter_ is None else _memory_file(stack, "seccomp", filter_),
             hidden=self._settings.hidden,
+            gate_fds=None if gate is None else gate.inherited,
+            mounts=_mounts(self._order.request, disk, owner_of(uid)),
         )
         python = [folder for folder in sandbox.python_folders() if _is_shown(folder, self._settings.hidden)]
         walled = sandbox.options(walls, python)
         inner = sandbox.inner_command(walls, command.command_of(self._order))
         fds = [fd for fd in (walls.environment_fd, write_status, walls.seccomp_fd) if fd is not None]
-        return element.run([self._facts.bwrap, *walled, "--", *inner], fds, (read_status, write_status), "/", {})
+        fds += gate.inherited if gate is not None else ()
+        return element.run([self._facts.bwrap, *walled, "--", *inner], fds, (read_status, write_status), "/", {}, gate)
+
+    def _gate(self, stack: ExitStack) -> Gate | None:
+        """For a task that asked for a network where each has one of its own."""
+        join = self._settings.join
+        if not self._order.request.resources.network or join is None:
+            return None
+        gate = Gate(self._order.task_id, self._order.site, join)
+        stack.callback(gate.close)
+        return gate
+
+
+def _mounts(request: TaskRequest, disk: Disk, owner: tuple[int, int]) -> tuple[tuple[str, str], ...]:
+    """The folders that are shown at absolute paths, made where no input has. Those above come first, so that one inside
+    another is not hidden by it."""
+    wanted = sorted(request.mounts, key=lambda one: one.path.count("/"))
+    try:
+        with beneath.opened_folder(disk.folder / "task") as task:
+            for one in wanted:
+                with beneath.parent_of(task, f"{one.folder}/x", owner):
+                    pass
+    except beneath.OutsideError as fault:
+        raise BackendError(FailureReason.INPUT_FORBIDDEN, f"a mount: {fault}") from fault
+    return tuple((one.path, one.folder) for one in wanted)
 
 
 def _is_shown(folder: Path, hidden: tuple[Path, ...]) -> bool:

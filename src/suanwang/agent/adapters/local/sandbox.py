@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from suanwang.agent.adapters.local.command import ENVIRONMENT_FILE, RUN_FOLDER, TASK_FOLDER
+from suanwang.agent.command import ENVIRONMENT_FILE, RUN_FOLDER, TASK_FOLDER
 
 # Files of /etc that programs cannot do without, and that tell nothing of the host.
 ETC_SHOWN: Final = (
@@ -27,6 +27,7 @@ ETC_SHOWN: Final = (
     "ssl/openssl.cnf",
 )
 TOP_FOLDERS: Final = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_OTHER_TMP: Final = Path("/var/tmp")  # noqa: S108 - the sandbox's own
 _HOSTS: Final = "127.0.0.1 localhost\n::1 localhost\n"
 _SWITCH: Final = "hosts: files dns\npasswd: files\ngroup: files\n"
 
@@ -45,7 +46,9 @@ class Walls:
     environment_fd: int
     status_fd: int
     seccomp_fd: int | None
+    gate_fds: tuple[int, int] | None = None  # of its own network: where it tells of its child, and where it waits
     hidden: tuple[Path, ...] = ()
+    mounts: tuple[tuple[str, str], ...] = ()  # (absolute path, folder below task/): shown there too
 
 
 def write_etc(folder: Path, uid: int) -> None:
@@ -128,6 +131,17 @@ def _rights(walls: Walls) -> list[str]:
     return out
 
 
+def _other_tmp(walls: Walls) -> tuple[list[str], list[str]]:
+    """`/var/tmp`, as what comes before the mounts and what after: a link to `/tmp`, or the folder itself where a mount lies
+    inside. A mount at it or at `/var` brings its own, in which nothing of ours is made."""
+    paths = {Path(path) for path, _ in walls.mounts}
+    if not paths.isdisjoint({_OTHER_TMP, _OTHER_TMP.parent}):
+        return [], []
+    if any(path.is_relative_to(_OTHER_TMP) for path in paths):
+        return [*_open_folders([_OTHER_TMP]), "--bind", str(walls.disk / "tmp"), str(_OTHER_TMP)], []
+    return [], ["--dir", "/var", "--symlink", "/tmp", str(_OTHER_TMP)]  # noqa: S108 - the sandbox's own
+
+
 def options(walls: Walls, python: Sequence[Path], root: Path = Path("/")) -> list[str]:
     """Everything but the command."""
     out = ["--die-with-parent", "--new-session", "--clearenv", "--hostname", "task"]
@@ -136,15 +150,21 @@ def options(walls: Walls, python: Sequence[Path], root: Path = Path("/")) -> lis
         out += ["--unshare-net"]
     # First the task's own folders: a Python that is installed below /tmp is then shown on top of the task's /tmp.
     out += [*_rights(walls), "--bind", str(walls.disk / "tmp"), "/tmp"]  # noqa: S108 - the sandbox's own
+    below_var, link = _other_tmp(walls)
+    out += below_var + _open_folders([Path(path) for path, _ in walls.mounts])
+    for path, folder in walls.mounts:
+        out += ["--bind", str(walls.disk / "task" / folder), path]
     out += _open_folders([Path(RUN_FOLDER), Path("/etc/ssl/certs"), *python, *walls.hidden])
     out += _system(root) + _etc(walls) + _python(walls, python)
     out += ["--proc", "/proc", "--dev", "/dev"]
     out += ["--perms", "1777", "--size", str(walls.shared_memory_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108 - the sandbox's own
     out += ["--bind", str(walls.disk / "task"), TASK_FOLDER]
     out += ["--bind", str(walls.disk / "run"), RUN_FOLDER]
-    out += ["--dir", "/var", "--symlink", "/tmp", "/var/tmp"]  # noqa: S108 - the sandbox's own
+    out += link
     out += ["--perms", "0444", "--file", str(walls.environment_fd), ENVIRONMENT_FILE]
     out += ["--json-status-fd", str(walls.status_fd), "--chdir", TASK_FOLDER]
+    if walls.gate_fds is not None:
+        out += ["--info-fd", str(walls.gate_fds[0]), "--block-fd", str(walls.gate_fds[1])]
     if walls.seccomp_fd is not None:
         out += ["--seccomp", str(walls.seccomp_fd)]
     return out

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from suanwang.agent.adapters.local.gate import Join
 from suanwang.model.grid import PoolKind
 from suanwang.model.ids import SiteId
 from suanwang.model.units import MIB
@@ -22,6 +23,7 @@ class NetworkRule(StrEnum):
 
     REFUSE = "refuse"
     HOST = "host"  # the host's own network, loopback and all: for hosts where every tenant is trusted
+    JOIN = "join"  # one of its own, that `LocalSettings.join` connects to something
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class LocalSettings:
     host_memory_bytes: int | None = None
     shares: Mapping[SiteId, SiteShare] = field(default_factory=dict)  # a site that is not here may use the whole host
     network: NetworkRule = NetworkRule.REFUSE
+    join: Join | None = None  # with NetworkRule.JOIN
     allow_unsandboxed: bool = False  # where bubblewrap is missing: run as the agent's own user, seeing all it sees
     log_bytes_max: int = 16 * MIB
     uid_base: int = UID_BASE

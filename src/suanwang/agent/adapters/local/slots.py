@@ -4,7 +4,6 @@ A lock file a core and one a user number. The kernel drops a lock with its proce
 nothing taken.
 """
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -13,22 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from suanwang.agent.adapters.local.settings import SiteShare
+from suanwang.agent.lock import try_lock
 from suanwang.model.ids import SiteId
 
 # Between two looks for a free core: other agents give no sign when they free one. Who is not next only looks for a stop.
 WAIT_NEXT_S: Final = 0.02
 WAIT_BEHIND_S: Final = 0.2
-
-
-def try_lock(path: Path) -> int | None:
-    """The descriptor that holds the lock of a file, or None where another holds it. Closing it frees it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 @dataclass(slots=True, eq=False)  # two that ask for the same are still two in the queue

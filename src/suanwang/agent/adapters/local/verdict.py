@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
+from suanwang.agent.verdict import Verdict, split_status
 from suanwang.model.reason import FailureReason
-
-SIGNAL_BASE = 128  # a shell's and bubblewrap's way to say "ended by a signal" in an exit status
-SIGNAL_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +17,6 @@ class Ending:
     disk_full: bool = False
     process_refusals: int = 0
     fault: str = ""  # what the sandbox itself said, where it never came to the work
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`reason` is None for a success, and for one that was stopped."""
-
-    reason: FailureReason | None
-    exit_code: int | None = None
-    signal: int | None = None
-    detail: str = ""
 
 
 def judge(ending: Ending) -> Verdict:
@@ -51,12 +39,3 @@ def judge(ending: Ending) -> Verdict:
     if signal is not None:
         return Verdict(FailureReason.SIGNAL, signal=signal)
     return Verdict(FailureReason.EXIT_CODE, exit_code=code)
-
-
-def split_status(status: int | None) -> tuple[int | None, int | None]:
-    """An exit status as (exit code, signal): 129 to 192 are signals, as every shell has it."""
-    if status is None:
-        return None, None
-    if SIGNAL_BASE < status <= SIGNAL_BASE + SIGNAL_MAX:
-        return None, status - SIGNAL_BASE
-    return status, None

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterable
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -46,25 +47,32 @@ class Redactor:
 class LogFile:
     """One attempt's log. Several elements write through their own `LogStream`s."""
 
-    def __init__(self, path: Path, limit_bytes: int) -> None:
+    def __init__(self, path: Path, limit_bytes: int, ended: bool = False) -> None:
+        """A new file, or with `ended` one of an earlier process that is only read."""
         self._path = path
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()
         self._size = 0
         self.truncated = False
-        self._file = path.open("xb", buffering=0)
+        self._file: FileIO | None = None  # opened with the first byte: who waits in a queue holds no descriptor
+        self._closed = ended
 
     def write(self, part: bytes) -> None:
         with self._lock:
-            if self.truncated or not part or self._file.closed:
+            if self.truncated or not part or self._closed:
                 return
             room = self._limit_bytes - self._size
             kept = part[: max(0, room)]
-            self._file.write(kept)
-            self._size += len(kept)
-            if len(kept) < len(part):
-                self.truncated = True
-                self._file.write(f"\n[log cut at {self._limit_bytes} bytes]\n".encode())
+            try:
+                if self._file is None:
+                    self._file = FileIO(self._path, "x")
+                self._file.write(kept)
+                self._size += len(kept)
+                if len(kept) < len(part):
+                    self.truncated = True
+                    self._file.write(f"\n[log cut at {self._limit_bytes} bytes]\n".encode())
+            except OSError:
+                self.truncated = True  # no room for it: the work goes on without
 
     def read(self, offset: int, limit: int) -> bytes:
         try:
@@ -78,7 +86,9 @@ class LogFile:
 
     def close(self) -> None:
         with self._lock:
-            self._file.close()
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
 
 
 class LogStream:

@@ -41,6 +41,15 @@ class Meter:
         if done and self._elements > 1:
             self._permille[index] = 1000
 
+    def measure(self, index: int, core_us: int, memory_peak_bytes: int) -> None:
+        """What an accounting says of an element that has ended, where it says more than was known."""
+        one = self._usages.get(index, Usage())
+        known = {
+            "core_us": core_us or one.core_us,
+            "memory_peak_bytes": memory_peak_bytes or one.memory_peak_bytes,
+        }
+        self._usages[index] = one.model_copy(update=known)
+
     @property
     def fraction_permille(self) -> int | None:
         """How far the whole is; None where no element has told anything."""

@@ -2,14 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
-from suanwang.agent import beneath
 from suanwang.agent.adapter import StartOrder
-from suanwang.agent.adapters.local.disk import Disk
-from suanwang.agent.adapters.local.logfile import LogFile
 from suanwang.agent.collect import collect
+from suanwang.agent.logfile import LogFile
 from suanwang.agent.objects import ObjectStore
 from suanwang.model.error import BackendError
 from suanwang.model.event import EventKind, Kept, OutputFile
@@ -19,6 +17,8 @@ from suanwang.model.task import CHECKPOINT_EVERY_US, Output
 
 DONE_EVERY_US: Final = 5_000_000  # an array without a checkpoint tells which elements are done
 CHECKPOINT_FILES_MAX: Final = 1_000  # they all travel in one event, and again with the next
+
+Opened = Callable[[], AbstractContextManager[int]]  # opens the folder that an element works in
 
 
 class Saver:
@@ -36,7 +36,7 @@ class Saver:
         for file in kept.files:
             index = int(file.path.partition("/")[0]) if order.request.array > 1 else 0
             self._files[index] = (*self._files.get(index, ()), file)
-        self._disks: dict[int, tuple[Disk, threading.Lock]] = {}
+        self._at_work: dict[int, tuple[Opened, threading.Lock]] = {}
         self._news: list[OutputFile] = []  # of elements that are done, not told yet
         self._told = self._now()
         self._complained = False
@@ -65,49 +65,66 @@ class Saver:
         if self._thread is not None:
             self._thread.join()
 
+    @property
+    def every_us(self) -> int:
+        """How long between two looks."""
+        if self._request.checkpoint is None:
+            return DONE_EVERY_US
+        return self._request.checkpoint_every or CHECKPOINT_EVERY_US
+
     def _run(self) -> None:
-        every_us = DONE_EVERY_US
-        if self._request.checkpoint is not None:
-            every_us = self._request.checkpoint_every or CHECKPOINT_EVERY_US
-        while not self._over.wait(every_us / 1e6):
-            for index in list(self._disks):
-                self.save(index)
+        while not self._over.wait(self.every_us / 1e6):
+            self.save_all()
             self.tell()
 
     # Elements -------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def watching(self, index: int, disk: Disk) -> Iterator[None]:
-        """An element is at work on its disk. Nobody looks at the disk any more when this is over."""
-        busy = threading.Lock()
-        self._disks[index] = (disk, busy)
+    def watching(self, index: int, opened: Opened) -> Iterator[None]:
+        """An element is at work in its folder. Nobody looks into it any more when this is over."""
+        self.watch(index, opened)
         try:
             yield
         finally:
-            with busy:
-                del self._disks[index]
+            self.unwatch(index)
+
+    def watch(self, index: int, opened: Opened) -> None:
+        """An element is at work from here on, until `unwatch`."""
+        self._at_work[index] = (opened, threading.Lock())
+
+    def unwatch(self, index: int) -> None:
+        """Nobody looks into the folder of the element any more when this returns."""
+        _, busy = self._at_work[index]
+        with busy:
+            del self._at_work[index]
+
+    def save_all(self) -> None:
+        """Collect the checkpoints of all that is at work."""
+        for index in list(self._at_work):
+            self.save(index)
 
     def save(self, index: int) -> None:
         """Collect the checkpoint of an element as it is now. One that cannot be taken leaves the one before."""
-        if self._request.checkpoint is None or index not in self._disks:
+        found = self._at_work.get(index)
+        if self._request.checkpoint is None or found is None:
             return
-        disk, busy = self._disks[index]
+        opened, busy = found
         with busy:
-            if index not in self._disks:
+            if index not in self._at_work:
                 return
             try:
-                files = self._collected(index, disk)
+                files = self._collected(index, opened)
             except BackendError as fault:
                 self._complain(fault)
                 return
         with self._lock:
             self._files[index] = files
 
-    def _collected(self, index: int, disk: Disk) -> tuple[OutputFile, ...]:
+    def _collected(self, index: int, opened: Opened) -> tuple[OutputFile, ...]:
         request = self._request
         assert request.checkpoint is not None, "asked only where the task has one"
         prefix = "" if request.array == 1 else f"{index}/"
-        with beneath.opened_folder(disk.folder / "task") as folder:
+        with opened() as folder:
             wanted = (Output(path=request.checkpoint),)
             found = collect(folder, wanted, self._objects, request.resources.disk, prefix)
         if len(found.files) > CHECKPOINT_FILES_MAX:

@@ -1,0 +1,499 @@
+"""The clerk: the one thread that speaks with Slurm, and that changes attempts.
+
+It takes what the adapter and its workers hand in, submits what is ready, asks one question about all jobs in each
+interval, and draws the conclusions. While the controller does not answer, it draws none.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from suanwang.agent.adapter import Update
+from suanwang.agent.adapters.slurm import script
+from suanwang.agent.adapters.slurm.attempt import Attempt, Services, Stage
+from suanwang.agent.adapters.slurm.parse import Account, JobRow
+from suanwang.agent.adapters.slurm.tools import AwayError, SlurmTools
+from suanwang.agent.adapters.slurm.verdict import of_fault
+from suanwang.agent.beneath import OutsideError
+from suanwang.agent.collect import Collected
+from suanwang.agent.verdict import Verdict
+from suanwang.model.error import BackendError
+from suanwang.model.event import EventKind
+from suanwang.model.ids import AttemptId
+from suanwang.model.reason import FailureReason
+
+TICK_S: Final = 0.05  # between two looks at the agent's own clock while there is something to do
+WORKERS: Final = 4  # that stage, collect and save
+LOST_LOOKS: Final = 3  # in a row that Slurm has to know nothing of a job before it is lost
+AWAY_US_MAX: Final = 30_000_000  # between two questions to a controller that does not answer
+CANCEL_AGAIN_US: Final = 5_000_000
+NO_JOB: Final = 0  # in place of the number of a job that Slurm has forgotten
+REFUSALS_MAX: Final = 2  # of one submission, by a controller that answers other questions
+
+Accounts = dict[tuple[int, int | None], Account]
+
+
+class Clerk:
+    """Runs from `start` to `close`. Everything else hands in work by `call`."""
+
+    def __init__(self, services: Services, tools: SlurmTools, path: str, accounting: Callable[[], bool]) -> None:
+        self._services = services
+        self._tools = tools
+        self._path = path
+        self._accounting = accounting
+        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._attempts: dict[AttemptId, Attempt] = {}
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="slurm-")
+        # Apart: slow downloads must not keep ended work from its end, nor must the trees that work leaves behind.
+        self._stagers = ThreadPoolExecutor(WORKERS, thread_name_prefix="slurm-stage-")
+        self._trash = ThreadPoolExecutor(1, thread_name_prefix="slurm-trash-")
+        self._unwritten: dict[AttemptId, Attempt] = {}  # whose records the folder did not take
+        self._accounts_us = 0  # before this the accounting is not asked: it had no answer
+        self._thread = threading.Thread(target=self._run, name="slurm-clerk", daemon=True)
+        self._look_us = 0
+        self._away_us = 0  # the pause after a question without an answer; 0: the last one had one
+        self._refusals: dict[AttemptId, int] = {}
+        self._strays: set[str] = set()  # attempts whose jobs nobody waits for, until Slurm has ended them
+        self.failed: BaseException | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Have something done on the clerk's thread."""
+        self._inbox.put(work)
+
+    def close(self) -> None:
+        """Stop looking. What Slurm has, it keeps."""
+        self._inbox.put(None)
+        self._thread.join()
+        for attempt in self._attempts.values():
+            attempt.closing = True
+        for pool in (self._stagers, self._workers, self._trash):
+            pool.shutdown(wait=True, cancel_futures=True)
+        for attempt in self._attempts.values():
+            attempt.log.close()
+
+    # The thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while self._hear():
+                self._turn()
+        except BaseException as fault:
+            self.failed = fault
+            raise
+
+    def _hear(self) -> bool:
+        """Do what was handed in; False at the end."""
+        idle = not self._strays and all(one.stage is Stage.ENDED for one in self._attempts.values())
+        try:
+            work = self._inbox.get(timeout=None if idle else TICK_S)
+            while work is not None:
+                work()
+                work = self._inbox.get_nowait()
+        except queue.Empty:
+            return True
+        return False
+
+    def _turn(self) -> None:
+        now_us = self._services.monotonic()
+        for attempt in list(self._unwritten.values()):
+            self._note(attempt)
+        for attempt in list(self._attempts.values()):
+            if attempt.stage is Stage.WAITING and attempt.order.not_before_us <= self._services.clock():
+                self._stage(attempt)
+            elif attempt.stage is Stage.READY and now_us >= self._look_us - self._services.settings.poll_us:
+                self._submit(attempt)
+            if attempt.stage is Stage.QUEUED:
+                self._watch_time(attempt, now_us)
+        queued = [one for one in self._attempts.values() if one.stage is Stage.QUEUED]
+        if (queued or self._strays) and now_us >= self._look_us:
+            self._look(queued)
+
+    # Orders ---------------------------------------------------------------------------------------------------
+
+    def add(self, attempt: Attempt) -> None:
+        if attempt.forgotten:
+            return
+        self._attempts[attempt.order.attempt_id] = attempt
+        if attempt.record.turn and attempt.stage is Stage.WAITING:
+            attempt.stage = Stage.QUEUED
+            self._look_us = 0
+
+    def stop(self, attempt_id: AttemptId, parting: bool) -> None:
+        attempt = self._attempts.get(attempt_id)
+        if attempt is None or attempt.stage is Stage.ENDED or attempt.stopped:
+            return
+        if parting:
+            attempt.parting_us = self._services.monotonic()
+        attempt.stopped = True
+        if attempt.stage in (Stage.WAITING, Stage.READY):
+            self._finish(attempt)
+        elif attempt.stage is Stage.QUEUED:
+            self._end_job(attempt)
+
+    def forget(self, attempt: Attempt) -> None:
+        """Its licence to begin goes at once, and then its folder; what Slurm has of it is ended."""
+        self._attempts.pop(attempt.order.attempt_id, None)
+        attempt.stopped = True
+        attempt.log.close()
+        if attempt.stage is Stage.QUEUED:
+            self._strays.add(attempt.order.attempt_id)
+            if attempt.record.job_id:
+                self._cancel(attempt)
+        self._unwritten.pop(attempt.order.attempt_id, None)
+        self._remove(attempt)
+
+    def _remove(self, attempt: Attempt) -> None:
+        folder, attempt_id = self._services.folder, attempt.order.attempt_id
+        with suppress(OSError):
+            folder.withdraw(attempt_id)
+
+        def remove() -> None:
+            with suppress(OSError):
+                folder.forget(attempt_id)
+
+        self._trash.submit(remove)
+
+    # Staging and submitting -----------------------------------------------------------------------------------
+
+    def _stage(self, attempt: Attempt) -> None:
+        request, kept = attempt.order.request, attempt.order.kept
+        attempt.stage = Stage.STAGING
+        if request.inputs or (kept is not None and kept.files):
+            attempt.post(EventKind.STAGING)
+        self._work(attempt, attempt.stage_inputs, partial(self._staged, attempt), self._stagers)
+
+    def _staged(self, attempt: Attempt, found: object) -> None:
+        if isinstance(found, Verdict):
+            attempt.failure = (0, found)
+            self._finish(attempt)
+        elif attempt.stopped or not attempt.left:
+            self._finish(attempt)
+        else:
+            attempt.stage = Stage.READY
+
+    def _submit(self, attempt: Attempt) -> None:
+        """Hand it in. The record says that it was tried before it is tried, and which job it is as soon as that is
+        known; between the two the job is found by its name, which is the attempt's id with the number of the submission."""
+        order, folder = attempt.order, self._services.folder
+        here = folder.here(order.attempt_id)
+        try:
+            folder.put(order.attempt_id, script.RUN_FILE, script.work_script(order, here, self._path))
+            entry = order.request.run
+            text = getattr(entry, "script", None)
+            if text is not None:
+                folder.put(order.attempt_id, "script.py", text.encode())
+            turn = attempt.record.turn + 1
+            folder.allow(order.attempt_id, turn)
+            attempt.record = replace(attempt.record, turn=turn, job_id=None)
+            folder.write_record(attempt.record)
+        except (OSError, BackendError, OutsideError) as fault:
+            attempt.failure = (0, of_fault(fault))
+            self._finish(attempt)
+            return
+        licence = folder.licence(order.attempt_id)
+        job = script.job_script(order, here, licence, turn, attempt.left[0])
+        attempt.stage, attempt.missing = Stage.QUEUED, 0
+        try:
+            job_id = self._tools.submit(script.options(order, attempt.route, here, attempt.left, turn), job)
+        except AwayError as fault:
+            self._not_submitted(attempt, fault)
+            return
+        self._refusals.pop(order.attempt_id, None)
+        self._note(attempt, job_id=job_id)
+
+    def _not_submitted(self, attempt: Attempt, fault: AwayError) -> None:
+        """A controller that answers who is asked for the job's name has either taken it or refused it."""
+        rows = self._rows()
+        if rows is None:
+            return  # away: the next look finds it, or hands it in again
+        job_id = attempt.newest_job(rows)
+        if job_id is not None:
+            self._note(attempt, job_id=job_id)
+            return
+        count = self._refusals.get(attempt.order.attempt_id, 0) + 1
+        self._refusals[attempt.order.attempt_id] = count
+        if count < REFUSALS_MAX:
+            attempt.stage = Stage.READY
+            return
+        self._refusals.pop(attempt.order.attempt_id)
+        attempt.failure = (0, Verdict(FailureReason.BACKEND, detail=f"Slurm does not take the job: {fault}"))
+        self._finish(attempt)
+
+    def _note(self, attempt: Attempt, **changes: object) -> None:
+        """Keep it; a folder that is full or away gets it later."""
+        attempt.record = replace(attempt.record, **changes)  # type: ignore[arg-type]  # fields by their names
+        try:
+            self._services.folder.write_record(attempt.record)
+        except OSError:
+            self._unwritten[attempt.order.attempt_id] = attempt
+        else:
+            self._unwritten.pop(attempt.order.attempt_id, None)
+
+    # Looking --------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> list[JobRow] | None:
+        """Every job of ours, or None where the controller does not answer; also sets when to ask again."""
+        poll_us = self._services.settings.poll_us
+        try:
+            rows = self._tools.jobs()
+        except AwayError:
+            self._away_us = min(AWAY_US_MAX, max(poll_us, self._away_us * 2))
+            self._look_us = self._services.monotonic() + self._away_us
+            return None
+        self._away_us = 0
+        self._look_us = self._services.monotonic() + poll_us
+        return rows
+
+    def _look(self, queued: list[Attempt]) -> None:
+        rows = self._rows()
+        if rows is None:
+            return
+        by_name: dict[tuple[str, int], list[JobRow]] = {}
+        for row in rows:
+            by_name.setdefault((row.name, row.job_id), []).append(row)
+        self._sweep(rows, {attempt.order.attempt_id: attempt.job_name for attempt in queued})
+        over = []
+        for attempt in queued:
+            if attempt.record.job_id is None and not self._adopt(attempt, rows):
+                continue
+            assert attempt.record.job_id is not None, "adopted, or handed in again"
+            self._read(attempt, by_name.get((attempt.job_name, attempt.record.job_id), []))
+            if attempt.job_over and attempt.stage is Stage.QUEUED:
+                over.append(attempt)
+        self._settle(over)
+
+    def _sweep(self, rows: list[JobRow], current: Mapping[str, str]) -> None:
+        """End what is left of forgotten attempts, and submissions that turned up after they were made again. `current`: by
+        attempt, the job that counts."""
+        there = [(row, script.attempt_of(row.name)) for row in rows if row.active]
+        strays = {row.job_id: row.name for row, attempt in there if attempt in self._strays}
+        late = {row.job_id: row.name for row, attempt in there if current.get(attempt, row.name) != row.name}
+        self._strays &= {attempt for row, attempt in there}
+        for job_id, name in (strays | late).items():
+            self._try(partial(self._tools.cancel, name, job_id))
+
+    def _adopt(self, attempt: Attempt, rows: list[JobRow]) -> bool:
+        """Find the job of a submission that nobody heard the answer of. One that did not get through is made again: its
+        script would find its licence gone, should it turn up after all."""
+        job_id = attempt.newest_job(rows)
+        if job_id is not None:
+            self._note(attempt, job_id=job_id)
+            return True
+        folder, attempt_id = self._services.folder, attempt.order.attempt_id
+        if any(folder.told(attempt_id, index) for index in attempt.left):
+            self._note(attempt, job_id=NO_JOB)  # it ran while nobody looked: what it wrote down counts
+            return True
+        attempt.missing += 1
+        if attempt.stopped:
+            attempt.job_over = True
+            self._finish(attempt)
+        elif attempt.missing >= LOST_LOOKS:
+            if any(folder.has_begun(attempt_id, index) for index in attempt.left):
+                self._note(attempt, job_id=NO_JOB)  # it began, and is lost: never begun a second time
+                return True
+            attempt.stage = Stage.READY
+        return False
+
+    def _read(self, attempt: Attempt, rows: list[JobRow]) -> None:
+        """What the rows of its job say of an attempt."""
+        first = attempt.left[0]
+        by_index = {first + (row.task or 0): row for row in rows if row.task is not None or not row.array}
+        rest = next((row for row in rows if row.array and row.task is None), None)
+        for index, row in by_index.items():
+            if row.runs and index not in attempt.elements:
+                known_us = max(0, row.used_us - 1_000_000) if attempt.recovered else 0
+                attempt.begin(index, known_us)
+                if attempt.record.began_us is None:
+                    self._note(attempt, began_us=self._services.clock())
+        active = any(row.active for row in rows)
+        attempt.missing = 0 if rows else attempt.missing + 1
+        for index in attempt.left:
+            element = attempt.elements.get(index)
+            if element is not None and element.over:
+                continue
+            found = by_index.get(index, rest)
+            if found is not None and not found.active:
+                self._end(attempt, index, found)
+            elif found is None and self._is_gone(attempt, index, active):
+                self._end(attempt, index, None)
+        for index, element in attempt.elements.items():
+            if not element.over:
+                attempt.pump(index)
+        attempt.tell_progress()
+        self._save_now_and_then(attempt)
+        attempt.job_over = not active and all(
+            index in attempt.elements and attempt.elements[index].over for index in attempt.left
+        )
+        if active and attempt.fails and not self._parting(attempt):
+            self._end_job(attempt)
+
+    def _is_gone(self, attempt: Attempt, index: int, active: bool) -> bool:
+        """Whether an element without a row is over: it says so itself, or Slurm has known nothing for some looks."""
+        if self._services.folder.told(attempt.order.attempt_id, index) is not None:
+            return True
+        return not active and (attempt.missing >= LOST_LOOKS or attempt.stopped)
+
+    def _end(self, attempt: Attempt, index: int, row: JobRow | None) -> None:
+        verdict = attempt.end(index, row)
+        single, failed = attempt.order.request.array == 1, verdict.reason is not None
+        if attempt.stopped or (failed and not single):
+            self._work(attempt, partial(attempt.leave, index), lambda _: None)
+            return
+        if failed:
+            self._work(attempt, partial(attempt.rescue, index), partial(self._kept, attempt, index))
+            return
+        if single and attempt.order.request.outputs:
+            attempt.post(EventKind.COLLECTING)
+        self._work(attempt, partial(attempt.collect, index), partial(self._kept, attempt, index))
+
+    def _kept(self, attempt: Attempt, index: int, found: object) -> None:
+        assert isinstance(found, Collected | Verdict), "what collecting comes to"
+        attempt.keep(index, found)
+
+    def _settle(self, over: list[Attempt]) -> None:
+        """Last words of those whose job is over and whose outputs are in."""
+        ready = [one for one in over if one.busy == 0]
+        found: Accounts = {}
+        numbers = [one.record.job_id for one in ready if one.record.job_id]
+        if numbers and self._accounting() and self._services.monotonic() >= self._accounts_us:
+            try:
+                found = self._tools.accounts(numbers)
+            except AwayError:  # figures are not worth an end that does not come, nor the others' that wait for it
+                self._accounts_us = self._services.monotonic() + AWAY_US_MAX
+        for attempt in ready:
+            self._charge(attempt, found)
+            if not attempt.fails and attempt.order.request.array > 1 and attempt.order.request.outputs:
+                attempt.post(EventKind.COLLECTING)
+            self._finish(attempt)
+
+    def _charge(self, attempt: Attempt, found: Accounts) -> None:
+        """The accounting's figures in place of our own."""
+        array = attempt.order.request.array > 1
+        for index in attempt.elements:
+            task = index - attempt.left[0] if array else None
+            account = found.get((attempt.record.job_id or 0, task))
+            if account is not None:
+                attempt.meter.measure(index, account.core_us, account.memory_peak_bytes)
+
+    # Ending ---------------------------------------------------------------------------------------------------
+
+    def _watch_time(self, attempt: Attempt, now_us: int) -> None:
+        """The exact wall time, and the grace of work that was asked to end."""
+        wall_us = attempt.order.request.resources.wall_time
+        began = [one.began_us for one in attempt.elements.values() if not one.over and one.began_us is not None]
+        if not attempt.fails and began and now_us - min(began) >= wall_us:
+            attempt.wall_over = True
+            self._note(attempt, wall_over=True)
+            self._end_job(attempt)
+        elif attempt.parting_us is not None and attempt.asked and not self._parting(attempt):
+            self._end_job(attempt)
+
+    def _parting(self, attempt: Attempt) -> bool:
+        """Whether it still has time to write its checkpoint."""
+        if attempt.parting_us is None or attempt.order.request.checkpoint is None:
+            return False
+        return self._services.monotonic() - attempt.parting_us < self._services.settings.grace_us
+
+    def _end_job(self, attempt: Attempt) -> None:
+        """Have Slurm end it; asked again now and then, until it is over."""
+        now_us = self._services.monotonic()
+        if not attempt.record.job_id:
+            return
+        if self._parting(attempt) and not attempt.asked:
+            attempt.asked = True
+            self._cancel(attempt, "--state=PENDING")
+            self._cancel(attempt, "--signal=USR1", "--batch")
+        elif not self._parting(attempt) and (
+            attempt.cancelled_us is None or now_us - attempt.cancelled_us >= CANCEL_AGAIN_US
+        ):
+            attempt.cancelled_us = now_us
+            self._cancel(attempt)
+        self._look_us = min(self._look_us, now_us + self._services.settings.poll_us // 2)
+
+    def _cancel(self, attempt: Attempt, *options: str) -> None:
+        if attempt.record.job_id:
+            self._try(partial(self._tools.cancel, attempt.job_name, attempt.record.job_id, *options))
+
+    def _finish(self, attempt: Attempt) -> None:
+        """The last word, once whatever is to be kept is told."""
+        if attempt.stage is Stage.ENDED:
+            return
+        attempt.stage = Stage.ENDED
+        last = attempt.last_word()
+        if attempt.parting_us is not None or last["kind"] is EventKind.FAILED:
+            attempt.saver.tell()
+        attempt.log.close()
+        update = Update(attempt.order.attempt_id, self._services.clock(), usage=attempt.usage(), **last)
+        with suppress(OSError):
+            self._services.folder.withdraw(attempt.order.attempt_id)
+        self._note(attempt, last=update)
+        if not attempt.forgotten:
+            self._services.post(update)
+
+    # Workers --------------------------------------------------------------------------------------------------
+
+    def _save_now_and_then(self, attempt: Attempt) -> None:
+        request, now_us = attempt.order.request, self._services.monotonic()
+        if (request.checkpoint is None and request.array == 1) or not attempt.elements or attempt.fails:
+            return
+        attempt.saved_us = attempt.saved_us or now_us
+        if now_us - attempt.saved_us < attempt.saver.every_us or attempt.busy:
+            return
+        attempt.saved_us = now_us
+
+        def save() -> None:
+            attempt.saver.save_all()
+            attempt.saver.tell()
+
+        self._work(attempt, save, lambda _: None)
+
+    def _work(
+        self,
+        attempt: Attempt,
+        work: Callable[[], object],
+        then: Callable[[object], None],
+        pool: ThreadPoolExecutor | None = None,
+    ) -> None:
+        """Have a worker do it, and go on with what it came to, or with the verdict on its fault, on this thread."""
+        attempt.busy += 1
+
+        def run() -> None:
+            found: object
+            try:
+                found = work()
+            except (BackendError, OSError, OutsideError) as fault:
+                found = of_fault(fault)
+            except BaseException as fault:
+                self.call(partial(_raise, fault))
+                raise
+            self.call(partial(self._done, attempt, then, found))
+
+        (pool or self._workers).submit(run)
+
+    def _done(self, attempt: Attempt, then: Callable[[object], None], found: object) -> None:
+        attempt.busy -= 1
+        if attempt.forgotten:
+            self._remove(attempt)  # what the worker has made since
+            return
+        then(found)
+        if attempt.job_over and attempt.busy == 0 and attempt.stage is Stage.QUEUED:
+            self._settle([attempt])
+
+    def _try(self, command: Callable[[], None]) -> None:
+        """What is asked again later, should it not get through now."""
+        try:
+            command()
+        except AwayError:
+            return
+
+
+def _raise(fault: BaseException) -> None:
+    raise fault

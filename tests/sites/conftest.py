@@ -1,0 +1,42 @@
+"""Clusters that tests share: one that is never broken, and one that may be. Each worker has its own."""
+
+import pytest
+from tests.sites.slurm_cluster import SlurmCluster
+from tests.sites.slurm_rig import SlurmRig
+
+from suanwang.model.event import EventKind
+
+
+@pytest.fixture(scope="session")
+def steady():
+    """A cluster whose daemons run from the first test to the last."""
+    made = SlurmCluster()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A cluster whose daemons a test may kill, as long as all are back at its end."""
+    made = SlurmCluster()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rig(cluster, tmp_path):
+    made = SlurmRig(cluster, tmp_path / "objects")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def overdue(steady, tmp_path_factory):
+    """Work whose time Slurm ends itself. It looks twice a minute, so this is begun early and looked at last."""
+    rig = SlurmRig(steady, tmp_path_factory.mktemp("overdue"))
+    rig.start(run="sleep 300", resources={"wall_time": "10 min"})
+    rig.until_kind(EventKind.RUNNING)
+    (number,) = [line.split()[0] for line in steady.jobs()]
+    steady.run("scontrol", "update", f"jobid={number}", "timelimit=0")
+    yield rig
+    rig.close()

@@ -22,6 +22,7 @@ BODIES = {
         "headers": {"Content-Type": "application/x-ndjson"},
     },
     ("POST", "/v1/plan"): {"json": {"run": "true"}},
+    ("POST", "/ga4gh/tes/v1/tasks"): {"json": {"executors": [{"image": "host", "command": ["true"]}]}},
     ("POST", "/v1/what-if"): {"json": {"day": {"drawn": 1}}},
     ("PUT", "/v1/objects/{blake3}"): {"content": OBJECT, "headers": OCTETS},
     ("POST", "/v1/agents/{agent_id}/logs/{attempt_id}"): {"content": b"x", "headers": OCTETS},
@@ -33,8 +34,13 @@ EXPECTED = {
     ("POST", "/v1/what-if"): {202, 409},  # one at a time
     ("GET", "/v1/what-if/{run_id}"): {404},
     ("DELETE", "/v1/what-if/{run_id}"): {404},
+    ("GET", "/v1/network/what-if"): {422},  # nothing is cut
+    ("DELETE", "/v1/network/reservations/{reservation_id}"): {404},
+    ("GET", "/ga4gh/tes/v1/tasks/{task_id}"): {404},  # the task did not come as TES
+    ("POST", "/ga4gh/tes/v1/tasks/{task_id}:cancel"): {404},
     ("POST", "/v1/tasks/{task_id}/cancel"): {409},  # the task has ended
     ("POST", "/v1/agents/{agent_id}/exchange"): {200, 409},  # the site may speak through the hands already
+    ("POST", "/v1/network/agents/{agent_id}/exchange"): {200, 403},  # an agent's key of some sites is not enough
     ("POST", "/v1/agents/{agent_id}/logs/{attempt_id}"): {403},  # of a site that is not the key's
 }
 STREAMS = {"/v1/panorama/stream"}
@@ -62,6 +68,7 @@ def filled(grid, row, task):
         "task_id": task,
         "path:path": "out.txt",
         "run_id": "what-if-none",
+        "reservation_id": "resv-" + "0" * 26,
         "site_id": brain.index.grid.sites[1].id,
         "link_id": brain.index.grid.links[0].id,
         "blake3": HASH,
@@ -71,6 +78,9 @@ def filled(grid, row, task):
         "lang": "en",
         "tenant_id": "bio",
     }
+    if "{pool}" in row.path:
+        pool = next(pool.id for site in brain.index.grid.sites for pool in site.security_pools)
+        names["site_id"], _, names["pool"] = pool.partition("/")
     path = row.path
     for name, value in names.items():
         path = path.replace("{" + name + "}", value)
@@ -79,10 +89,16 @@ def filled(grid, row, task):
 
 
 def body_of(grid, row):
+    if row.path == "/v1/network/agents/{agent_id}/exchange":
+        return {"json": {"agent": "door", "at_us": 1, "interval_us": 1}}
     if row.path.endswith("/exchange"):
         sites = [grid.here.brain.index.grid.sites[0].id]
         beat = {"agent": "door", "adapter": "fake", "emulated": True, "sites": sites}
         return {"json": beat}
+    if row.method == "POST" and row.path.startswith("/v1/network/"):
+        link = grid.here.brain.index.grid.links[0]
+        wanted = {"source": link.a, "target": link.b, "bandwidth_bps": 1}
+        return {"json": {"wanted": wanted, "lasts": "1 s"}}
     return BODIES.get((row.method, row.path), {})
 
 

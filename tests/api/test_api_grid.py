@@ -128,6 +128,21 @@ def test_a_failed_link_is_down_in_the_panorama_until_it_is_healed(operator, grid
     assert link not in [one["id"] for one in operator.get("/v1/panorama").json()["links"] if not one["up"]]
 
 
+def test_a_failed_security_pool_is_down_in_the_panorama_and_in_the_network_until_it_is_healed(operator, grid):
+    pool = grid.here.brain.index.security_order[0]
+    for _ in range(2):  # to take out what is out already changes nothing
+        assert operator.post(f"/v1/security-pools/{pool}:fail").status_code == 204
+    seen = operator.get("/v1/panorama").json()["security_pools"]
+    network = operator.get("/v1/network").json()
+    metrics = operator.get("/metrics").text
+    assert operator.post(f"/v1/security-pools/{pool}:heal").status_code == 204
+    assert [one["up"] for one in seen if one["id"] == pool] == [False]
+    assert network["security_down"] == [pool]
+    assert "suanwang_security_pools_down 1.0" in metrics
+    assert not [one for one in operator.get("/v1/panorama").json()["security_pools"] if not one["up"]]
+    assert operator.get("/v1/network").json()["security_down"] == []
+
+
 def test_the_stream_is_whole_first_and_then_only_news(user, operator, grid):
     link = grid.here.brain.index.grid.links[1].id
     with user.stream("GET", "/v1/panorama/stream") as answer:

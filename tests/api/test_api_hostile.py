@@ -167,6 +167,8 @@ def test_a_name_that_does_not_exist_is_not_found(operator):
         ("/v1/sites/nowhere:fail", "site_unknown"),
         ("/v1/sites/nowhere:heal", "site_unknown"),
         ("/v1/links/nowhere:fail", "link_unknown"),
+        ("/v1/security-pools/nowhere/firewall:fail", "security_pool_unknown"),
+        ("/v1/security-pools/nowhere/firewall:heal", "security_pool_unknown"),
     ):
         answer = operator.post(path)
         assert (answer.status_code, answer.json()["code"]) == (404, code)

@@ -123,6 +123,7 @@ def test_a_refusal_of_the_framework_is_a_problem_too(user):
         ("suanwang_projections_behind", set()),
         ("suanwang_sites", {"state"}),
         ("suanwang_links_down", set()),
+        ("suanwang_security_pools_down", set()),
         ("suanwang_leases", set()),
         ("suanwang_plan_faults", {"kind"}),
         ("suanwang_held_cores", set()),

@@ -20,9 +20,9 @@ def hold(resource, key, start_us=10, end_us=20, **rest):
     return Hold(resource=resource, key=key, start_us=start_us, end_us=end_us, **rest)
 
 
-def snapshot(*holds, down=frozenset()):
+def snapshot(*holds, down=frozenset(), dark=frozenset()):
     sites = {SITE.id: SiteState(live=True, emulated=True)}
-    return Snapshot(1, INDEX, sites, {"lease-1": tuple(holds)}, frozenset(down))
+    return Snapshot(1, INDEX, sites, {"lease-1": tuple(holds)}, frozenset(down), frozenset(dark))
 
 
 def picture(found, at_us=15, counts=None):
@@ -49,6 +49,16 @@ def test_a_hold_counts_from_its_start_to_before_its_end(at_us, cores):
 def test_the_scarcest_resource_is_the_load_and_little_is_not_nothing(used, permille):
     pool = Pool(id="s/p", kind=PoolKind.GENERAL, nodes=10, cores_per_node=100, memory_bytes_per_node=100)
     assert load_permille(pool, used) == permille
+
+
+def test_security_pools_are_listed_where_they_are_out_or_in_use():
+    one, two, three = INDEX.security_order[:3]
+    held = (hold("protection", one, bps=5), hold("protection", three, bps=2))
+    before, after = picture(snapshot(*held, dark={two, three})), picture(snapshot(*held))
+    found = {(pool.id, pool.up, pool.used_bps) for pool in before.security_pools}
+    assert found == {(one, True, 5), (two, False, 0), (three, False, 2)}
+    news = difference(before, after)
+    assert {(pool.id, pool.up, pool.used_bps) for pool in news.security_pools} == {(two, True, 0), (three, True, 2)}
 
 
 def test_links_are_listed_where_they_are_down_or_in_use_each_way_apart():

@@ -9,7 +9,10 @@ from tests.bus.sides import event, heartbeat, over_http, start_of
 from suanwang.model.event import EventKind, Usage
 
 K = EventKind
-FIRST = Usage(wall_us=2_000_000, core_us=1_500_000, memory_byte_us=3_000, memory_peak_bytes=7, processes_peak=2)
+# 16 GiB for twenty minutes: beyond 64 bits.
+FIRST = Usage(
+    wall_us=2_000_000, core_us=1_500_000, memory_byte_us=2**34 * 1_200_000_000, memory_peak_bytes=7, processes_peak=2
+)
 SECOND = FIRST.model_copy(update={"wall_us": 4_000_000, "core_us": 3_500_000})
 
 

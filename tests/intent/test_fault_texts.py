@@ -10,7 +10,15 @@ from suanwang import grids, intent, texts
 from suanwang.intent.mapping import CODES, PATTERN_CODES, UNION_CODES
 
 RAISED = re.compile(r'(?:Found|Fault|_one|fail|_?refuse)\(\s*"([a-z0-9_]+)"')
-UNITS = {"bytes_form", "rate_form", "span_form", "money_form", "instant_form", "inner_path_form"}  # of the model
+UNITS = {
+    "bytes_form",
+    "rate_form",
+    "span_form",
+    "money_form",
+    "instant_form",
+    "inner_path_form",
+    "outer_path_form",
+}  # of the model
 COMPOSED = {"unknown_site", "unknown_price_book", "unknown_tenant"}  # check.py makes them from what is referred to
 
 

@@ -16,13 +16,16 @@ from suanwang.api import (
     grid,
     keys,
     money,
+    network,
     objects,
     openapi,
     page,
     planning,
+    policies,
     problem,
     public,
     tasks,
+    tes,
     what_if,
 )
 from suanwang.api.access import check_routes
@@ -33,9 +36,26 @@ from suanwang.api.guard import Guard
 from suanwang.api.metrics import Meters
 from suanwang.api.pictures import Pictures
 from suanwang.api.port import BrainPort
+from suanwang.api.tes_paths import TesPaths
 
 ROUTERS = tuple(
-    part.router for part in (public, tasks, bulk, follow, planning, money, grid, objects, agents, keys, what_if)
+    part.router
+    for part in (
+        public,
+        tasks,
+        bulk,
+        follow,
+        planning,
+        money,
+        grid,
+        objects,
+        agents,
+        keys,
+        what_if,
+        network,
+        policies,
+        tes,
+    )
 )
 AGENTS_WAITING_MAX = 512  # a thread each; more wait for their turn
 
@@ -68,6 +88,7 @@ def create_app(brain: BrainPort) -> FastAPI:
     )
     page.install(app)
     app.openapi = _once(app)  # type: ignore[method-assign]
+    app.add_middleware(TesPaths)
     app.add_middleware(Guard, meters=meters, clock=brain.clock, object_bytes_max=brain.settings.object_bytes_max)
     return app
 

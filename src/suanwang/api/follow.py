@@ -16,6 +16,7 @@ from suanwang.api.context import Context, Here
 from suanwang.api.inputs import Offset, TaskIdPath
 from suanwang.api.lookup import find_line
 from suanwang.api.openapi import media_answer
+from suanwang.api.views import kept_outputs
 from suanwang.model.error import NotFoundError
 from suanwang.model.ids import AttemptId
 from suanwang.model.record import ENDS
@@ -129,9 +130,10 @@ def _is_over(here: Context, task_id: str, row: AttemptRow | None) -> bool:
     "/v1/tasks/{task_id}/outputs/{path:path}", response_class=Response, responses=_BYTES, summary="An output file"
 )
 def output(here: Here, caller: Caller, task_id: TaskIdPath, path: str) -> StreamingResponse:
-    """A file that the task left, of the attempt that succeeded."""
+    """A file that the task left, of the attempt that succeeded; where none did, of the newest."""
     find_line(here, caller, task_id)
-    kept = [one for row in family.attempts(here, task_id) if row.succeeded for one in row.outputs]
+    rows = family.attempts(here, task_id)
+    kept = [one for row in rows if row.succeeded for one in row.outputs] or kept_outputs(rows)
     found = next((one for one in kept if one.path == path), None)
     if found is None:
         raise NotFoundError("output_unknown", path=path[:200])

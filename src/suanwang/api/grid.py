@@ -13,10 +13,10 @@ from suanwang.api import sse
 from suanwang.api.caller import Caller, tenant_scope
 from suanwang.api.context import Context, Here
 from suanwang.api.documents import answer
-from suanwang.api.inputs import LinkPath, SitePath
+from suanwang.api.inputs import LinkPath, PoolPath, SitePath
 from suanwang.api.openapi import media_answer
 from suanwang.model.grid import Grid
-from suanwang.model.ids import LinkId, SiteId, TenantId
+from suanwang.model.ids import LinkId, SecurityPoolId, SiteId, TenantId
 from suanwang.model.principal import Role
 from suanwang.model.scarcity import Scarcity
 from suanwang.model.view import Panorama
@@ -106,4 +106,27 @@ def fail_link(here: Here, caller: Caller, link_id: LinkPath) -> Response:
 @router.post("/v1/links/{link_id}:heal", status_code=204, response_class=Response, summary="Bring a link back")
 def heal_link(here: Here, caller: Caller, link_id: LinkPath) -> Response:
     here.brain.heal_link(caller, LinkId(link_id))
+    return _done()
+
+
+@router.post(
+    "/v1/security-pools/{site_id}/{pool}:fail",
+    status_code=204,
+    response_class=Response,
+    summary="Take a security pool out",
+)
+def fail_security_pool(here: Here, caller: Caller, site_id: SitePath, pool: PoolPath) -> Response:
+    """What passes it goes past another of its function. It stays out until an operator puts it back."""
+    here.brain.fail_security_pool(caller, SecurityPoolId(f"{site_id}/{pool}"))
+    return _done()
+
+
+@router.post(
+    "/v1/security-pools/{site_id}/{pool}:heal",
+    status_code=204,
+    response_class=Response,
+    summary="Bring a security pool back",
+)
+def heal_security_pool(here: Here, caller: Caller, site_id: SitePath, pool: PoolPath) -> Response:
+    here.brain.heal_security_pool(caller, SecurityPoolId(f"{site_id}/{pool}"))
     return _done()

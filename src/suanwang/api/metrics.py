@@ -26,6 +26,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("suanwang_projections_behind", "gauge", (), "Rows of the log that the tables do not reflect yet"),
     Metric("suanwang_sites", "gauge", ("state",), "Sites by state: live or down"),
     Metric("suanwang_links_down", "gauge", (), "Links that an operator or a fault took out"),
+    Metric("suanwang_security_pools_down", "gauge", (), "Security pools that an operator or an agent took out"),
     Metric("suanwang_leases", "gauge", (), "Leases held now or planned"),
     Metric(
         "suanwang_plan_faults",

@@ -9,16 +9,29 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from suanwang.api.access import BY_ROUTE, Scope
+from suanwang.api.tes_paths import is_tes
 from suanwang.model.event import Heartbeat
 from suanwang.model.grid import TenantLimits
+from suanwang.model.network import PathsAsk, ReserveAsk
 from suanwang.model.task import TaskRequest
+from suanwang.model.tes import TesTask
 from suanwang.model.view import NewKey, Problem
 from suanwang.model.what_if_ask import WhatIfAsk
 
-INPUTS: tuple[type[BaseModel], ...] = (TaskRequest, Heartbeat, NewKey, TenantLimits, WhatIfAsk)
+INPUTS: tuple[type[BaseModel], ...] = (
+    TaskRequest,
+    Heartbeat,
+    NewKey,
+    TenantLimits,
+    WhatIfAsk,
+    PathsAsk,
+    ReserveAsk,
+    TesTask,
+)
 _REF = "#/components/schemas/{model}Input"
 # What any route of a kind may answer besides its success; each with the Problem document.
 _TITLES = {
+    400: "Faults, all of them",
     401: "No key, or a wrong one",
     403: "The key's role does not allow it",
     404: "No such thing, or another tenant's",
@@ -123,8 +136,10 @@ def _finish(path: str, method: str, operation: dict[str, Any]) -> None:
         operation["security"] = [{"key": []}]
         operation["description"] = _roles(operation, row.roles)
     if operation.get("parameters") or "requestBody" in operation:
-        statuses |= {422}
-    if "{" in path or "tenant" in str(operation.get("parameters")):
+        statuses |= {400 if is_tes(path) else 422}
+    parameters = str(operation.get("parameters"))
+    names = ("tenant", "ingress", "cut")  # of things that may not be there
+    if "{" in path or any(name in parameters for name in names):
         statuses |= {404}
     if method == "POST":
         statuses |= {404, 409}

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from suanwang.api.tes_paths import is_tes
 from suanwang.model.error import Fault, FaultsError, SuanwangError
 from suanwang.model.view import FaultView, Problem
 from suanwang.texts import choose_language, text
@@ -38,16 +39,18 @@ def problem(error: SuanwangError, lang: str) -> Problem:
     )
 
 
-def response(error: SuanwangError, accept_language: str | None) -> Response:
-    """The HTTP answer of an error."""
+def response(error: SuanwangError, accept_language: str | None, tes: bool = False) -> Response:
+    """The HTTP answer of an error. Clients of TES are told of faults by 400, as its specification has it."""
     lang = choose_language(accept_language)
     headers = {"Content-Language": lang, "Cache-Control": "no-store"}
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="suanwang"'
     if error.status in (429, 503):
         headers["Retry-After"] = "2"
-    document = problem(error, lang).model_dump_json()
-    return Response(document, error.status, headers, media_type=MEDIA_TYPE)
+    document = problem(error, lang)
+    if tes and isinstance(error, FaultsError):
+        document = document.model_copy(update={"status": 400})
+    return Response(document.model_dump_json(), document.status, headers, media_type=MEDIA_TYPE)
 
 
 class _HttpError(SuanwangError):
@@ -87,11 +90,11 @@ def install(app: FastAPI) -> None:
 
     def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, SuanwangError)
-        return response(error, accept(request))
+        return response(error, accept(request), is_tes(request.url.path))
 
     def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError | ValidationError)
-        return response(faults_of(error), accept(request))
+        return response(faults_of(error), accept(request), is_tes(request.url.path))
 
     def framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -45,6 +45,7 @@ def _measure(here: Context) -> None:
     meters.set("suanwang_projections_behind", brain.store.behind())
     meters.set_all("suanwang_sites", "state", {"live": live, "down": len(snapshot.index.sites) - live})
     meters.set("suanwang_links_down", len(snapshot.links_down))
+    meters.set("suanwang_security_pools_down", len(snapshot.security_down))
     meters.set("suanwang_leases", len(snapshot.leases))
     meters.set_all("suanwang_plan_faults", "kind", brain.plan_faults())
     gap = brain.scarcity().gap

@@ -25,6 +25,7 @@ router = APIRouter(tags=["tasks"])
 LIVE = frozenset(Phase) - ENDS
 PHASE_WORDS = "|".join([*Phase, "live", "ended"])
 CHARGES_MAX = 10_000  # of one task: an attempt has about ten lines
+ROUTES_MAX = 20  # of a task whose array is shared out: each takes a search
 
 
 @router.post(
@@ -87,11 +88,13 @@ def explain_task(here: Here, caller: Caller, task_id: TaskIdPath) -> Response:
     task = task_view(line, here.brain.index.grid.default_origin, steps, attempts, whole=True)
     task = family.as_one(here, task, whole=True)
     report = here.brain.report(caller, TaskId(task_id))
-    row = line.row
-    found = explain(
-        task, row.request, row.principal, steps, family.plans(here, task_id), attempts, _charges(here, task_id), report
+    row, plans, charges = line.row, family.plans(here, task_id), _charges(here, task_id)
+    routes = tuple(
+        route
+        for one in family.members(here, task_id)[:ROUTES_MAX]
+        if (route := here.brain.policies.route(TaskId(one))) is not None
     )
-    return answer(found)
+    return answer(explain(task, row.request, row.principal, steps, plans, attempts, charges, report, routes))
 
 
 @router.post("/v1/tasks/{task_id}/cancel", response_model=TaskView, summary="Cancel a task")

@@ -1,12 +1,14 @@
 """From the store's rows to the answers of the API. No decision and no arithmetic but sums."""
 
-from typing import Any
+from typing import Any, Final, Literal
 
-from suanwang.model.event import Usage
+from suanwang.model.event import OutputFile, Usage
 from suanwang.model.ids import AttemptId, ChargeId, PlanId, PoolId, SiteId, TaskId, TenantId
+from suanwang.model.path_report import PathObservation
 from suanwang.model.plan import ChargeKind, ClauseCount, Line, PlanReport, Relaxation
 from suanwang.model.reason import FailureReason, WaitReason
 from suanwang.model.record import Phase, Refusal
+from suanwang.model.route import TaskRoute
 from suanwang.model.task import Preference, TaskRequest, pool_kind
 from suanwang.model.view import (
     AttemptView,
@@ -18,6 +20,7 @@ from suanwang.model.view import (
     ExplainRequest,
     ExplainWait,
     Observed,
+    PathStep,
     TaskView,
     Wait,
 )
@@ -25,6 +28,11 @@ from suanwang.store.listing import TaskLine
 from suanwang.store.rows import AttemptRow, ChargeRow, EventRow, PlanRow
 
 _FAILURES = frozenset(FailureReason)
+_PATH_STEPS: Final[dict[str, Literal["repaired", "broken", "restored"]]] = {
+    "path_repaired": "repaired",
+    "path_broken": "broken",
+    "path_restored": "restored",
+}
 _PEAKS = frozenset({"memory_peak_bytes", "processes_peak"})
 
 
@@ -36,7 +44,6 @@ def task_view(
     request = row.request
     wait = row.wait_reason if row.phase is Phase.WAITING else None
     reason = FailureReason(row.reason) if row.reason in _FAILURES else None
-    done = next((one for one in reversed(attempts) if one.succeeded), None)
     return TaskView(
         task_id=TaskId(row.task_id),
         tenant=TenantId(row.tenant),
@@ -67,9 +74,17 @@ def task_view(
         detail=row.detail or "",
         exit_code=attempts[-1].exit_code if attempts else None,
         refusals=_refusals(steps),
-        outputs=done.outputs if done else (),
+        outputs=kept_outputs(attempts),
         request=request if whole else None,
     )
+
+
+def kept_outputs(attempts: list[AttemptRow]) -> tuple[OutputFile, ...]:
+    """The files of the attempt that succeeded; of a task without one, what the newest brought all the same."""
+    done = next((one for one in reversed(attempts) if one.succeeded), None)
+    if done is None and attempts and attempts[-1].closed_us is not None:
+        done = attempts[-1]
+    return done.outputs if done is not None else ()
 
 
 def _last(steps: list[EventRow], kind: str) -> dict[str, Any] | None:
@@ -139,6 +154,7 @@ def explain(
     attempts: list[AttemptRow],
     charges: list[ChargeRow],
     report: PlanReport | None,
+    routes: tuple[TaskRoute, ...],
 ) -> Explain:
     """One member per arrow of the road."""
     by_id = {row.plan_id: row for row in plans}
@@ -155,7 +171,22 @@ def explain(
             for step in steps
             if step.kind == "event_applied"
         ),
+        paths=tuple(_path_step(step) for step in steps if step.kind in _PATH_STEPS),
+        routes=routes,
         charges=tuple(charge_view(row) for row in charges),
+    )
+
+
+def _path_step(step: EventRow) -> PathStep:
+    body = step.body
+    cause = body.get("cause")
+    return PathStep(
+        at_us=step.at_us,
+        kind=_PATH_STEPS[step.kind],
+        cause=None if cause is None else PathObservation.model_validate(cause),
+        plan_id=PlanId(body["plan_id"]),
+        sites=tuple(body.get("sites", ())),
+        latency_us=body.get("latency_us"),
     )
 
 
@@ -188,16 +219,18 @@ def _wait(step: EventRow) -> ExplainWait:
 
 
 def _plan(row: PlanRow, steps: list[EventRow], report: PlanReport | None) -> ExplainPlan:
-    dropped = next(
-        (
-            Dropped(at_us=step.at_us, reason=step.body.get("reason", ""))
-            for step in steps
-            if step.kind == "plan_dropped" and step.body.get("plan_id") == row.plan_id
-        ),
-        None,
-    )
+    dropped = next((found for step in steps if (found := _dropped(step, row.plan_id)) is not None), None)
     short = report.model_copy(update={"verdicts": ()}) if report else None
     return ExplainPlan(at_us=row.committed_us, plan=row.plan, report=short, dropped=dropped)
+
+
+def _dropped(step: EventRow, plan_id: str) -> Dropped | None:
+    """How a step ended a plan before it was carried out, or carried it on as another."""
+    if step.kind == "plan_dropped" and step.body.get("plan_id") == plan_id:
+        return Dropped(at_us=step.at_us, reason=step.body.get("reason", ""))
+    if step.kind == "path_repaired" and step.body.get("parent") == plan_id:
+        return Dropped(at_us=step.at_us, reason=step.kind)
+    return None
 
 
 def summed(usages: list[Usage]) -> Usage:

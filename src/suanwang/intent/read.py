@@ -24,15 +24,22 @@ def read_task(text: str | bytes, source: str = "task", now_us: int | None = None
     Raises FaultsError with every fault of the text, the fields and the relations between fields.
     """
     document = parse(text, source, TASK_BYTES_MAX)
+    request, found = check_task(document, now_us)
+    raise_found(found, document)
+    assert request is not None, "no fault means a request"
+    return request
+
+
+def check_task(document: Document, now_us: int | None) -> tuple[TaskRequest | None, list[Found]]:
+    """The task of a document, and every fault of its fields and of the relations between them. With faults, no task that
+    may be used."""
     request, found = check(TaskRequest, document)
     if request is None:
         request = _without(TaskRequest, document, found)
     if request is not None:
         wrong = {one.loc[0] for one in found if one.loc}
         found += [one for one in relations(request, now_us) if not wrong.intersection(_heads(one))]
-    raise_found(found, document)
-    assert request is not None, "no fault means a request"
-    return request
+    return request, found
 
 
 def read_tasks_ndjson(text: str | bytes, source: str = "tasks", now_us: int | None = None) -> list[TaskRequest]:
@@ -125,4 +132,4 @@ def task_schema() -> dict[str, Any]:
     }
 
 
-__all__ = ["Loc", "check", "raise_found", "read_task", "read_tasks_ndjson", "task_schema", "validate"]
+__all__ = ["Loc", "check", "check_task", "raise_found", "read_task", "read_tasks_ndjson", "task_schema", "validate"]

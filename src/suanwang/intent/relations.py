@@ -109,11 +109,31 @@ def _source(source: str, loc: Loc) -> Iterator[Found]:
 
 
 def _outputs(request: TaskRequest) -> Iterator[Found]:
-    seen: set[tuple[str, str | None]] = set()
+    seen: set[tuple[str | None, ...]] = set()
     for at, one in enumerate(request.outputs):
-        if (one.path, one.target) in seen:
+        # One path may go to a target twice, under two names.
+        place = (one.path, None) if one.target is None else (one.path, one.target, one.prefix, one.name)
+        if place in seen:
             yield _one("output_twice", ("outputs", at, "path"), one.path)
-        seen.add((one.path, one.target))
+        seen.add(place)
+        if one.prefix is not None and not f"{one.path}/".startswith(f"{one.prefix}/"):
+            yield _one("output_prefix", ("outputs", at, "prefix"), one.prefix, path=one.path)
+        if one.name is not None and one.prefix is None:
+            yield _one("output_name_alone", ("outputs", at, "name"), one.name)
+
+
+def _mounts(request: TaskRequest) -> Iterator[Found]:
+    first: dict[str, int] = {}
+    for at, one in enumerate(request.mounts):
+        if one.path in first:
+            yield _one("mount_twice", ("mounts", at, "path"), one.path)
+        first.setdefault(one.path, at)
+    files = {one.path for one in request.inputs}
+    for at, one in enumerate(request.mounts):
+        parts = one.folder.split("/")
+        above = next((up for n in range(1, len(parts) + 1) if (up := "/".join(parts[:n])) in files), None)
+        if above is not None:
+            yield _one("path_under_file", ("mounts", at, "folder"), one.folder, file=above)
 
 
 def _checkpoint(request: TaskRequest) -> Iterator[Found]:
@@ -213,6 +233,7 @@ RELATIONS: tuple[Callable[[TaskRequest], Iterator[Found]], ...] = (
     _times,
     _inputs,
     _outputs,
+    _mounts,
     _checkpoint,
     _secrets,
     _lists,

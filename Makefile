@@ -24,7 +24,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml tools/bootstrap.lock
 	@sh tools/install.sh "$(PYTHON)" $(VENV)
 	@touch $@
 
-$(VENV)/.warm: $(VENV)/.installed $(wildcard src/suanwang/plan/*.py src/suanwang/plan/kernel/*.py src/suanwang/net/*.py)
+KERNELS := $(wildcard src/suanwang/plan/*.py src/suanwang/plan/kernel/*.py src/suanwang/net/*.py \
+             src/suanwang/net/*/*.py src/suanwang/verify/*.py src/suanwang/runtime/warm.py)
+
+$(VENV)/.warm: $(VENV)/.installed $(KERNELS)
+	@$(BIN)/python -m compileall -q src/suanwang
 	@$(BIN)/python -m suanwang.runtime.warm
 	@touch $@
 

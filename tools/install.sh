@@ -11,6 +11,8 @@ venv=$2
 }
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install -q --require-hashes -r tools/bootstrap.lock
-"$venv/bin/uv" pip install -q --python "$venv/bin/python" --require-hashes -r requirements.lock
+# Compiled to bytecode once, here: else each process compiles all that it imports where no import may write it down
+# (PYTHONDONTWRITEBYTECODE, a read-only sandbox), which takes longer than most commands.
+"$venv/bin/uv" pip install -q --compile-bytecode --python "$venv/bin/python" --require-hashes -r requirements.lock
 # The package itself, in place; its build backend is in the lock, so nothing unpinned is fetched.
 "$venv/bin/uv" pip install -q --python "$venv/bin/python" --no-deps --no-build-isolation -e .

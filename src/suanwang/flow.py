@@ -15,7 +15,6 @@ from suanwang import failpoints
 from suanwang.admission.admit import Refused, admit
 from suanwang.dispatch import carry, company, reconcile, repeats, spread, watch
 from suanwang.dispatch.lifecycle import Signal
-from suanwang.improve import Improving
 from suanwang.model.batch import Taken
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.ids import TaskId, TenantId
@@ -23,13 +22,14 @@ from suanwang.model.principal import Submission, Submitted
 from suanwang.model.reason import FailureReason
 from suanwang.model.record import Phase, TaskAdmitted, TaskRefused, TaskSubmitted
 from suanwang.model.task import Elements
+from suanwang.reserve import Reserving
 
 # How many waiting tasks are planned and committed as one batch: large enough to share an fsync, small enough
 # that the last of them does not wait long for the first.
 PLAN_BATCH = 2_048
 
 
-class Road(Improving):
+class Road(Reserving):
     """The verbs. Not thread-safe: its owner holds a lock around each."""
 
     # -- TaskRequest -> Admitted -------------------------------------------------------------------------------
@@ -116,6 +116,7 @@ class Road(Improving):
 
     def plan_round(self, limit: int = PLAN_BATCH) -> int:
         """Plan the next `limit` waiting tasks, whose turn it is by `fair`; verify and commit each plan."""
+        self.retry_paths()  # what runs comes before what waits
         tasks = self.waits.take(limit)
         for task_id in self.waits.turned_away:
             self.over_quota(self.state.tasks[task_id])

@@ -15,7 +15,6 @@ from typing import Final
 from suanwang.dispatch import carry
 from suanwang.dispatch.kinds import names_others
 from suanwang.dispatch.lifecycle import Signal
-from suanwang.judge import Judge
 from suanwang.model.compact import Holds, keys_of
 from suanwang.model.ids import LeaseId, TaskId, TenantId
 from suanwang.model.placements import Placements, bears
@@ -26,6 +25,7 @@ from suanwang.model.snapshot import Snapshot
 from suanwang.observe.lending import may_hold
 from suanwang.observe.state import Task
 from suanwang.plan import Standing, copy_of, is_gain, is_no_worse
+from suanwang.repair import Repairing
 from suanwang.verify import verify
 
 DETAIL: Final = "improved"
@@ -37,7 +37,7 @@ IMPROVE_EVERY_US: Final = 60_000_000  # a task gets a better plan no more often 
 BEGINS_US: Final = 5_000_000  # a plan that starts within this time is left alone
 
 
-class Improving(Judge):
+class Improving(Repairing):
     """The judge with better plans for what it has decided. Not thread-safe."""
 
     def __post_init__(self) -> None:

@@ -36,6 +36,8 @@ CLAIMS_MAX = 2
 # What would make a task fit takes many searches. So many refusals of one round say it at once; the others say which
 # clauses remove whom, and what would help is worked out when somebody asks why.
 RELAXED_MAX = 8
+# A round of more tasks leaves all of it to who asks: they would take as long as the planning of hundreds of tasks.
+LARGE_ROUND = 256
 
 
 class RoundWatch(Protocol):
@@ -73,7 +75,8 @@ class Judge(Keeper):
 
     def judge(self, tasks: Sequence[Task]) -> None:
         """Plan tasks as one batch, and decide on each by its answer."""
-        self._claims_left, self._relaxed_left = CLAIMS_MAX, RELAXED_MAX
+        self._claims_left = CLAIMS_MAX
+        self._relaxed_left = RELAXED_MAX if len(tasks) <= LARGE_ROUND else 0
         now_us, view = self.clock(), self.state.snapshot()
         asks = [self.ask(task) for task in tasks]
         seen = round_before(view, asks, now_us) if self.watch is not None and self.watch.wants() else None

@@ -27,13 +27,17 @@ ALLOWED: dict[str, set[str]] = {
     "bus": {"model"},
     "store": {"model"},
     "judge": {"model", "admission", "plan", "verify", "dispatch", "observe"},
-    "improve": {"model", "judge", "plan", "verify", "dispatch", "observe"},  # beside the road, under its lock
-    "flow": {"model", "improve", "admission", "dispatch"},
+    "repair": {"model", "judge", "plan", "verify", "dispatch", "observe"},
+    "improve": {"model", "judge", "repair", "plan", "verify", "dispatch", "observe"},  # beside the road, under its lock
+    "livenet": {"model", "net", "plan"},  # the planner's calendars and the path engine, over one snapshot
+    "reserve": {"model", "livenet", "improve", "verify", "observe"},  # under the road's lock, as improve is
+    "flow": {"model", "reserve", "admission", "dispatch"},
     "api": {"model", "intent", "observe", "store"},  # the store to read its projections; only the brain writes
     "client": {"model", "intent"},
     # `suanwang twin` and `what-if` ship with the product.
     "cli": {"model", "intent", "grids", "client", "runtime", "twin", "whatif"},
     "services": {"model"},
+    "lab": {"model", "net"},  # real routers on this machine; only `runtime` imports it
     "twin": {
         "model",
         "grids",
@@ -126,6 +130,7 @@ def test_pure_stages_import_no_input_or_output() -> None:
         "observe",
         "settle",
         "dispatch",
+        "livenet",
         "traces",
         "whatif",
     }

@@ -51,8 +51,9 @@ def test_rows_say_what_where_and_how_much(sw, shown, grid):
     assert "4 more" in ran.out
 
 
-def test_no_rows_are_told_with_the_reason(sw, shown):
+def test_no_rows_are_told_with_the_reason(sw, grid, shown, monkeypatch):
     shown(state="idle")
+    monkeypatch.setattr(grid.here.brain.quality, "_latest", None)  # no round of an earlier test
     ran = sw("grid", "scarce")
     assert ran.out.strip() == t("scarcity_state.idle")
 

@@ -72,6 +72,8 @@ FAULTS = [
     ("latency_us: 800", "latency_us: 799", "faster_than_light", "links[0].latency_us", 14),
     ("length_km: 160", "length_km: 90", "shorter_than_straight", "links[0].length_km", 14),
     ("capacity_bps: 400 Gbps", "capacity_bps: 0", "no_capacity", "links[0].capacity_bps", 14),
+    ("length_km: 160", "length_km: 160, maintenance: [{start: 2026-03-02T00:00:00Z, end: 2026-03-01T00:00:00Z}]",
+     "maintenance_empty", "links[0].maintenance[0].end", 14),
     ("replicas: [b]", "replicas: [z]", "unknown_site", "data_sets[0].replicas[0]", 16),
     ("replicas: [b]", "replicas: [b, b]", "listed_twice", "data_sets[0].replicas[1]", 16),
     ("replicas: [b]", "replicas: [a]", "replica_outside", "data_sets[0].replicas[0]", 16),

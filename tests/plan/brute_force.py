@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from suanwang.model.grid import PoolKind
-from suanwang.model.plan import ChargeKind, Demand
+from suanwang.model.plan import ChargeKind, Demand, Hold
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.tariff import (
     bandwidth_line,
@@ -45,7 +45,7 @@ class Brute:
         self.wall = request.resources.wall_time
         self.origin = request.origin or self.grid.default_origin
         self.bandwidth = max(request.bandwidth, 10**7) if request.protection else request.bandwidth
-        self.holds = [hold for holds in snapshot.leases.values() for hold in holds]
+        self.holds = [hold for holds in snapshot.leases.values() for hold in holds] + closed(snapshot)
         self.moves = self._moves()
         self.demand = self._demand()
         self._walks: dict = {}
@@ -134,7 +134,7 @@ class Brute:
                         yield (*links, *more), pools
                     continue
                 for pool in self.index.sites[sites[-1]].security_pools:
-                    if pool.function is left[0]:
+                    if pool.function is left[0] and pool.id not in self.snapshot.security_down:
                         yield from go(sites[-1], left[1:], (*links, *more), (*pools, pool))
 
         yield from go(self.origin, self.request.protection, (), ())
@@ -151,6 +151,8 @@ class Brute:
             rate += sum(pool.price_micro_yuan_per_gbps_hour for pool in pools)
             key = (rate, latency, len(links))
             if found is not None and key >= found[0]:
+                continue
+            if any(one.start < end and begin < one.end for link, _ in links for one in link.maintenance):
                 continue
             if self.bandwidth and not self.carries(links, pools, begin, end):
                 continue
@@ -261,6 +263,8 @@ class Brute:
                 after = held_at(mine, hold.resource, hold.end_us)
                 if any(two < one for one, two in zip(before, after, strict=True)):
                     ends.add(hold.end_us)
+        if not (self.bandwidth or self.moves):
+            ends |= {one.end for link in self.grid.links for one in link.maintenance if one.end > self.earliest}
         later = sorted({*edges[:24], *sorted(ends)[:23]})
         deadline = self.request.deadline
         return [self.earliest, *(one for one in later if deadline is None or one + self.wall <= deadline)]
@@ -323,6 +327,22 @@ class Brute:
             if found and self.request.deadline is None:
                 break
         return min(found, key=lambda one: one.key, default=None)
+
+
+def closed(snapshot: Snapshot) -> list[Hold]:
+    """A link in maintenance has no room for anything."""
+    return [
+        Hold(
+            resource="link",
+            key=f"{link.id}:{side}",
+            bps=link.capacity_bps + 1,
+            start_us=window.start,
+            end_us=window.end,
+        )
+        for link in snapshot.index.grid.links
+        for window in link.maintenance
+        for side in ("ab", "ba")
+    ]
 
 
 def liked(owners: tuple, owner: str) -> int | None:

@@ -10,6 +10,7 @@ from suanwang.model.grid import (
     Grid,
     Link,
     LinkKind,
+    Maintenance,
     Names,
     Pool,
     PoolKind,
@@ -90,7 +91,7 @@ def general(site: str, nodes=1, cores=4, memory=8 * MIB, name="general") -> Pool
     )
 
 
-def link_of(name: str, a: str, b: str, capacity=10**9, latency=1_000, price=1_000, gib=100) -> Link:
+def link_of(name: str, a: str, b: str, capacity=10**9, latency=1_000, price=1_000, gib=100, closed=()) -> Link:
     return Link(
         id=name,
         a=a,
@@ -101,6 +102,7 @@ def link_of(name: str, a: str, b: str, capacity=10**9, latency=1_000, price=1_00
         latency_us=latency,
         price_micro_yuan_per_gbps_hour=price,
         price_micro_yuan_per_gib=gib,
+        maintenance=tuple(Maintenance(start=start, end=end) for start, end in closed),
     )
 
 
@@ -143,9 +145,9 @@ def grid_of(sites, links, data=(), origin=None, books=BOOKS) -> Grid:
     )
 
 
-def snapshot_of(grid: Grid, leases=None, down=(), links_down=()) -> Snapshot:
+def snapshot_of(grid: Grid, leases=None, down=(), links_down=(), security_down=()) -> Snapshot:
     states = {site.id: SiteState(live=site.id not in down, emulated=site.id.endswith("1")) for site in grid.sites}
-    return Snapshot(7, index_grid(grid), states, leases or {}, frozenset(links_down))
+    return Snapshot(7, index_grid(grid), states, leases or {}, frozenset(links_down), frozenset(security_down))
 
 
 def beside(snapshot: Snapshot, others) -> Snapshot:
@@ -215,9 +217,19 @@ def links(draw, names: list[str]):
             draw(few((0, 1, 700, 4_000, 30_000))),
             draw(few((0, 1, 1_000_003, 5_000_000))),
             draw(few((0, 1, 1_000, 77_777))),
+            draw(windows()),
         )
         for at, (a, b) in enumerate(ends)
     ]
+
+
+@st.composite
+def windows(draw):
+    """The planned maintenance of a link: mostly none."""
+    if draw(few((True, True, True, True, False))):
+        return ()
+    start, end = sorted((draw(moments()), draw(moments())))
+    return ((start, end),) if start < end else ()
 
 
 @st.composite
@@ -349,6 +361,8 @@ def worlds(draw):
     down = draw(st.lists(few(names), max_size=1))
     dead = draw(st.lists(few([link.id for link in grid.links]), max_size=1))
     excluded = frozenset(draw(few(((), (), (), (names[-1],)))))
-    snapshot = snapshot_of(grid, draw(leases(grid)), down, dead)
+    walls = [pool.id for site in grid.sites for pool in site.security_pools]
+    dark = draw(st.lists(few(walls), max_size=2)) if walls else ()
+    snapshot = snapshot_of(grid, draw(leases(grid)), down, dead, dark)
     there = draw(others(grid))
     return World(beside(snapshot, there), draw(requests(grid)), excluded, there)

@@ -102,12 +102,23 @@ def test_a_cut_link_of_the_path_is_one_loss_too() -> None:
     town.until(mine, Phase.SUCCEEDED)
 
 
-def test_a_task_without_a_standby_place_stays_on_a_cut_link() -> None:
+def test_a_path_is_repaired_before_a_place_is_left() -> None:
+    """Where a second way to the same place shares no risk with the way to the standby place, nothing starts anew."""
     town = Ring("home", "near", "next", "far")
-    mine = town.send(bandwidth=10**7, sites=("near",))
-    town.until(mine, Phase.RUNNING)
-    town.road.set_link(LinkId(town.task(mine).plan.path.links[0].link), False, "me")
+    sites = [*town.index.grid.sites, site_of("bridge", [])]
+    more = [link_of("home-bridge", "home", "bridge", price=1), link_of("bridge-near", "bridge", "near", price=1)]
+    town.index = index_grid(grid_of(sites, [*town.index.grid.links, *more], books=(PRICED,)))
+    town.road = town.opened_anew()
+    town.exchange()
+    mine = running(town, bandwidth=10**7, sites=("near", "far"))
+    first = town.task(mine).plan
+    (used, *_) = [one.link for one in first.path.links]
+    town.road.set_link(LinkId(used), False, "me")
+    town.road.commit()
+    second = town.task(mine).plan
     assert town.task(mine).phase is Phase.RUNNING
+    assert (second.site, second.took_over, second.standby) == (first.site, False, first.standby)
+    assert used not in {one.link for one in second.path.links}
 
 
 def test_a_plan_that_has_not_begun_goes_over_too() -> None:

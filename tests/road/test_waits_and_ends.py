@@ -1,6 +1,7 @@
 """Why a task waits and why it ends, on a road with one small site, a fake agent and a clock that the test moves."""
 
 import pytest
+from tests.road.test_reservations import reserve
 from tests.road.town import NOW, SITE, TENANT, S, Town
 
 from suanwang.model.error import ConflictError, NotAllowedError
@@ -10,6 +11,7 @@ from suanwang.model.ids import AgentId, SiteId, TaskId
 from suanwang.model.principal import Submission
 from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
 from suanwang.model.record import Phase
+from suanwang.model.reservation import Wanted
 from suanwang.model.task import Resources, TaskRequest
 
 
@@ -144,7 +146,7 @@ class ByHand:
         events: tuple[Event, ...] = ()
         if task_id is not None and kind is not None:
             attempt = self.town.task(task_id).attempt
-            live = kind is EventKind.RUNNING
+            live = kind in (EventKind.STAGING, EventKind.RUNNING)
             self.held[task_id] = AttemptSeen(attempt_id=attempt.attempt_id, fence=attempt.fence, live=live)
             self.words += 1
             events = (
@@ -191,6 +193,42 @@ def test_what_outlasts_its_window_crowds_out_what_was_to_follow(town: Town) -> N
     reasons = {(one["task_id"], one["reason"]) for one in town.records("plan_dropped")}
     assert (second, FailureReason.CROWDED_OUT) in reasons
     assert town.task(second).plan.start_us >= NOW + 80 * S, "after the whole wall time of the first"
+
+
+def test_what_was_planned_behind_does_not_push_out_what_is_about_to_begin(town: Town) -> None:
+    """The later task goes first by its priority: however late its inputs come, its attempt stays."""
+    hand = ByHand(town)
+    behind, ahead = town.submit(), town.submit(priority=50)
+    town.plan()
+    town.road.dispatch_round()
+    assert town.task(ahead).plan.start_us == town.now_us
+    attempt = town.task(ahead).attempt
+    hand.say(EventKind.STAGING, ahead)
+    hand.wait(75)
+    assert town.task(ahead).attempt is attempt
+    reasons = {(one["task_id"], one["reason"]) for one in town.records("plan_dropped")}
+    assert (behind, FailureReason.CROWDED_OUT) in reasons
+
+
+def test_of_those_that_run_the_one_that_outlasts_its_window_gives_way() -> None:
+    """A reservation follows it on the link; one beside it, submitted later and within its window, need not go too."""
+    town = Town("here", "away")
+    hand = ByHand(town)
+    over, beside = [
+        town.submit(
+            origin="away", sites=(SITE,), bandwidth=bps, resources=Resources(cpu=1, memory=1, wall_time=wall_us)
+        )
+        for bps, wall_us in ((600_000_000, 60 * S), (400_000_000, 200 * S))
+    ]
+    town.plan()
+    town.road.dispatch_round()
+    reserve(town, Wanted(source=SiteId("away"), target=SITE, bandwidth_bps=600_000_000), start_s=60)
+    hand.wait(20)
+    for one in (over, beside):
+        hand.say(EventKind.RUNNING, one)  # late: their inputs came slowly
+    hand.wait(35)
+    reasons = {(one["task_id"], one["reason"]) for one in town.records("attempt_closed")}
+    assert reasons == {(over, FailureReason.CROWDED_OUT)}
 
 
 def test_what_has_used_up_its_consent_is_stopped_where_it_asked_for_that() -> None:

@@ -1,6 +1,7 @@
 """A town: small sites with a fake agent each, a brain, and a clock that the test moves."""
 
 import json
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from tests.plan.worlds import general, grid_of, link_of, site_of
@@ -9,7 +10,7 @@ from suanwang.agent.adapters.fake import FakeAdapter
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
 from suanwang.flow import Road
-from suanwang.model.grid import PriceBook, Tenant
+from suanwang.model.grid import Link, PriceBook, SecurityPool, Tenant
 from suanwang.model.ids import AgentId, SiteId, TaskId, TenantId
 from suanwang.model.principal import Submission
 from suanwang.model.record import Phase, TenantSet
@@ -27,12 +28,19 @@ FREE = PriceBook(id="plain")
 
 
 class Town:
-    """Sites of four cores in a row, an agent for each, and the brain."""
+    """Sites of four cores in a row, or joined by `links`, an agent for each, and the brain."""
 
-    def __init__(self, *sites: str, tenant: Tenant | None = None, book: PriceBook = FREE) -> None:
+    def __init__(
+        self,
+        *sites: str,
+        tenant: Tenant | None = None,
+        book: PriceBook = FREE,
+        links: Sequence[Link] | None = None,
+        security: Mapping[str, Sequence[SecurityPool]] | None = None,
+    ) -> None:
         names = sites or (str(SITE),)
-        places = [site_of(one, [general(one, memory=2**30)]) for one in names]
-        links = [link_of(f"{a}-{b}", a, b) for a, b in pairwise(names)]
+        places = [site_of(one, [general(one, memory=2**30)], (security or {}).get(one, ())) for one in names]
+        links = [link_of(f"{a}-{b}", a, b) for a, b in pairwise(names)] if links is None else links
         self.index = index_grid(grid_of(places, links, books=(book,)))
         self.now_us, self.log, self.ids = NOW, TwinLog(), CountedIds()
         self.road = self.opened()

@@ -1,17 +1,18 @@
 """The brain behind its lock: what one caller does wrong stops nobody else, and who waits is woken by news."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.plan.worlds import general, grid_of, link_of, site_of
 
 from suanwang.grids import dump_grid
-from suanwang.model.error import ConflictError, NotAllowedError, StoreError
+from suanwang.model.error import ConflictError, NotAllowedError, NotFoundError, StoreError
 from suanwang.model.event import Heartbeat, InstructionKind
 from suanwang.model.grid import PriceBook
-from suanwang.model.ids import AgentId, KeyId, SiteId
+from suanwang.model.ids import AgentId, KeyId, LinkId, PlanId, SiteId, TaskId
+from suanwang.model.path_report import PathFault, PathOutcome, PathReport
 from suanwang.model.principal import Principal, Role, Submission
 from suanwang.model.record import Phase
 from suanwang.model.task import Resources, TaskRequest
@@ -62,6 +63,58 @@ def test_safety_taking_out_a_site_that_never_had_an_agent_leaves_the_brain_well(
     brain.fail_site(operator, SiteId("there"))
     brain.heal_site(operator, SiteId("there"))
     assert brain.failed is None
+
+
+def on_the_road(brain: Brain, agent: Principal) -> PathReport:
+    """A report on the path of a task from here that runs there."""
+    brain.start()
+    brain.exchange(agent, beat("a", "there"))
+    request = REQUEST.model_copy(update={"sites": ("there",), "origin": SiteId("here"), "bandwidth": 10**7})
+    (done,) = brain.submit(USER, [Submission(request=request)])
+    task = brain.road.state.tasks[done.task_id]
+    wait_until(lambda: task.attempt is not None)
+    assert task.attempt is not None
+    plan_id, at_us = task.attempt.plan.plan_id, brain.clock()
+    return PathReport(task_id=done.task_id, plan_id=plan_id, kind=PathFault.LOSS, lost_permille=9, observed_at_us=at_us)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until_s = clock.monotonic_s() + 10
+    while not holds():
+        assert clock.monotonic_s() < until_s
+        threading.Event().wait(0.01)
+
+
+def test_who_may_report_on_a_path(brain: Brain) -> None:
+    agent = principal(Role.AGENT, "there")
+    report = on_the_road(brain, agent)
+    for who, code in (
+        (USER, "role"),
+        (VIEWER, "role"),
+        (principal(Role.AGENT, "elsewhere"), "agent_site"),
+    ):
+        with pytest.raises(NotAllowedError) as caught:
+            brain.report_paths(who, [report])
+        assert caught.value.code == code
+    for who in (agent, principal(Role.AGENT, "here"), principal(Role.OPERATOR)):
+        assert brain.report_paths(who, [report, report]) == (PathOutcome.BROKEN, PathOutcome.BROKEN)
+    assert list(brain.road.state.broken) == [report.task_id]
+    late = report.model_copy(update={"plan_id": PlanId("plan-before")})
+    assert brain.report_paths(agent, [late]) == (PathOutcome.IGNORED,)
+
+
+def test_a_report_on_what_is_not_there_changes_nothing(brain: Brain) -> None:
+    report = on_the_road(brain, principal(Role.AGENT, "there"))
+    operator = principal(Role.OPERATOR)
+    for wrong, code in (
+        ({"task_id": TaskId("task-none")}, "task_unknown"),
+        ({"avoid": (LinkId("road"), LinkId("nowhere"))}, "link_unknown"),
+    ):
+        with pytest.raises(NotFoundError) as caught:
+            brain.report_paths(operator, [report, report.model_copy(update=wrong)])
+        assert caught.value.code == code
+    assert brain.failed is None
+    assert not brain.road.state.broken
 
 
 def test_a_planner_that_fails_in_a_dry_run_stops_nobody_else(brain: Brain, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.plan.worlds import general, grid_of, site_of
 
 from suanwang.grids import dump_grid
-from suanwang.judge import RELAXED_MAX
+from suanwang.judge import LARGE_ROUND, RELAXED_MAX
 from suanwang.model.error import NotFoundError, StoreError
 from suanwang.model.grid import PriceBook
 from suanwang.model.ids import KeyId
@@ -68,4 +68,21 @@ def test_of_many_refusals_each_can_say_what_would_help(tmp_path: Path) -> None:
     for one in made:
         report = brain.report(user, one.task_id)
         assert report is not None and [relaxed.clause.value for relaxed in report.relaxations] == said[0]
+    brain.close()
+
+
+def test_a_large_round_leaves_what_would_help_to_who_asks(tmp_path: Path) -> None:
+    brain = open_brain(settings_with(tmp_path, nodes=1))
+    user = Principal(key_id=KeyId("key"), tenant=LOCAL_TENANT, role=Role.USER)
+    # Of one kind so many are looked at in a round; of sixteen kinds enough.
+    shapes = [Resources(cpu=1, memory=2**40 + one % 16, wall_time=60_000_000) for one in range(LARGE_ROUND + 1)]
+    made = brain.submit(user, [Submission(request=TaskRequest(run="true", resources=one)) for one in shapes])
+    with brain._verb() as road:
+        assert road.plan_round() == len(made)
+    while brain.store.behind():
+        brain.store.project()
+    body = brain.store.events(made[0].task_id)[-1].body
+    assert (body["t"], body["relaxations"]) == ("task_refused", [])
+    report = brain.report(user, made[0].task_id)
+    assert report is not None and "node_shape" in [one.clause.value for one in report.relaxations]
     brain.close()

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from suanwang.model.error import FaultsError
-from suanwang.runtime.settings import SETTINGS, read_settings
+from suanwang.runtime.app import serving
+from suanwang.runtime.settings import SETTINGS, check_together, read_settings
 
 # variable, text, field, value
 READ = [
@@ -15,9 +16,17 @@ READ = [
     ("SUANWANG_HOST", "0.0.0.0", "host", "0.0.0.0"),
     ("SUANWANG_PORT", "0", "port", 0),
     ("SUANWANG_HEARTBEAT_LOST_S", "5", "heartbeat_lost_s", 5),
+    ("SUANWANG_ADAPTER", "slurm", "adapter", "slurm"),
+    ("SUANWANG_SLURM_FILE", "/etc/suanwang/slurm.yaml", "slurm_file", "/etc/suanwang/slurm.yaml"),
+    ("SUANWANG_SLURM_POLL_S", "5", "slurm_poll_s", 5),
     ("SUANWANG_HOST_CORES", "2", "host_cores", 2),
     ("SUANWANG_TASK_NETWORK", "Yes", "task_network", True),
+    ("SUANWANG_LAB", "mine", "lab", "mine"),
     ("SUANWANG_INPUT_ALLOW", "10.0.0.0/8, files.lan,", "input_allow", ("10.0.0.0/8", "files.lan")),
+    ("SUANWANG_TES_HOST_IMAGES", "alpine*,ubuntu", "tes_host_images", ("alpine*", "ubuntu")),
+    ("SUANWANG_TES_NETWORK", "1", "tes_network", True),
+    ("SUANWANG_TES_WALL_TIME_S", "60", "tes_wall_time_s", 60),
+    ("SUANWANG_TES_OPEN", "yes", "tes_open", True),
     ("SUANWANG_OUTPUT_ROOTS", "/srv/out", "output_roots", ("/srv/out",)),
     ("SUANWANG_S3_ENDPOINT", "http://127.0.0.1:9000", "s3_endpoint", "http://127.0.0.1:9000"),
     ("SUANWANG_OBJECT_BYTES_MAX", "1048576", "object_bytes_max", 1 << 20),
@@ -66,3 +75,14 @@ def test_empty_text_is_not_set_where_a_form_is_needed() -> None:
 
 def test_default_store_is_in_the_home() -> None:
     assert read_settings({"SUANWANG_HOME": "/srv/s"}).database_url == "sqlite:////srv/s/store.db"
+
+
+def test_callers_without_a_key_and_tasks_on_this_hosts_network_are_not_to_be_had_together(tmp_path: Path) -> None:
+    home = {"SUANWANG_HOME": str(tmp_path / "home"), "SUANWANG_PORT": "0"}
+    both = read_settings({**home, "SUANWANG_TES_OPEN": "1", "SUANWANG_TASK_NETWORK": "1"})
+    with pytest.raises(FaultsError) as caught, serving(both, with_agent=False):
+        pass
+    assert [(one.code, one.where) for one in caught.value.faults] == [("tes_open_network", "SUANWANG_TES_OPEN")]
+    assert not (tmp_path / "home").exists()
+    for name in ("SUANWANG_TES_OPEN", "SUANWANG_TASK_NETWORK"):
+        check_together(read_settings({**home, name: "1"}))

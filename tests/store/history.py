@@ -6,7 +6,8 @@ from random import Random
 from suanwang.model.event import Event, EventKind, OutputFile, Usage
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AttemptId, TaskId
-from suanwang.model.plan import ChargeKind, ClauseCount, Demand, DirectedLink, Hold, Line, Path, Plan
+from suanwang.model.path_report import PathFault, PathObservation
+from suanwang.model.plan import ChargeKind, ClauseCount, Demand, DirectedLink, Hold, Line, Path, Plan, QuotedWay
 from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
 from suanwang.model.record import (
     AttemptClosed,
@@ -20,11 +21,15 @@ from suanwang.model.record import (
     KeyRevoked,
     LeaseExtended,
     LinkChanged,
+    PathBroken,
+    PathRepaired,
+    PathRestored,
     Phase,
     PlanCommitted,
     PlanDropped,
     Record,
     Refusal,
+    SecurityPoolChanged,
     SiteChanged,
     StopRequested,
     TaskAdmitted,
@@ -165,12 +170,29 @@ class History:
                 "close",
                 "succeed",
             ],
-            "stopped": ["admit", "plan", *road[:5], "cancel", "stop", "stale", "stopped", "close_stopped"],
+            "stopped": [
+                "admit",
+                "plan",
+                "open",
+                "repair",
+                *road[1:5],
+                "cancel",
+                "stop",
+                "stale",
+                "stopped",
+                "close_stopped",
+            ],
             "undelivered": ["admit", "plan", *road, "finished", "close", "deliver", "cancel", "cancelled"],
             "delivered": [
                 "admit",
                 "plan",
                 *road,
+                "broken",
+                "restored",
+                "extend",
+                "repair",
+                "broken",
+                "repair",
                 "extend",
                 "finished",
                 "close",
@@ -184,7 +206,7 @@ class History:
         one.steps = list(self.random.choice(list(ends.values())))
 
     def _grid_event(self) -> Record:
-        at, pick = self.now_us, self.random.randrange(4)
+        at, pick = self.now_us, self.random.randrange(5)
         if pick == 0:
             live = self.random.random() < 0.5
             cause = "operator_healed" if live else "heartbeat_lost"
@@ -193,6 +215,8 @@ class History:
         if pick == 1:
             return self.link(up=self.random.random() < 0.5)
         if pick == 2:
+            return self.security_pool(up=self.random.random() < 0.5, agent=self.random.choice((None, "net-1")))
+        if pick == 3:
             return TenantSet(at_us=at, tenant=Tenant(id="beta", name="Beta", budget_micro_yuan=self.made))
         return self._event("att-" + "z" * 26, EventKind.RUNNING, effective=False)
 
@@ -201,6 +225,17 @@ class History:
 
     def link(self, *, up: bool) -> Record:
         return LinkChanged(at_us=self.now_us, link="bj-gz", up=up, principal="op")
+
+    def security_pool(self, *, up: bool, agent: str | None = None) -> Record:
+        causes = ("operator_failed", "operator_healed") if agent is None else ("agent_dead", "agent_alive")
+        return SecurityPoolChanged(
+            at_us=self.now_us,
+            security_pool="cn-bj-hub/firewall",
+            up=up,
+            cause=causes[up],
+            principal="op",
+            agent=agent,
+        )
 
     def _step(self, one: _Live) -> list[Record]:
         step = one.steps.pop(0)
@@ -305,6 +340,45 @@ class History:
         end_us, lease_id = one.plan.end_us + 7, one.plan.lease_id
         return [LeaseExtended(at_us=self.now_us, lease_id=lease_id, task_id=one.task_id, end_us=end_us)]
 
+    def cause(self) -> PathObservation:
+        kind = self.random.choice(tuple(PathFault))
+        return PathObservation(
+            kind=kind, promised_us=6_500, measured_us=9, avoid=("bj-gz",), observed_at_us=self.now_us
+        )
+
+    def repair(self, one: _Live) -> list[Record]:
+        assert one.plan is not None
+        assert one.attempt_id is not None
+        old = one.plan
+        one.generation += 1
+        one.plan = old.model_copy(
+            update={
+                "plan_id": self.new_id("plan"),
+                "generation": one.generation,
+                "parent": old.plan_id,
+                "path": Path(sites=SITES[::2], links=(DirectedLink(link="bj-nx", forward=True),), latency_us=9_000),
+                "quoted": old.quoted or QuotedWay(path=old.path),
+            }
+        )
+        repaired = PathRepaired(
+            at_us=self.now_us,
+            task_id=one.task_id,
+            lease_id=old.lease_id,
+            attempt_id=one.attempt_id,
+            cause=self.cause(),
+            plan=one.plan,
+        )
+        return [repaired]
+
+    def broken(self, one: _Live) -> list[Record]:
+        assert one.plan is not None
+        told = PathBroken(at_us=self.now_us, task_id=one.task_id, plan_id=one.plan.plan_id, cause=self.cause())
+        return [told]
+
+    def restored(self, one: _Live) -> list[Record]:
+        assert one.plan is not None
+        return [PathRestored(at_us=self.now_us, task_id=one.task_id, plan_id=one.plan.plan_id)]
+
     def close(self, one: _Live) -> list[Record]:
         return self._closing(one, None)
 
@@ -364,7 +438,7 @@ _STEPS = {
     name: getattr(History, name)
     for name in (
         "admit", "refuse", "wait", "plan", "drop", "open", "cancel", "stop", "deliver", "cancelled", "close",
-        "close_failed", "close_stopped", "stale", "extend", "succeed",
+        "close_failed", "close_stopped", "stale", "extend", "succeed", "repair", "broken", "restored",
     )
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from suanwang.model.event import Event, EventKind, Usage
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import AgentId, TenantId
 from suanwang.model.principal import Submission
-from suanwang.model.record import GridAdopted, Phase, TenantSet
+from suanwang.model.record import GridAdopted, PathBroken, PathRepaired, PathRestored, Phase, TenantSet
 from suanwang.model.snapshot import index_grid
 from suanwang.model.task import Circle, Output, Preference, Resources, TaskRequest
 from suanwang.observe.state import State
@@ -73,11 +73,24 @@ class Day:
             self.road.tick()
             self.road.plan_round()
             self.road.dispatch_round()
+            self.cut(draw)
             self.now_us += S
             if at > 3 and not self.road.state.live:
                 break
         assert not self.road.state.live, "everything has ended"
         return self.road.state
+
+    def cut(self, draw: Random) -> None:
+        """A link under what runs, and the mending of those that were cut before."""
+        state = self.road.state
+        for link in sorted(state.links_down):
+            if draw.random() < 0.3:
+                self.road.set_link(link, True, "me")
+        plans = [task.attempt.plan for task in state.live.values() if task.attempt is not None]
+        crossed = sorted({one.link for plan in plans if plan.bandwidth_bps for one in plan.path.links})
+        if crossed and draw.random() < 0.4:
+            self.road.set_link(draw.choice(crossed), False, "me")
+        self.road.commit()
 
 
 def told(store: Store, table) -> list[dict]:
@@ -114,6 +127,7 @@ def test_batches_tell_the_same_history(both):
     kinds = {type(record) for record in history(batches.store)}
     assert kinds >= set(BATCHES), "every kind of batch is in it"
     assert not {type(record) for record in history(single.store)} & set(BATCHES)
+    assert kinds >= {PathRepaired, PathBroken, PathRestored}, "compact plans were repaired too"
     assert [*expanded(history(batches.store))] == history(single.store)
     assert figures(one) == figures(two)
     assert one.ended[Phase.SUCCEEDED] > 60 and one.ended[Phase.REFUSED]

@@ -122,6 +122,38 @@ def test_a_lease_is_held_until_its_plan_ends(store):
     ]
 
 
+def test_a_repaired_plan_takes_the_lease_on(store):
+    """One lease, two plans: what the task, its attempt, an extension and the close mean from then on is the second."""
+    history = History(7)
+    put(store, history, history.submit("alpha"))
+    one = history.live[-1]
+    put(store, history, history.admit(one), history.plan(one), history.open(one))
+    first, attempt_id = one.plan, one.attempt_id
+    put(store, history, history.broken(one))
+    put(store, history, history.repair(one))
+    second = one.plan
+    assert store.leases_held() == 1
+    task = store.task(one.task_id)
+    assert (task.plan_id, task.generation, task.phase.value) == (second.plan_id, 2, "dispatched")
+    assert store.attempt(attempt_id).plan_id == second.plan_id
+    assert store.latest_plan(one.task_id) == second
+    (start,) = store.outbox()
+    assert (start.attempt_id, start.plan_id, start.pool) == (attempt_id, first.plan_id, first.pool)
+    put(store, history, history.extend(one))
+    assert [row.lease_end_us for row in store.plans(one.task_id)] == [first.end_us, second.end_us + 7]
+    released_us = history.now_us
+    put(store, history, history.repair(one), history.close(one))  # the second and its end in one batch
+    assert store.leases_held() == 0
+    assert [(row.drop_reason, row.released_us) for row in store.plans(one.task_id)] == [
+        ("path_repaired", released_us),
+        ("path_repaired", history.now_us),
+        (None, history.now_us),
+    ]
+    told = {event.kind: event.body for event in store.events(one.task_id)}
+    assert told["path_repaired"]["parent"] == second.plan_id
+    assert told["path_repaired"]["cause"]["avoid"] == ["bj-gz"]
+
+
 def test_a_refused_task_says_its_first_reason(store):
     history = History(7)
     put(store, history, history.submit("alpha"), history.refuse(history.live[-1]))
@@ -317,6 +349,15 @@ def test_the_grid_its_tenants_keys_sites_and_agents(store):
     assert store.agent_cursors() == {"agent-one": 1}
     put(store, history, [history.link(up=False)])
     assert [(link.link, link.up) for link in store.links()] == [("bj-gz", False)]
+    put(store, history, [history.security_pool(up=False, agent="net-1")])
+    put(store, history, [history.security_pool(up=False)])  # an operator makes it theirs
+    (pool,) = store.security_pools()
+    assert (pool.security_pool, pool.up, pool.cause, pool.agent) == (
+        "cn-bj-hub/firewall",
+        False,
+        "operator_failed",
+        None,
+    )
 
 
 def test_an_empty_store_answers(store):

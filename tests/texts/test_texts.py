@@ -10,6 +10,7 @@ import pytest
 from suanwang.model.error import SuanwangError
 from suanwang.model.event import EventKind
 from suanwang.model.grid import PoolKind, ProtectionFunction, Tier
+from suanwang.model.network import HolderKind, NetFault, NoWay
 from suanwang.model.plan import ChargeKind
 from suanwang.model.principal import Role
 from suanwang.model.reason import FailureReason, PlanFault, PoolReason, RefusalReason, WaitReason
@@ -32,6 +33,9 @@ ENUMS: dict[str, type[StrEnum]] = {
     "tier": Tier,
     "protection": ProtectionFunction,
     "role": Role,
+    "net_fault": NetFault,
+    "net_holder": HolderKind,
+    "no_way": NoWay,
 }
 PLACE = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 
@@ -109,7 +113,16 @@ def test_each_key_that_the_command_line_names_has_a_text():
 
 def test_no_text_of_the_command_line_is_dead():
     words = "\n".join(path.read_text("utf-8") for path in (SOURCE / "cli").rglob("*.py"))
-    made = ("cli.help", "cli.road.", "cli.grid.col.", "cli.key.col.", "cli.what_if.col.")  # put together from a name
+    made = (
+        "cli.help",
+        "cli.road.",
+        "cli.grid.col.",
+        "cli.key.col.",
+        "cli.what_if.col.",
+        "cli.lab.col.",
+        "cli.net.col.",
+        "cli.net.te.",
+    )  # put together from a name
     dead = [key for key in catalogue("en") if key.startswith("cli.") and not key.startswith(made) and key not in words]
     assert dead == []
 

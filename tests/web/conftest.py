@@ -1,6 +1,9 @@
-"""A stand-in server (web/dev) and Debian's Chromium for the tests of the page."""
+"""A stand-in server (web/dev), a real brain, and Debian's Chromium for the tests of the page."""
 
+import json
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from webserver import CHROMIUM, FLAGS, OPERATOR, ROOT, STATIC, Server, node
 
 from suanwang.grids import china_path, load_grid
 
+STARTS_WITHIN_S = 60
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
 
@@ -42,6 +46,29 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 def server(start_server: Callable[..., Server]) -> Server:
     """A server with a day's tasks."""
     return start_server("--tasks", "24", "--still", "1")
+
+
+@pytest.fixture(scope="module")
+def brain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+    """`suanwang serve` on a new home: its address and the operator's key."""
+    home = tmp_path_factory.mktemp("home")
+    command = [sys.executable, "-m", "suanwang.cli", "serve", "--home", str(home), "--port", "0"]
+    with (home.parent / "serve.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        note = home / "server.json"
+        deadline_s = time.monotonic() + STARTS_WITHIN_S
+        while not note.exists():
+            assert process.poll() is None, (home.parent / "serve.log").read_text()
+            assert time.monotonic() < deadline_s, "the brain is up within a minute"
+            time.sleep(0.1)
+        key = json.loads((home / "credentials.json").read_text())["key"]
+        yield Server(json.loads(note.read_text())["url"], process), key
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,45 +1,17 @@
 """The page on a real brain with its local agent: planned by hand, run in the sandbox, fetched, billed."""
 
-import json
-import subprocess
-import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from webserver import Server
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Page]
-STARTS_WITHIN_S = 60
 RUNS_WITHIN_MS = 90_000
 SCRIPT = "open('out.txt', 'w').write('sum %d' % sum(range(1000)))\nprint('written 寫好了')"
-
-
-@pytest.fixture(scope="module")
-def brain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
-    """`suanwang serve` on a new home: its address and the operator's key."""
-    home = tmp_path_factory.mktemp("home")
-    command = [sys.executable, "-m", "suanwang.cli", "serve", "--home", str(home), "--port", "0"]
-    with (home.parent / "serve.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    try:
-        note = home / "server.json"
-        deadline_s = time.monotonic() + STARTS_WITHIN_S
-        while not note.exists():
-            assert process.poll() is None, (home.parent / "serve.log").read_text()
-            assert time.monotonic() < deadline_s, "the brain is up within a minute"
-            time.sleep(0.1)
-        key = json.loads((home / "credentials.json").read_text())["key"]
-        yield Server(json.loads(note.read_text())["url"], process), key
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def test_the_brain_serves_the_page_under_a_strict_policy(brain: tuple[Server, str]) -> None:
@@ -126,6 +98,24 @@ def test_a_day_before_and_after_a_change(brain: tuple[Server, str], open_page: O
     expect(result).to_contain_text("Nobody waited")
     page.reload()
     expect(page.locator(".what-if-result")).to_contain_text("25 drawn tasks")
+
+
+def test_a_site_that_is_typed_before_the_grid_has_come_is_picked_when_it_comes(
+    brain: tuple[Server, str], page: Page, open_page: Open
+) -> None:
+    server, key = brain
+    held: list[Route] = []
+    page.route("**/v1/grid", lambda route: held.append(route))
+    open_page(server, "/what-if", key=key)
+    page.locator("input[name=without]").fill("west-guian")
+    page.locator("input[name=cut]").fill("no such link")
+    expect(page.locator("input[name=without]")).to_have_value("west-guian")
+    assert held
+    for route in held:
+        route.continue_()
+    expect(page.locator(".picked")).to_contain_text("Gui'an western hub")
+    expect(page.locator("input[name=without]")).to_have_value("")
+    expect(page.locator("input[name=cut]")).to_have_value("no such link")
 
 
 def test_what_cannot_be_played_is_said_beside_the_form(brain: tuple[Server, str], open_page: Open) -> None:

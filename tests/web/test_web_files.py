@@ -13,7 +13,8 @@ SOURCE = "\n".join(path.read_text() for path in sorted((WEB / "src").rglob("*.ts
 
 
 def ui(lang: str) -> dict[str, str]:
-    return dict(json.loads((TEXTS / f"ui.{lang}.json").read_text()))
+    parts = [json.loads((TEXTS / f"{part}.{lang}.json").read_text()) for part in ("ui", "ui_network")]
+    return {key: text for part in parts for key, text in part.items()}
 
 
 @pytest.mark.parametrize("lang", LANGS[1:])
@@ -46,7 +47,8 @@ def test_every_text_is_used() -> None:
         "standby",
     }
     built |= {"bill", "new"}  # keys put together from a word: `ui.bill.${period}`, `ui.new.tab_${tab}`
-    unused = [key for key in ui("en") if f'"{key}"' not in SOURCE and key.split(".")[1] not in built]
+    by = {"ui.net.by.held", "ui.net.by.carried"}
+    unused = [key for key in ui("en") if f'"{key}"' not in SOURCE and key.split(".")[1] not in built and key not in by]
     assert unused == []
 
 

@@ -152,6 +152,6 @@ export function explain(world, task) {
   return {
     task: view(world, task), request: { at_us: task.at, principal: "key-demo", request: task.r },
     admission: { at_us: task.at + 4000, outcome: refused ? "refused" : "admitted", refusals: task.refusals, clauses: task.clauses, relaxations: task.relaxations },
-    waits: task.waits, plans: task.plans, attempts: task.attempts, observed: task.observed, charges: task.charges,
+    waits: task.waits, plans: task.plans, attempts: task.attempts, observed: task.observed, paths: [], charges: task.charges,
   };
 }

@@ -152,7 +152,7 @@ export class World {
     if (!best) return { plan: null, report };
     const second = r.standby ? fits.find((one) => one.site.id !== best.site.id && (r.standby === "site" || one.site.region !== best.site.region)) : null;
     const plan = {
-      standby: second ? { site: second.site.id, pool: second.pool.id, emulated: true, path: second.path, protection: second.protection } : null, took_over: false,
+      standby: second ? { site: second.site.id, pool: second.pool.id, emulated: true, path: second.path, protection: second.protection } : null, took_over: false, quoted: null,
       plan_id: id("plan"), task_id: taskId, lease_id: id("lease"), generation, parent, snapshot_version: this.position, site: best.site.id, pool: best.pool.id,
       emulated: true, demand: best.demand, start_us: start, run_start_us: best.runStart, end_us: best.end, path: best.path, bandwidth_bps: r.bandwidth,
       protection: best.protection, data: best.data, holds: [], quote: best.lines, quote_micro_yuan: best.price, carbon_mg: best.carbon, alternatives, verdicts: "",

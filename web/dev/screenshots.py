@@ -1,8 +1,9 @@
 """Pictures of the page for the README and the guides, from a running brain.
 
-    .venv/bin/python web/dev/screenshots.py http://127.0.0.1:8440 sw_KEY docs/screenshots
+    .venv/bin/python web/dev/screenshots.py http://127.0.0.1:8440 sw_KEY docs/screenshots [network ...]
 
-Submit a day's tasks first (`suanwang demo`): a picture of an empty grid tells little.
+Submit a day's tasks first (`suanwang demo`): a picture of an empty grid tells little. For the network, reserve some
+bandwidth too. Names of pictures at the end take these only.
 """
 
 import sys
@@ -51,6 +52,16 @@ def plan_by_text(page: Page) -> None:
     page.locator(".plan-view").wait_for()
 
 
+def look_at_a_cut(page: Page) -> None:
+    """Mark the busiest link and look."""
+    page.locator(".network-figures .link").first.click()
+    link = page.url.partition("link=")[2]
+    page.locator("input[name=cut-link]").fill(link)
+    page.locator(".cut-panel .primary").click()
+    page.locator(".cut-result").wait_for()
+    page.locator(".link-panel header button").click()
+
+
 def shrink(path: Path) -> None:
     """Fewer shades until the file is small enough: the map's glows have more of them than the eye tells apart."""
     for mask in (0xFE, 0xFC, 0xF8):
@@ -59,10 +70,10 @@ def shrink(path: Path) -> None:
         Image.open(path).convert("RGB").point([shade & mask for shade in range(256)] * 3).save(path, optimize=True)
 
 
-def main(url: str, key: str, folder: str) -> None:
+def main(url: str, key: str, folder: str, *only: str) -> None:
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
-    task = best_task(url, key)
+    task = best_task(url, key) if not only or any(one.startswith("task") for one in only) else ""
     shots = [
         ("panorama", "/", "en"),
         ("panorama-zh-hant", "/", "zh-hant"),
@@ -72,10 +83,11 @@ def main(url: str, key: str, folder: str) -> None:
         ("new-task", "/new", "en"),
         ("bill", "/bill", "en"),
         ("grid", "/grid", "en"),
+        ("network", "/network", "en"),
     ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        for name, route, lang in shots:
+        for name, route, lang in (one for one in shots if not only or one[0] in only):
             context = browser.new_context(viewport=SIZE, timezone_id="Asia/Shanghai")
             context.add_init_script(f"localStorage.setItem('suanwang.lang', '{lang}')")
             page = context.new_page()
@@ -83,6 +95,8 @@ def main(url: str, key: str, folder: str) -> None:
             page.locator("h1").first.wait_for(state="attached")
             if name == "new-task":
                 plan_by_text(page)
+            if name == "network":
+                look_at_a_cut(page)
             page.wait_for_timeout(DRAWN_MS)
             path = out / f"{name}.png"
             page.screenshot(path=path)
@@ -93,4 +107,4 @@ def main(url: str, key: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:])

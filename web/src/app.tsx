@@ -9,6 +9,7 @@ import { whoStore } from "./core/who";
 import { BillPage } from "./pages/bill";
 import { GridPage } from "./pages/grid";
 import { LoginPage } from "./pages/login";
+import { NetworkPage } from "./pages/network";
 import { NewTaskPage } from "./pages/new-task";
 import { PanoramaPage } from "./pages/panorama";
 import { TaskPage } from "./pages/task";
@@ -78,6 +79,8 @@ function CurrentPage() {
       return <NewTaskPage key={route.id ?? ""} from={route.id} />;
     case "bill":
       return <BillPage key={scope} />;
+    case "network":
+      return <NetworkPage key={scope} query={route.query} />;
     case "what-if":
       return <WhatIfPage key={scope} />;
     case "grid":

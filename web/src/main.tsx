@@ -10,6 +10,7 @@ import "./styles/panorama.css";
 import "./styles/task.css";
 import "./styles/what-if.css";
 import "./styles/tenants.css";
+import "./styles/network.css";
 import "./styles/narrow.css";
 
 startSession();

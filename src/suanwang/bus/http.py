@@ -12,6 +12,7 @@ from suanwang.model.error import (
 )
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.ids import AgentId, AttemptId
+from suanwang.model.wanted import NetworkReport, WantedNetwork
 
 # Beyond the time that the brain was asked to wait, an answer may take this long.
 ANSWER_S = 30.0
@@ -44,14 +45,32 @@ class HttpBus:
         return int(self._post(path, data, "application/octet-stream", ANSWER_S).json()["length"])
 
     def _post(self, path: str, body: bytes, kind: str, timeout_s: float) -> httpx.Response:
-        try:
-            answer = self._client.post(path, content=body, headers={"Content-Type": kind}, timeout=timeout_s)
-        except httpx.TransportError as error:
-            raise UnreachableError(address=str(self._client.base_url), cause=type(error).__name__) from error
-        return checked(answer)
+        return _post(self._client, path, body, kind, timeout_s)
 
     def close(self) -> None:
         self._client.close()
+
+
+class HttpNetworkBus:
+    """Speaks for one network agent, whose threads may call it at once. `client` has the brain's address and the key."""
+
+    def __init__(self, client: httpx.Client, agent: str) -> None:
+        self._client = client
+        self.agent = agent
+
+    def exchange(self, report: NetworkReport, wait_ms: int) -> WantedNetwork:
+        path = f"/v1/network/agents/{self.agent}/exchange?wait_ms={wait_ms}"
+        body = report.model_dump_json().encode()
+        answer = _post(self._client, path, body, "application/json", ANSWER_S + wait_ms / 1_000)
+        return WantedNetwork.model_validate_json(answer.content)
+
+
+def _post(client: httpx.Client, path: str, body: bytes, kind: str, timeout_s: float) -> httpx.Response:
+    try:
+        answer = client.post(path, content=body, headers={"Content-Type": kind}, timeout=timeout_s)
+    except httpx.TransportError as error:
+        raise UnreachableError(address=str(client.base_url), cause=type(error).__name__) from error
+    return checked(answer)
 
 
 def checked(answer: httpx.Response) -> httpx.Response:

@@ -9,8 +9,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from suanwang.cli.show.forms import Places, clock, emulated, money, plain
+from suanwang.cli.show.paths import path_lines
 from suanwang.cli.words import t
 from suanwang.model.error import SuanwangError
+from suanwang.model.view import PathStep
 
 if TYPE_CHECKING:
     from suanwang.client import Client, StreamEvent
@@ -68,8 +70,16 @@ class Follower:
         if phase is not None and self._bar is not None:
             progress.update(self._bar, description=t(f"phase.{phase}"))
         line = self._line(event.kind, data)
-        if line is not None:
-            self.console.print(line)
+        lines = [line] if line is not None else self._path(event.kind, data)
+        for one in lines:
+            self.console.print(one)
+
+    def _path(self, kind: str, data: dict[str, Any]) -> list[Text]:
+        """What became of its path."""
+        if not kind.startswith("path_"):
+            return []
+        told = {name: data[name] for name in ("at_us", "cause", "plan_id", "sites", "latency_us") if name in data}
+        return path_lines(PathStep.model_validate({"kind": kind.removeprefix("path_"), **told}), self.places)
 
     def _applied(self, data: dict[str, Any], progress: Progress) -> str | None:
         event = data["event"]

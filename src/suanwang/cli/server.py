@@ -26,6 +26,7 @@ def serve(
         int | None, typer.Option("--port", min=0, max=65535, help=t("cli.option.port"), show_default=False)
     ] = None,
     grid: Annotated[str | None, typer.Option("--grid", help=t("cli.option.grid"), show_default=False)] = None,
+    lab: Annotated[str | None, typer.Option("--lab", help=t("cli.option.lab.of"), show_default=False)] = None,
     no_agent: Annotated[bool, typer.Option("--no-agent", help=t("cli.option.no_agent"))] = False,
 ) -> Exit:
     from suanwang.cli.session import quiet_logs
@@ -33,14 +34,14 @@ def serve(
     from suanwang.runtime.wait import until_signal
 
     quiet_logs()
-    with serving(session.settings(host=host, port=port, grid=grid), with_agent=not no_agent) as here:
+    with serving(session.settings(host=host, port=port, grid=grid, lab=lab), with_agent=not no_agent) as here:
         if session.as_json:
             session.row({"url": here.url, "key": here.key})
         else:
             session.console.print(t("cli.serve.ready", page=here.page), style="bold", soft_wrap=True)
             session.console.print(t("cli.serve.stop"), style="dim")
-        until_signal(lambda: here.brain.failed is not None or not here.thread.is_alive())
-        return Exit.INTERNAL if here.brain.failed is not None else Exit.OK
+        until_signal(lambda: here.failed is not None or not here.thread.is_alive())
+        return Exit.INTERNAL if here.failed is not None else Exit.OK
 
 
 def agent(
@@ -48,6 +49,8 @@ def agent(
     url: Annotated[str | None, typer.Option("--url", help=t("cli.option.url"), show_default=False)] = None,
     site: Annotated[list[str] | None, typer.Option("--site", help=t("cli.option.site"), show_default=False)] = None,
     name: Annotated[str | None, typer.Option("--name", help=t("cli.option.agent_name"), show_default=False)] = None,
+    adapter: Annotated[str | None, typer.Option("--adapter", help=t("cli.option.adapter"), show_default=False)] = None,
+    lab: Annotated[str | None, typer.Option("--lab", help=t("cli.option.lab.of"), show_default=False)] = None,
     home: Annotated[Path | None, typer.Option("--home", help=t("cli.option.home"), show_default=False)] = None,
 ) -> int:
     from suanwang.cli.session import quiet_logs
@@ -55,7 +58,7 @@ def agent(
 
     quiet_logs()
     session.home = home
-    return int(agent_main.run(session.settings(url=url), name, tuple(site or ())) or 0)
+    return int(agent_main.run(session.settings(url=url, lab=lab, adapter=adapter), name, tuple(site or ())) or 0)
 
 
 def demo(

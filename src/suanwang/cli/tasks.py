@@ -192,7 +192,7 @@ def _exit_of(view: "TaskView") -> Exit:
     return Exit.OK if view.phase == "succeeded" else Exit.TASK_FAILED
 
 
-def _resolve(client: "Client", task: str) -> str:
+def resolve(client: "Client", task: str) -> str:
     """A task id; `last` is the newest task."""
     if task != "last":
         return task
@@ -206,7 +206,7 @@ def _resolve(client: "Client", task: str) -> str:
 
 def status(session: Session, task: Task) -> None:
     with session.client() as client:
-        view = client.task(_resolve(client, task))
+        view = client.task(resolve(client, task))
         if session.as_json:
             session.document(view)
             return
@@ -224,7 +224,7 @@ def logs(
 ) -> None:
     with session.client() as client:
         offset = 0
-        for piece in client.logs(_resolve(client, task), follow=follow, attempt=attempt):
+        for piece in client.logs(resolve(client, task), follow=follow, attempt=attempt):
             if session.as_json:
                 session.row({"offset": offset, "text": piece.decode("utf-8", "replace")})
             else:
@@ -235,7 +235,7 @@ def logs(
 
 def explain(session: Session, task: Task) -> None:
     with session.client() as client:
-        task_id = _resolve(client, task)
+        task_id = resolve(client, task)
         found = client.explain(task_id)
         if session.as_json:
             session.document(found)
@@ -251,7 +251,7 @@ def cancel(
     session: Session, task: Annotated[list[str], typer.Argument(help=t("cli.arg.tasks"), show_default=False)]
 ) -> None:
     with session.client() as client:
-        views = [client.cancel(_resolve(client, one)) for one in task]
+        views = [client.cancel(resolve(client, one)) for one in task]
     if session.as_json:
         session.document(views[0] if len(views) == 1 else {"tasks": views})
         return
@@ -300,7 +300,7 @@ def bill(
     with session.client() as client:
         found: Any
         if task is not None:
-            found = client.task_bill(_resolve(client, task))
+            found = client.task_bill(resolve(client, task))
         else:
             found = client.bill(tenant=tenant, from_us=_instant(since, "--from"), to_us=_instant(until, "--to"))
         if session.as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,20 @@ from suanwang.client.connect import find_address
 from suanwang.client.events import EventParser, StreamEvent
 from suanwang.client.outputs import AsyncOutputs
 from suanwang.client.uploads import Upload, local_inputs
+from suanwang.model.cats import CatsMetrics
 from suanwang.model.grid import Grid, Tenant
+from suanwang.model.network import (
+    CutFound,
+    LinkHeld,
+    NetOptimised,
+    NetVerified,
+    NetworkNow,
+    OptimiseAsk,
+    PathsAsk,
+    PathsFound,
+    ReservationView,
+    ReserveAsk,
+)
 from suanwang.model.record import ENDS
 from suanwang.model.scarcity import Scarcity
 from suanwang.model.task import TaskRequest
@@ -35,6 +48,7 @@ from suanwang.model.view import (
     TaskView,
     WhoAmI,
 )
+from suanwang.model.wanted import NetworkView
 from suanwang.runtime.clock import monotonic_s
 from suanwang.runtime.ids import new_secret
 
@@ -103,8 +117,9 @@ class AsyncClient:
         content = call.body if body is None else _async(body())
         try:
             headers = dict(call.headers)
+            timeout = httpx.USE_CLIENT_DEFAULT if call.timeout_s is None else call.timeout_s
             return await self._http.request(
-                call.method, call.path, params=call.params, headers=headers, content=content
+                call.method, call.path, params=call.params, headers=headers, content=content, timeout=timeout
             ), None
         except httpx.TransportError as error:
             return None, error
@@ -293,6 +308,9 @@ class AsyncClient:
     async def scarcity(self) -> Scarcity:
         return await self.call(calls.scarcity())
 
+    async def cats(self, ingress: str | None = None) -> CatsMetrics:
+        return await self.call(calls.cats(ingress))
+
     async def fail_site(self, site: str) -> None:
         await self.call(calls.switch("sites", site, "fail"))
 
@@ -304,6 +322,53 @@ class AsyncClient:
 
     async def heal_link(self, link: str) -> None:
         await self.call(calls.switch("links", link, "heal"))
+
+    async def fail_security_pool(self, pool: str) -> None:
+        """Take a security pool out (`<site>/<pool>`): what passes it goes past another."""
+        await self.call(calls.switch("security-pools", pool, "fail"))
+
+    async def heal_security_pool(self, pool: str) -> None:
+        await self.call(calls.switch("security-pools", pool, "heal"))
+
+    # -- the network -------------------------------------------------------------------------------------------
+
+    async def network(self) -> NetworkNow:
+        """Routers and links with what is held now; an operator sees the reservations too."""
+        return await self.call(calls.network())
+
+    async def network_link(self, link_id: str) -> LinkHeld:
+        """A link and who holds it; who is no operator sees its own tenant's tasks."""
+        return await self.call(calls.network_link(link_id))
+
+    async def policies(self) -> NetworkView:
+        """The SR policies that the live plans want, which task takes which, and what the routers last said."""
+        return await self.call(calls.policies())
+
+    async def paths(self, ask: PathsAsk | Mapping[str, Any]) -> PathsFound:
+        """The cheapest ways that would be admitted now, or why none. Nothing is held."""
+        return await self.call(calls.paths(calls.read_ask(PathsAsk, ask)))
+
+    async def reserve(self, ask: ReserveAsk | Mapping[str, Any]) -> ReservationView:
+        """Hold bandwidth for something that is no task. ConflictError `no_way_...` says why it cannot be had."""
+        return await self.call(calls.reserve(calls.read_ask(ReserveAsk, ask)))
+
+    async def release(self, reservation_id: str) -> None:
+        await self.call(calls.release(reservation_id))
+
+    async def reservations(self) -> tuple[ReservationView, ...]:
+        return (await self.call(calls.reservations())).items
+
+    async def what_if_cut(self, links: Sequence[str] = (), risks: Sequence[str] = ()) -> CutFound:
+        """What it would do if these links, and all of these risk groups, went down."""
+        return await self.call(calls.what_if_cut(links, risks))
+
+    async def verify_network(self) -> NetVerified:
+        """Every fault of what is held."""
+        return await self.call(calls.verify_network())
+
+    async def optimise_network(self, ask: OptimiseAsk | None = None) -> NetOptimised:
+        """How much better the traffic of now could be spread. Nothing is changed."""
+        return await self.call(calls.optimise_network(OptimiseAsk() if ask is None else ask))
 
     async def tenants(self) -> tuple[Tenant, ...]:
         return (await self.call(calls.tenants())).items

@@ -3,17 +3,31 @@
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from suanwang.intent.read import read_task
+from suanwang.intent.document import parse
+from suanwang.intent.read import read_task, validate
+from suanwang.model.cats import CatsMetrics
 from suanwang.model.error import UnreachableError
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import TaskId
+from suanwang.model.network import (
+    CutFound,
+    LinkHeld,
+    NetOptimised,
+    NetVerified,
+    NetworkNow,
+    OptimiseAsk,
+    PathsAsk,
+    PathsFound,
+    ReservationView,
+    ReserveAsk,
+)
 from suanwang.model.scarcity import Scarcity
 from suanwang.model.task import TaskRequest
 from suanwang.model.view import (
@@ -32,11 +46,13 @@ from suanwang.model.view import (
     TaskView,
     WhoAmI,
 )
+from suanwang.model.wanted import NetworkView
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 # What a client takes for a task: the model, a dict as in a task file, or the path of a task file.
 TaskLike = TaskRequest | Mapping[str, Any] | Path | str
+OPTIMISE_S = 300.0  # without its bound
 BULK_ROWS = 16_384  # tasks of one request; more go in parts
 NDJSON, ARROW = "application/x-ndjson", "application/vnd.apache.arrow.stream"
 
@@ -48,10 +64,11 @@ class Call(Generic[T]):
     method: str
     path: str
     read: Callable[[bytes], T]
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = field(default=None, repr=False)
     safe: bool = True
+    timeout_s: float | None = None  # for one that takes longer than the client waits
 
 
 def read_tasklike(task: TaskLike) -> tuple[TaskRequest, Path]:
@@ -187,11 +204,67 @@ def scarcity() -> Call[Scarcity]:
     return _get("/v1/scarcity", Scarcity)
 
 
+def cats(ingress: str | None) -> Call[CatsMetrics]:
+    return _get("/v1/cats/metrics", CatsMetrics, ingress=ingress)
+
+
+AskT = TypeVar("AskT", bound=BaseModel)
+
+
+def read_ask(model: type[AskT], ask: AskT | Mapping[str, Any]) -> AskT:
+    """What a caller asks: the model, or a mapping whose sizes may be written with units. Raises FaultsError."""
+    return ask if isinstance(ask, model) else validate(model, parse(json.dumps(ask), "ask"))
+
+
+def network() -> Call[NetworkNow]:
+    return _get("/v1/network", NetworkNow)
+
+
+def network_link(link_id: str) -> Call[LinkHeld]:
+    return _get(f"/v1/network/links/{quote(link_id, safe='')}", LinkHeld)
+
+
+def policies() -> Call[NetworkView]:
+    return _get("/v1/network/policies", NetworkView)
+
+
+def paths(ask: PathsAsk) -> Call[PathsFound]:
+    body = ask.model_dump_json(exclude_defaults=True).encode()
+    return Call("POST", "/v1/network/paths", _as(PathsFound), headers=_JSON, body=body)
+
+
+def reservations() -> Call[Page[ReservationView]]:
+    return _get("/v1/network/reservations", Page[ReservationView])
+
+
+def reserve(ask: ReserveAsk) -> Call[ReservationView]:
+    body = ask.model_dump_json(exclude_defaults=True).encode()
+    return Call("POST", "/v1/network/reservations", _as(ReservationView), headers=_JSON, body=body, safe=False)
+
+
+def release(reservation_id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/network/reservations/{quote(reservation_id, safe='')}", _nothing, safe=False)
+
+
+def what_if_cut(links: Sequence[str], risks: Sequence[str]) -> Call[CutFound]:
+    return Call("GET", "/v1/network/what-if", _as(CutFound), {"cut": list(links), "cut_risk": list(risks)})
+
+
+def verify_network() -> Call[NetVerified]:
+    return _get("/v1/network/verify", NetVerified)
+
+
+def optimise_network(ask: OptimiseAsk) -> Call[NetOptimised]:
+    call = _get("/v1/network/optimise", NetOptimised, **ask.model_dump())
+    return replace(call, timeout_s=OPTIMISE_S + ask.bound_s)
+
+
 def switch(kind: str, name: str, verb: str) -> Call[None]:
-    """Fail or heal a site or a link."""
-    assert kind in ("sites", "links"), "sites and links have switches"
+    """Fail or heal a site, a link or a security pool (`<site>/<pool>`)."""
+    assert kind in ("sites", "links", "security-pools"), "these have switches"
     assert verb in ("fail", "heal"), "a switch has two ways"
-    return Call("POST", f"/v1/{kind}/{quote(name, safe='')}:{verb}", _nothing)
+    safe = "/" if kind == "security-pools" else ""
+    return Call("POST", f"/v1/{kind}/{quote(name, safe=safe)}:{verb}", _nothing)
 
 
 def tenants() -> Call[Page[Tenant]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,20 @@ from suanwang.client.connect import find_address
 from suanwang.client.events import EventParser, StreamEvent
 from suanwang.client.outputs import Outputs
 from suanwang.client.uploads import Upload, local_inputs
+from suanwang.model.cats import CatsMetrics
 from suanwang.model.grid import Grid, Tenant
+from suanwang.model.network import (
+    CutFound,
+    LinkHeld,
+    NetOptimised,
+    NetVerified,
+    NetworkNow,
+    OptimiseAsk,
+    PathsAsk,
+    PathsFound,
+    ReservationView,
+    ReserveAsk,
+)
 from suanwang.model.record import ENDS
 from suanwang.model.scarcity import Scarcity
 from suanwang.model.task import TaskRequest
@@ -34,6 +47,7 @@ from suanwang.model.view import (
     TaskView,
     WhoAmI,
 )
+from suanwang.model.wanted import NetworkView
 from suanwang.runtime.clock import monotonic_s, pause
 from suanwang.runtime.ids import new_secret
 
@@ -100,8 +114,9 @@ class Client:
         content = call.body if body is None else body()
         try:
             headers = dict(call.headers)
+            timeout = httpx.USE_CLIENT_DEFAULT if call.timeout_s is None else call.timeout_s
             return self._http.request(
-                call.method, call.path, params=call.params, headers=headers, content=content
+                call.method, call.path, params=call.params, headers=headers, content=content, timeout=timeout
             ), None
         except httpx.TransportError as error:
             return None, error
@@ -285,6 +300,9 @@ class Client:
     def scarcity(self) -> Scarcity:
         return self.call(calls.scarcity())
 
+    def cats(self, ingress: str | None = None) -> CatsMetrics:
+        return self.call(calls.cats(ingress))
+
     def fail_site(self, site: str) -> None:
         self.call(calls.switch("sites", site, "fail"))
 
@@ -296,6 +314,53 @@ class Client:
 
     def heal_link(self, link: str) -> None:
         self.call(calls.switch("links", link, "heal"))
+
+    def fail_security_pool(self, pool: str) -> None:
+        """Take a security pool out (`<site>/<pool>`): what passes it goes past another."""
+        self.call(calls.switch("security-pools", pool, "fail"))
+
+    def heal_security_pool(self, pool: str) -> None:
+        self.call(calls.switch("security-pools", pool, "heal"))
+
+    # -- the network -------------------------------------------------------------------------------------------
+
+    def network(self) -> NetworkNow:
+        """Routers and links with what is held now; an operator sees the reservations too."""
+        return self.call(calls.network())
+
+    def network_link(self, link_id: str) -> LinkHeld:
+        """A link and who holds it; who is no operator sees its own tenant's tasks."""
+        return self.call(calls.network_link(link_id))
+
+    def policies(self) -> NetworkView:
+        """The SR policies that the live plans want, which task takes which, and what the routers last said."""
+        return self.call(calls.policies())
+
+    def paths(self, ask: PathsAsk | Mapping[str, Any]) -> PathsFound:
+        """The cheapest ways that would be admitted now, or why none. Nothing is held."""
+        return self.call(calls.paths(calls.read_ask(PathsAsk, ask)))
+
+    def reserve(self, ask: ReserveAsk | Mapping[str, Any]) -> ReservationView:
+        """Hold bandwidth for something that is no task. ConflictError `no_way_...` says why it cannot be had."""
+        return self.call(calls.reserve(calls.read_ask(ReserveAsk, ask)))
+
+    def release(self, reservation_id: str) -> None:
+        self.call(calls.release(reservation_id))
+
+    def reservations(self) -> tuple[ReservationView, ...]:
+        return self.call(calls.reservations()).items
+
+    def what_if_cut(self, links: Sequence[str] = (), risks: Sequence[str] = ()) -> CutFound:
+        """What it would do if these links, and all of these risk groups, went down."""
+        return self.call(calls.what_if_cut(links, risks))
+
+    def verify_network(self) -> NetVerified:
+        """Every fault of what is held."""
+        return self.call(calls.verify_network())
+
+    def optimise_network(self, ask: OptimiseAsk | None = None) -> NetOptimised:
+        """How much better the traffic of now could be spread. Nothing is changed."""
+        return self.call(calls.optimise_network(OptimiseAsk() if ask is None else ask))
 
     def tenants(self) -> tuple[Tenant, ...]:
         return self.call(calls.tenants()).items

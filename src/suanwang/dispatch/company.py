@@ -16,6 +16,7 @@ ROOM = frozenset(
         PoolReason.PRICE_LIMIT,
     }
 )
+NETWORK = frozenset({PoolReason.LATENCY, PoolReason.PROTECTION})
 
 
 def binds(clauses: tuple[ClauseCount, ...]) -> bool:
@@ -29,7 +30,11 @@ def wait_reason(clauses: tuple[ClauseCount, ...]) -> WaitReason:
     reasons = {one.reason for one in clauses}
     if reasons & COMPANY and not reasons & ROOM:
         return WaitReason.COMPANY
-    return WaitReason.SITES_DOWN if PoolReason.SITE_DOWN in reasons else WaitReason.CAPACITY
+    if PoolReason.SITE_DOWN in reasons:
+        return WaitReason.SITES_DOWN
+    # Whether there is a way does not depend on what is held: with everything up there is one, so something is out.
+    lacks_way = reasons & NETWORK and not reasons & (ROOM | {PoolReason.STANDBY})
+    return WaitReason.NETWORK_DOWN if lacks_way else WaitReason.CAPACITY
 
 
 def helps(moved: TaskRequest, came: bool, waiting: TaskRequest) -> bool:

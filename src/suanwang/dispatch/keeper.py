@@ -7,9 +7,9 @@ from suanwang.dispatch import carry, reconcile, watch
 from suanwang.dispatch.applier import Applier
 from suanwang.dispatch.lifecycle import LIVE, Signal
 from suanwang.model.error import ConflictError
-from suanwang.model.ids import LinkId, SiteId, TaskId
+from suanwang.model.ids import SiteId, TaskId
 from suanwang.model.reason import FailureReason, WaitReason
-from suanwang.model.record import ENDS, CancelRequested, LeaseExtended, LinkChanged, TaskWaits
+from suanwang.model.record import ENDS, CancelRequested, LeaseExtended, TaskWaits
 
 
 class Keeper(Applier):
@@ -77,34 +77,6 @@ class Keeper(Applier):
         live = self.clock() - heard_us < self.heartbeat_lost_us
         self.set_site(site, agent, live, seen is not None and seen.emulated, "operator_healed")
 
-    def set_link(self, link: LinkId, up: bool, principal: str) -> None:
-        """An operator cuts or mends a link: plans that would use a cut one and have not begun are made again."""
-        now_us = self.clock()
-        self.emit(LinkChanged(at_us=now_us, link=link, up=up, principal=principal))
-        if up:
-            self.room_us = now_us  # what waited for a path may have one now
-            return
-        for task in list(self.state.planned.values()):
-            plan = task.plan
-            assert plan is not None, "a planned task has its plan"
-            paths = [plan.path, *(move.path for move in plan.data)]
-            paths += [plan.standby.path] if plan.standby is not None else []
-            if any(one.link == link for path in paths for one in path.links):
-                self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, detail="link_down"))
-                self.fall_over(task, plan)
-        self._leave_the_link(link, now_us)
-
-    def _leave_the_link(self, link: LinkId, now_us: int) -> None:
-        """What holds bandwidth on a cut link and has a standby place goes on there; whatever has none stays."""
-        for task in [one for group in self.state.by_site.values() for one in group.values()]:
-            plan = task.attempt.plan if task.attempt is not None else None
-            if plan is None or plan.standby is None or not plan.bandwidth_bps:
-                continue
-            if any(one.link == link for one in plan.path.links):
-                cause = carry.Cause(now_us, FailureReason.SITE_LOST, detail=link, answers=True)
-                self.signal(task, Signal.ATTEMPT_LOST, cause)
-                self.fall_over(task, plan)
-
     def stop_at_budget(self, now_us: int) -> None:
         """`on_budget: stop`: what has used up its consent ends here."""
         for task in [one for group in self.state.by_site.values() for one in group.values()]:
@@ -119,13 +91,15 @@ class Keeper(Applier):
 
     def extend(self, now_us: int) -> None:
         keys: set[str] = set()
+        extended: set[TaskId] = set()
         for task, end_us, past in list(watch.overrunning(self.state, now_us)):
             assert task.attempt is not None, "a live attempt"
             if past:
                 self.signal(task, Signal.STOP_ASKED, carry.Cause(now_us, FailureReason.WALL_TIME))
             lease_id = task.attempt.plan.lease_id
+            extended.add(task.task_id)
             keys |= {f"{hold.resource}|{hold.key}" for hold in self.state.leases[lease_id]}
             self.emit(LeaseExtended(at_us=now_us, lease_id=lease_id, task_id=task.task_id, end_us=end_us))
-        for task in watch.crowded_out(self.state, keys, watch.capacities(self.state, keys), now_us):
+        for task in watch.crowded_out(self.state, keys, watch.capacities(self.state, keys), now_us, extended):
             signal = Signal.PLAN_DROPPED if task.attempt is None else Signal.ATTEMPT_LOST
             self.signal(task, signal, carry.Cause(now_us, FailureReason.CROWDED_OUT))

@@ -23,6 +23,7 @@ NOT_PLANNED = frozenset(
         "environment",
         "secrets",
         "outputs",
+        "mounts",
         "retries",
         "priority",
         "preemptible",

@@ -19,9 +19,11 @@ from suanwang.model.record import (
     AttemptClosed,
     AttemptOpened,
     LinkChanged,
+    PathRepaired,
     PlanCommitted,
     PlanDropped,
     Record,
+    SecurityPoolChanged,
     SiteChanged,
     TaskAdmitted,
     TaskEnded,
@@ -29,6 +31,7 @@ from suanwang.model.record import (
     TaskWaits,
     TenantSet,
 )
+from suanwang.model.reservation import ReservationBroken, ReservationEnded, ReservationMoved
 from suanwang.model.share import NOTHING, Amounts, totals_of
 from suanwang.model.task import Preference, TaskRequest
 from suanwang.observe.lending import may_hold
@@ -66,6 +69,7 @@ class Waits:
         self._moved: list[tuple[TenantId, TaskRequest, bool]] = []  # who came to a site (True), or left one
         self._freed: dict[PoolId, None] = {}
         self._network_freed = self._anything = False
+        self.network_freed = 0  # how often something of the network was let go of
         self._booked: dict[tuple[TenantId, bool], dict[TaskId, None]] = {}
         self._full: dict[tuple[TenantId, bool], dict[Shelf, None]] = {}
         self._over_quota: dict[TenantId, dict[Shelf, None]] = {}  # by the top of the tenant's tree
@@ -276,6 +280,12 @@ class Waits:
                 self._freed |= dict.fromkeys(pool.id for pool in self.state.index.sites[record.site].pools)
             case LinkChanged(up=True):
                 self._anything = True
+            case SecurityPoolChanged(up=True):
+                self._network_freed = True  # who asks for protection waits for the network
+            case PathRepaired():
+                self._network_let_go()  # of the path before
+            case ReservationMoved() | ReservationBroken() | ReservationEnded():
+                self._network_let_go()
 
     def before_leaving(self, task: Task) -> None:
         """A task is about to let go of what its plan holds."""
@@ -283,7 +293,12 @@ class Waits:
         plan = task.plan
         assert plan is not None, "what is dropped or closed had a plan"
         self._freed[plan.pool] = None
-        self._network_freed |= len(plan.holds) > 1  # the first hold is of the pool, the others of the network
+        if len(plan.holds) > 1:  # the first hold is of the pool, the others of the network
+            self._network_let_go()
+
+    def _network_let_go(self) -> None:
+        self._network_freed = True
+        self.network_freed += 1
 
     def plan_made(self, task: Task, plan: AnyPlan, now_us: int) -> None:
         """A plan of a task was committed."""

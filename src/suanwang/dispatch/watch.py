@@ -1,6 +1,6 @@
 """What time alone brings about. Each function looks at the state and names the tasks that a signal goes to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from suanwang.dispatch.lifecycle import LIVE
 from suanwang.model.compact import last_end_us
@@ -91,10 +91,18 @@ def overrunning(state: State, now_us: int) -> Iterator[tuple[Task, int, bool]]:
             yield task, max(end_us, latest_us, now_us) + EXTEND_GRACE_US, past
 
 
-def crowded_out(state: State, keys: set[str], capacity: Mapping[str, tuple[int, ...]], now_us: int) -> list[Task]:
+def crowded_out(
+    state: State,
+    keys: set[str],
+    capacity: Mapping[str, tuple[int, ...]],
+    now_us: int,
+    extended: Set[TaskId] = frozenset(),
+) -> list[Task]:
     """Tasks that no longer fit, on these resources: the latest of those that have not begun to run.
 
-    Only where all have begun (one outlasted its window while the brain was away) does a running one give way.
+    Of those, one whose lease was just `extended` gives way after all others: it is about to begin, and what was planned
+    behind it would push it out again and again. Only where all have begun does a running one give way: first one that
+    outlasts its window, since without its extension there would be room.
     """
     dropped: dict[str, Task] = {}
     for key in sorted(keys):
@@ -102,7 +110,9 @@ def crowded_out(state: State, keys: set[str], capacity: Mapping[str, tuple[int, 
             there = [task for task in _holders(state, key) if task.task_id not in dropped]
             if not there:
                 break
-            last = max([task for task in there if not _runs(task)] or there, key=lambda task: task.order)
+            idle = [task for task in there if not _runs(task)]
+            spared = bool(idle)  # whether the extended ones go last; of those that run they go first
+            last = max(idle or there, key=lambda task: ((task.task_id in extended) is not spared, task.order))
             dropped[last.task_id] = last
     return list(dropped.values())
 

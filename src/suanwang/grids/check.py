@@ -87,6 +87,9 @@ def _links(grid: Grid) -> Iterator[Found]:
         for place, group in enumerate(link.shared_risk_groups):
             if group in link.shared_risk_groups[:place]:
                 yield Found("listed_twice", ("links", at, "shared_risk_groups", place), group)
+        for place, window in enumerate(link.maintenance):
+            if window.end <= window.start:
+                yield Found("maintenance_empty", ("links", at, "maintenance", place, "end"), window.end)
 
 
 def _reach(grid: Grid) -> Iterator[Found]:

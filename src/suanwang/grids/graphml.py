@@ -2,7 +2,8 @@
 
 From the file: `label`, `Latitude`, `Longitude` of nodes and `LinkSpeedRaw` (bit/s) of edges. A node without
 coordinates stands at the middle of its neighbours. Of a graph in pieces the largest piece is taken. Pools, prices and
-data sets are drawn as in `random_grid`. Regions are `XX` (unknown): the Zoo's country names are no ISO codes.
+data sets are drawn as in `random_grid`. Regions are `XX` (unknown): the Zoo's country names are no ISO codes. What
+`graphml_write` adds (ids, latency, weight, risk groups, maintenance, prices) is read back where it is there.
 """
 
 import math
@@ -23,6 +24,7 @@ from suanwang.grids.generate import (
     link_between,
     site_at,
 )
+from suanwang.grids.graphml_fields import region, site_id, with_fields
 from suanwang.grids.load import as_path, read_file
 from suanwang.grids.parts import price_books, tenants
 from suanwang.grids.stream import Stream
@@ -60,7 +62,7 @@ def load_graphml(path_or_text: "os.PathLike[str] | str | bytes", seed: int = 0, 
     places = _places(graph, kept)
     if len(places) < 2:
         _refuse("graphml_no_nodes", str(len(places)), source)
-    return _grid(graph, places, seed, scale, path.stem if path is not None else "graph")
+    return _grid(graph, places, seed, scale, path.stem if path is not None else "graph", source)
 
 
 def _refuse(code: str, got: str, source: str, line: int | None = None, **params: Any) -> NoReturn:
@@ -177,11 +179,11 @@ def _places(graph: _Graph, kept: list[str]) -> dict[str, Place]:
             points[node] = _middle(near) if near else middle
     return {
         node: Place(
-            SiteId(f"n{at}-{_slug(graph.nodes[node].get('label', ''))}".rstrip("-")),
+            SiteId(site_id(graph.nodes[node]) or f"n{at}-{_slug(graph.nodes[node].get('label', ''))}".rstrip("-")),
             (graph.nodes[node].get("label") or f"Node {at}")[:120],
             round(points[node][0], 4),
             round(points[node][1], 4),
-            "XX",
+            region(graph.nodes[node]) or "XX",
         )
         for at, node in enumerate(kept)
     }
@@ -208,7 +210,7 @@ def _tiers(graph: _Graph, places: Mapping[str, Place]) -> dict[str, Tier]:
     return {one: tiers.get(one, Tier.EDGE) for one in places}
 
 
-def _grid(graph: _Graph, places: Mapping[str, Place], seed: int, scale: Scale, name: str) -> Grid:
+def _grid(graph: _Graph, places: Mapping[str, Place], seed: int, scale: Scale, name: str, source: str) -> Grid:
     tiers = _tiers(graph, places)
     order = sorted(places, key=lambda one: list(Tier).index(tiers[one]))  # site 0 is a hub, as in random_grid
     sites = {node: site_at(places[node], at, tiers[node], seed, scale) for at, node in enumerate(order)}
@@ -221,17 +223,18 @@ def _grid(graph: _Graph, places: Mapping[str, Place], seed: int, scale: Scale, n
         price_books=price_books(),
         tenants=tenants(),
         sites=tuple(made),
-        links=tuple(_links(graph, sites, seed, scale)),
+        links=tuple(_links(graph, sites, seed, scale, source)),
         data_sets=tuple(data_sets(made, seed, scale)),
     )
 
 
-def _links(graph: _Graph, sites: Mapping[str, Site], seed: int, scale: Scale) -> Iterator[Link]:
+def _links(graph: _Graph, sites: Mapping[str, Site], seed: int, scale: Scale, source: str) -> Iterator[Link]:
     draw = Stream(seed, "link")
     at = 0
     for a, b, data in graph.edges:
         if a in sites and b in sites and a != b:
             link = link_between(at, sites[a], sites[b], draw, scale)
             speed_bps = _number(data.get("LinkSpeedRaw"), 1, BPS_MAX)
-            yield link if speed_bps is None else link.model_copy(update={"capacity_bps": int(speed_bps)})
+            link = link if speed_bps is None else link.model_copy(update={"capacity_bps": int(speed_bps)})
+            yield with_fields(link, data, source)
             at += 1

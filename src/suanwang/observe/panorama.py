@@ -67,7 +67,8 @@ def panorama(
         sites=sites,
         links=tuple(_links(snapshot, use)),
         security_pools=tuple(
-            SecurityPoolLoad(id=SecurityPoolId(key), used_bps=bps) for key, bps in sorted(use.security.items())
+            SecurityPoolLoad(id=key, up=key not in snapshot.security_down, used_bps=use.security.get(key, 0))
+            for key in sorted({SecurityPoolId(one) for one in use.security} | snapshot.security_down)
         ),
         flows=flows,
         recent=recent,
@@ -250,7 +251,7 @@ def difference(before: Panorama, after: Panorama) -> Panorama | None:
     idle_links = {one.id for one in before.links} - {one.id for one in after.links}
     idle_pools = {one.id for one in before.security_pools} - {one.id for one in after.security_pools}
     links += tuple(LinkLoad(id=key, up=True, used_ab_bps=0, used_ba_bps=0) for key in sorted(idle_links))
-    pools += tuple(SecurityPoolLoad(id=key, used_bps=0) for key in sorted(idle_pools))
+    pools += tuple(SecurityPoolLoad(id=key, up=True, used_bps=0) for key in sorted(idle_pools))
     same = (before.totals, before.flows, before.recent) == (after.totals, after.flows, after.recent)
     if same and not (sites or links or pools):
         return None

@@ -9,16 +9,21 @@ from typing import Any
 
 from blake3 import blake3
 
-from suanwang.model.batch import (
-    AnyRecord,
-    Closing,
-    Opened,
-    Taken,
-)
+from suanwang.model.batch import AnyRecord, Closing, Opened, Taken
 from suanwang.model.compact import AnyPlan, Holds, keys_of
 from suanwang.model.event import LAST_WORDS, Event, EventKind
 from suanwang.model.grid import Tenant
-from suanwang.model.ids import AgentId, AttemptId, LeaseId, LinkId, SiteId, TaskId, TenantId
+from suanwang.model.ids import (
+    AgentId,
+    AttemptId,
+    LeaseId,
+    LinkId,
+    ReservationId,
+    SecurityPoolId,
+    SiteId,
+    TaskId,
+    TenantId,
+)
 from suanwang.model.placements import Placements
 from suanwang.model.plan import Hold
 from suanwang.model.reason import NOT_THE_TASKS_FAULT, PARTS, PAUSES, WaitReason
@@ -30,15 +35,15 @@ from suanwang.model.record import (
     ChargePosted,
     DeliveryOrdered,
     EventApplied,
-    GridAdopted,
     KeyIssued,
     KeyRevoked,
     LeaseExtended,
     LinkChanged,
+    PathBroken,
     Phase,
     PlanCommitted,
     PlanDropped,
-    SiteChanged,
+    SecurityPoolChanged,
     StopRequested,
     TaskAdmitted,
     TaskEnded,
@@ -55,14 +60,11 @@ from suanwang.observe.batches import FOLDS
 from suanwang.observe.delivery import Delivery
 from suanwang.observe.known import Key, Repeat
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
+from suanwang.observe.paths import PATHS
+from suanwang.observe.reserved import RESERVATION_FOLDS, Reserved
 from suanwang.observe.resume import Stopped, keep, note_stopped, resumes
-from suanwang.observe.task import Attempt, Task
-
-_PHASE_OF_EVENT = {
-    EventKind.STAGING: Phase.STAGING,
-    EventKind.RUNNING: Phase.RUNNING,
-    EventKind.COLLECTING: Phase.COLLECTING,
-}
+from suanwang.observe.switched import SWITCHES
+from suanwang.observe.task import PHASE_OF_EVENT, Attempt, Task
 
 __all__ = ["Attempt", "Delivery", "State", "Task"]
 
@@ -89,17 +91,22 @@ class State:
     planned: dict[TaskId, Task] = field(default_factory=dict)  # with a plan that is not dispatched
     leases: dict[LeaseId, Holds] = field(default_factory=dict)
     by_key: dict[str, dict[LeaseId, Holds]] = field(default_factory=dict)
+    reservations: dict[ReservationId, Reserved] = field(default_factory=dict)  # not ended
     history: list[LeaseChange] = field(default_factory=list)
     sites: dict[SiteId, SiteState] = field(default_factory=dict)
     operator_down: set[SiteId] = field(default_factory=set)
     agent_of: dict[SiteId, AgentId] = field(default_factory=dict)
     links_down: frozenset[LinkId] = frozenset()
+    links_out: dict[LinkId, LinkChanged] = field(default_factory=dict)  # who took out each that is down
+    security_down: frozenset[SecurityPoolId] = frozenset()
+    security_out: dict[SecurityPoolId, SecurityPoolChanged] = field(default_factory=dict)  # as `links_out`
     cursors: dict[AgentId, int] = field(default_factory=dict)
     tenants: dict[TenantId, Tenant] = field(default_factory=dict)
     loads: dict[TenantId, TenantLoad] = field(default_factory=dict)  # each tenant alone
     keys: dict[str, Key] = field(default_factory=dict)
     idempotency: dict[tuple[TenantId, str], Repeat] = field(default_factory=dict)
     ended: dict[Phase, int] = field(default_factory=dict)
+    broken: dict[TaskId, PathBroken] = field(default_factory=dict)  # running on a path that is out of its promise
     placements: Placements = field(default_factory=Placements)  # of the tasks with a plan that stands
     agenda: Agenda = field(init=False)  # of `planned`
     tally: Loads = field(init=False)  # `loads`, and the same up the tree of tenants
@@ -116,6 +123,7 @@ class State:
             sites=self.sites,
             leases=self.leases,
             links_down=self.links_down,
+            security_down=self.security_down,
             history=self.history,
             history_end=len(self.history),
             placements=self.placements,
@@ -241,13 +249,13 @@ class State:
         self.placements.place(task.task_id, task.tenant, plan.site, task.request)
         self.planned[task.task_id] = task
         self.agenda.add(task)
-        self._add_lease(plan.lease_id, plan.holds)
+        self.add_lease(plan.lease_id, plan.holds)
         return task
 
     def _dropped(self, record: PlanDropped) -> None:
         task = self.tasks[record.task_id]
         assert task.plan is not None, "only a plan that stands can be dropped"
-        self._drop_lease(task.plan.lease_id)
+        self.drop_lease(task.plan.lease_id)
         self._let_plan_go(task)
         self.planned.pop(task.task_id, None)
         task.phase = Phase.WAITING
@@ -257,6 +265,7 @@ class State:
         self._forget_quote(task)
         self.placements.lift(task.task_id)
         task.parent, task.plan = task.plan.plan_id, None
+        self.broken.pop(task.task_id, None)
 
     def _forget_quote(self, task: Task) -> None:
         assert task.plan is not None and task.request is not None, "a plan of a live task stands"
@@ -279,7 +288,7 @@ class State:
             self.history = [LeaseChange(lease_id, holds, True) for lease_id, holds in self.leases.items()]
         self.history.append(change)
 
-    def _add_lease(self, lease_id: LeaseId, holds: Holds) -> None:
+    def add_lease(self, lease_id: LeaseId, holds: Holds) -> None:
         assert lease_id not in self.leases, "a lease is taken once"
         self.version += 1
         self._note(LeaseChange(lease_id, holds, True))
@@ -290,7 +299,7 @@ class State:
                 there = self.by_key[key] = {}
             there[lease_id] = holds
 
-    def _drop_lease(self, lease_id: LeaseId) -> None:
+    def drop_lease(self, lease_id: LeaseId) -> None:
         self.version += 1
         holds = self.leases[lease_id]
         self._note(LeaseChange(lease_id, holds, False))
@@ -300,9 +309,13 @@ class State:
             if held is not None and held.pop(lease_id, None) is not None and not held:
                 del self.by_key[key]
 
+    def replace_lease(self, lease_id: LeaseId, holds: Holds) -> None:
+        """A lease holds something else from now on."""
+        self.drop_lease(lease_id)
+        self.add_lease(lease_id, holds)
+
     def _extended(self, record: LeaseExtended) -> None:
         holds = self.leases[record.lease_id]
-        self._drop_lease(record.lease_id)
         last_us = max(hold.end_us for hold in holds)
         longer: list[Hold] = []
         for hold in holds:
@@ -312,7 +325,7 @@ class State:
                 longer.append(hold.model_copy(update={"end_us": record.end_us}))
             else:  # it ran out while the brain was away: what others were promised in between stays promised
                 longer += [hold, hold.model_copy(update={"start_us": record.at_us, "end_us": record.end_us})]
-        self._add_lease(record.lease_id, tuple(longer))
+        self.replace_lease(record.lease_id, tuple(longer))
 
     # -- attempts ---------------------------------------------------------------------------------------------
 
@@ -361,7 +374,7 @@ class State:
             # By the agent's clock, unless that is plainly wrong: nothing runs before its order or after its report.
             task.attempt.run_us = event.at_us if task.attempt.opened_us <= event.at_us <= now_us else now_us
         if task.phase is not Phase.STOPPING:
-            task.phase = _PHASE_OF_EVENT.get(event.kind, task.phase)
+            task.phase = PHASE_OF_EVENT.get(event.kind, task.phase)
 
     def _stop(self, record: StopRequested) -> None:
         task = self.tasks[record.task_id]
@@ -380,7 +393,7 @@ class State:
     def _close(self, task: Task, attempt_id: AttemptId, lease_id: LeaseId) -> Attempt:
         attempt = task.attempt
         assert attempt is not None and attempt.attempt_id == attempt_id, "the live attempt is closed"
-        self._drop_lease(lease_id)
+        self.drop_lease(lease_id)
         self._let_plan_go(task)
         task.attempt = None
         self._forget_attempt(attempt.attempt_id, attempt.site, task.task_id)
@@ -438,26 +451,7 @@ class State:
         task.billed_micro_yuan += record.line.amount_micro_yuan
         self.tally.bill(record.tenant, record.line.amount_micro_yuan)
 
-    # -- the grid ---------------------------------------------------------------------------------------------
-
-    def _grid(self, record: GridAdopted) -> None:
-        self.version += 1
-        self.grid_digest = record.digest
-
-    def _site(self, record: SiteChanged) -> None:
-        self.version += 1
-        self.sites[record.site] = SiteState(record.live, record.emulated)
-        if record.agent is not None:
-            self.agent_of[record.site] = record.agent
-        if record.cause == "operator_failed":
-            self.operator_down.add(record.site)
-        if record.cause == "operator_healed":
-            self.operator_down.discard(record.site)
-
-    def _link(self, record: LinkChanged) -> None:
-        self.version += 1
-        link = LinkId(record.link)
-        self.links_down = self.links_down - {link} if record.up else self.links_down | {link}
+    # -- tenants and keys -------------------------------------------------------------------------------------
 
     def _tenant(self, record: TenantSet) -> None:
         self.tenants[record.tenant.id] = record.tenant
@@ -472,7 +466,9 @@ class State:
 
 _APPLY: dict[type, Callable[[State, Any], None]] = {
     **FOLDS,
-    GridAdopted: State._grid,
+    **PATHS,
+    **RESERVATION_FOLDS,
+    **SWITCHES,
     TenantSet: State._tenant,
     KeyIssued: State._key,
     KeyRevoked: State._key_revoked,
@@ -491,6 +487,4 @@ _APPLY: dict[type, Callable[[State, Any], None]] = {
     ChargePosted: State._charged,
     TaskEnded: State._ended,
     CancelRequested: State._cancel,
-    SiteChanged: State._site,
-    LinkChanged: State._link,
 }

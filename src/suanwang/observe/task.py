@@ -1,14 +1,23 @@
 """What the brain keeps of a task and of what runs for it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from suanwang.model.compact import AnyPlan
+from suanwang.model.event import EventKind
 from suanwang.model.ids import AttemptId, PlanId, SiteId, TaskId, TenantId
 from suanwang.model.reason import FailureReason, WaitReason
 from suanwang.model.record import Phase
 from suanwang.model.task import TaskRequest
 from suanwang.observe.delivery import Delivery
 from suanwang.observe.resume import Resume
+
+# The phase that an agent's word brings about.
+PHASE_OF_EVENT: Final = {
+    EventKind.STAGING: Phase.STAGING,
+    EventKind.RUNNING: Phase.RUNNING,
+    EventKind.COLLECTING: Phase.COLLECTING,
+}
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
 from suanwang.plan.improve import Improver, Standing, copy_of, is_gain, is_no_worse
 from suanwang.plan.planner import plan, plan_batch, round_before
+from suanwang.plan.repair import RepairAsk, repair
 from suanwang.plan.report import explain_verdicts, report_of
 from suanwang.plan.round import Round
 from suanwang.plan.warm import warm
@@ -12,6 +13,7 @@ __all__ = [
     "PlanAnswer",
     "PlanAsk",
     "PlanIds",
+    "RepairAsk",
     "Round",
     "Standing",
     "copy_of",
@@ -20,6 +22,7 @@ __all__ = [
     "is_no_worse",
     "plan",
     "plan_batch",
+    "repair",
     "report_of",
     "round_before",
     "warm",

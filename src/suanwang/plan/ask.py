@@ -44,7 +44,7 @@ class Why(Protocol):
 class PlanAnswer:
     """A plan, or None where nothing fits. The reasons are worked out when they are asked for, on the same view.
 
-    They need the snapshot's `sites` and `links_down` as they were, so ask before the brain's state moves on.
+    They need the snapshot's `sites`, `links_down` and `security_down` as they were, so ask before the brain's state moves on.
     """
 
     task_id: TaskId
@@ -74,5 +74,5 @@ class PlanAnswer:
 
     @cached_property
     def ever(self) -> bool:
-        """Whether the task would fit with every site and link up and nothing held, from the same moment on."""
+        """Whether the task would fit with every site, link and security pool up and nothing held, from the same moment on."""
         return self.plan is not None or self.why.ever()

@@ -134,8 +134,12 @@ class Calendar:
 
     def peaks_from(self, since_us: int) -> Ints:
         """[resource, figure]: the most that is held of each resource at any moment from `since_us` on."""
+        return self.peaks(since_us, FOREVER_US)
+
+    def peaks(self, start_us: int, end_us: int) -> Ints:
+        """[resource, figure]: the most that is held of each resource at any moment of [start, end)."""
         out = np.zeros((len(self.rows), self.width), np.int64)
-        _peaks_from(self.steps(), self.busy_resources(), since_us, out)
+        _peaks(self.steps(), self.busy_resources(), start_us, end_us, out)
         return out
 
     def held_at(self, moment_us: int) -> Ints:
@@ -255,11 +259,13 @@ def _change_many(
 
 
 @kernel
-def _peaks_from(steps: Steps, busy: Ints, since_us: int, out: Ints) -> None:
+def _peaks(steps: Steps, busy: Ints, start_us: int, end_us: int, out: Ints) -> None:
     for at in range(len(busy)):
         one = busy[at]
         where = steps.offset[one]
-        for row in range(max(0, _place(steps.at_us, where, steps.rows[one], since_us)), steps.rows[one]):
+        for row in range(max(0, _place(steps.at_us, where, steps.rows[one], start_us)), steps.rows[one]):
+            if steps.at_us[where + row] >= end_us:
+                break
             for figure in range(out.shape[1]):
                 out[one, figure] = max(out[one, figure], steps.held[where + row, figure])
 

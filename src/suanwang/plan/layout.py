@@ -63,6 +63,13 @@ class Layout:
     tariffs: Tariffs
     edges_us: Ints  # moments of the day (UTC+8) at which some book's factor changes
     empty_room: Ints  # capacities of directed links and then of security pools
+    closed: Ints  # [window, (directed link, start, end)]: planned maintenance, in which a link carries nothing
+
+
+def closes(layout: Layout, start_us: int, end_us: int) -> bool:
+    """Whether some link is in maintenance at a moment of [start, end)."""
+    windows = layout.closed
+    return bool(len(windows)) and bool(((windows[:, 1] < end_us) & (start_us < windows[:, 2])).any())
 
 
 def amounts(demand: Demand) -> tuple[int, ...]:
@@ -109,7 +116,19 @@ def build_layout(index: GridIndex) -> Layout:
         tariffs=_tariffs(pools, books),
         edges_us=_day_edges_us(list(index.price_books.values())),
         empty_room=np.concatenate([network.capacity_bps, network.sec_capacity_bps]),
+        closed=_closed(index),
     )
+
+
+def _closed(index: GridIndex) -> Ints:
+    rows = [
+        (edge, window.start, window.end)
+        for at, link in enumerate(index.grid.links)
+        for window in link.maintenance
+        if window.start < window.end
+        for edge in (2 * at, 2 * at + 1)
+    ]
+    return np.array(rows, np.int64).reshape(len(rows), 3)
 
 
 def _tariffs(pools: tuple[tuple[Pool, Site], ...], books: list[PriceBook]) -> Tariffs:

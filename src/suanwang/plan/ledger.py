@@ -25,10 +25,18 @@ class Ledger:
         self.links = len(layout.network.to)
         self.pools = Calendar(len(layout.pools), 4)
         self.lines = Calendar(self.links + len(layout.sec_at), 1)
+        # A link in maintenance is held beyond all that it has: so it has no room for a flow without bandwidth either.
+        for edge, start_us, end_us in layout.closed.tolist():
+            self.lines.add(edge, start_us, end_us, (int(layout.empty_room[edge]) + 1,))
         self.known: dict[LeaseId, Holds] = {}
         self.history: Sequence[LeaseChange] | None = None
         self.position = 0
         self.scratch: list[Holds] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody holds anything; planned maintenance is nobody's."""
+        return self.pools.is_empty and int(self.lines.count.sum()) == len(self.layout.closed)
 
     def follow(self, snapshot: Snapshot) -> None:
         """Stand where the snapshot stands, with nothing on top."""

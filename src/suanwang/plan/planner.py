@@ -4,11 +4,13 @@ Pure to its caller: the same arguments give the same answers. What is kept betwe
 calendars that follow the leases, paths) is derived from the arguments, and a lock keeps two threads apart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
 
 from suanwang.model.compact import AnyPlan, CompactHolds, CompactPlan, Holds
+from suanwang.model.ids import LeaseId
 from suanwang.model.placements import Placements
 from suanwang.model.plan import ClauseCount, Plan, PlanReport, Relaxation
 from suanwang.model.snapshot import GridIndex, Snapshot
@@ -129,7 +131,34 @@ def round_before(snapshot: Snapshot, asks: Sequence[PlanAsk], now_us: int) -> Ro
         memory = _memory(snapshot.index)
         memory.ledger.follow(snapshot)
         held = memory.ledger.pools.held_at(now_us)
-    return Round(snapshot.index, dict(snapshot.sites), snapshot.links_down, held, tuple(asks), (), now_us)
+    return Round(
+        snapshot.index,
+        dict(snapshot.sites),
+        snapshot.links_down,
+        snapshot.security_down,
+        held,
+        tuple(asks),
+        (),
+        now_us,
+    )
+
+
+@contextmanager
+def scene_without(snapshot: Snapshot, lease_id: LeaseId, rest: Holds) -> Iterator[Scene]:
+    """The scene of a snapshot on which one lease holds no more than `rest`."""
+    with _lock:
+        memory = _memory(snapshot.index)
+        memory.ledger.follow(snapshot)
+        whole = snapshot.leases[lease_id]
+        try:
+            memory.ledger.change(whole, add=False)
+            memory.ledger.change(rest, add=True)
+            yield scene_of(memory, snapshot)
+            memory.ledger.change(rest, add=False)
+            memory.ledger.change(whole, add=True)
+        except BaseException:
+            _memories.pop(id(snapshot.index), None)  # who knows what is on it
+            raise
 
 
 def _decided(scene: Scene, ask: PlanAsk, need: Need, alike: Alike, ids: PlanIds) -> tuple[Decision, Plan | None]:

@@ -23,10 +23,11 @@ from suanwang.model.units import (
     show_span,
     show_yuan,
 )
+from suanwang.plan.build import user_walk
 from suanwang.plan.decide import Decision
 from suanwang.plan.layout import KINDS
 from suanwang.plan.need import Need
-from suanwang.plan.scene import Scene, all_live
+from suanwang.plan.scene import Scene, all_live, all_secured
 from suanwang.plan.standby import decided
 
 Found = Relaxation | None
@@ -50,6 +51,7 @@ def _all(scene: Scene, need: Need) -> Iterator[Found]:
     yield _accelerator(scene, need)
     yield _smaller(scene, need)
     yield _latency(scene, need)
+    yield _security_down(scene, need)
     yield _protection(scene, need)
     yield _company(scene, need, PoolReason.TOGETHER)
     yield _company(scene, need, PoolReason.APART)
@@ -250,6 +252,24 @@ def _latency(scene: Scene, need: Need) -> Found:
 def _exact_span(span_us: int) -> str:
     """A span that is true when it is typed back: rounded up to a microsecond, not to four figures."""
     return f"{span_us / 1000:.3f}".rstrip("0").rstrip(".") + " ms" if span_us < 10_000_000 else show_span(span_us)
+
+
+def _security_down(scene: Scene, need: Need) -> Found:
+    """With the security pools that are out: those of them that the way would pass."""
+    if scene.sec_up.all() or not need.chain:
+        return None
+    found = _try(all_secured(scene), need)
+    if found is None:
+        return None
+    decision, pool = found
+    at = decision.order[0]
+    start = decision.best.starts[int(decision.best.start[at])]
+    assert start is not None, "the start of a feasible candidate is kept"
+    run_start_us = int(decision.best.end_us[at]) - need.wall_us
+    walk = user_walk(start, int(scene.layout.node[decision.best.pools[at]]), run_start_us)
+    order = scene.layout.index.security_order
+    down = dict.fromkeys(order[number] for number, _ in walk.pools if not scene.sec_up[number])
+    return _say(PoolReason.PROTECTION, "security_pool", "up", (", ".join(down), pool) if down else None)
 
 
 def _protection(scene: Scene, need: Need) -> Found:

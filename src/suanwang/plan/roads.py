@@ -12,6 +12,7 @@ from suanwang.net import Tree
 from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
 from suanwang.plan.crossings import mend
+from suanwang.plan.layout import closes
 from suanwang.plan.money import held_amounts
 from suanwang.plan.need import Need
 from suanwang.plan.scene import Scene, chain_of
@@ -39,17 +40,11 @@ def roads_of(scene: Scene, need: Need, start_us: int, spans_us: Ints) -> Roads:
     The start itself stands for the sites that the data cannot reach (`FAR`).
     """
     origin, chain = scene.layout.network.node_of[need.origin], chain_of(need)
-    if not need.bandwidth_bps:
-        tree = scene.least_latency(origin, chain)
-        latency = tree.node_latency_us()
-        if need.bound_us is not None:
-            latency = np.where(latency <= need.bound_us, latency, FAR)
-        return Roads(np.zeros(0, np.int64), (tree,), latency[None, :], np.zeros((1, len(latency)), np.int64))
-    room = scene.layout.empty_room - need.bandwidth_bps
-    usable = room >= 0
-    usable[: len(scene.up)] &= scene.up
     waits_us = np.where(spans_us < FAR, spans_us, 0)
     first_us, last_us = start_us + int(waits_us.min()), start_us + int(waits_us.max())
+    if not need.bandwidth_bps:
+        return _quickest(scene, need, (first_us, last_us), start_us + np.unique(waits_us))
+    room, usable = scene.room(need.bandwidth_bps)
     cuts_us = _cuts(scene, usable, room, first_us, last_us, need.wall_us)
     trees: list[Tree | None] = [None] * (len(cuts_us) + 1)
     begins_us = start_us + np.unique(waits_us) if len(cuts_us) else np.array([first_us])
@@ -60,6 +55,34 @@ def roads_of(scene: Scene, need: Need, start_us: int, spans_us: Ints) -> Roads:
         tree = scene.cheapest(origin, usable, ok, chain, need.bound_us)
         trees[stretch] = mend(scene, need, tree, ok, begin_us) if chain else tree
     return _with_amounts(scene, need, cuts_us, trees)
+
+
+def _quickest(scene: Scene, need: Need, span_us: tuple[int, int], begins_us: Ints) -> Roads:
+    """Paths of a need that holds nothing: the quickest, round the links whose maintenance falls into the run. `begins_us`
+    are the moments from the first to the last of `span_us` at which it may begin."""
+    origin, chain = scene.layout.network.node_of[need.origin], chain_of(need)
+    windows, cuts_us = scene.layout.closed, np.zeros(0, np.int64)
+    if closes(scene.layout, span_us[0], span_us[1] + need.wall_us):
+        # A run that begins at the end of a window is clear of it; one that ends a moment after its start is not.
+        cuts_us = np.unique(np.concatenate([windows[:, 2], windows[:, 1] - need.wall_us + 1]))
+        cuts_us = cuts_us[(cuts_us > span_us[0]) & (cuts_us <= span_us[1])]
+    trees: list[Tree | None] = [None] * (len(cuts_us) + 1)
+    latency = np.full((len(trees), len(scene.layout.network.node_of)), FAR, np.int64)
+    for stretch, first in zip(
+        *np.unique(np.searchsorted(cuts_us, begins_us, side="right"), return_index=True), strict=True
+    ):
+        begin_us = int(begins_us[first])
+        if closes(scene.layout, begin_us, begin_us + need.wall_us):
+            ok = scene.up.copy()
+            ok[windows[(windows[:, 1] < begin_us + need.wall_us) & (begin_us < windows[:, 2]), 0]] = False
+            tree = scene.quickest(origin, ok, chain)
+        else:
+            tree = scene.least_latency(origin, chain)
+        found = tree.node_latency_us()
+        trees[stretch], latency[stretch] = tree, found
+        if need.bound_us is not None:
+            latency[stretch] = np.where(found <= need.bound_us, found, FAR)
+    return Roads(cuts_us, tuple(trees), latency, np.zeros_like(latency))
 
 
 def _cuts(scene: Scene, usable: Flags, room: Ints, first_us: int, last_us: int, wall_us: int) -> Ints:

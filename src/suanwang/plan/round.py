@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from suanwang.model.compact import AnyPlan
-from suanwang.model.ids import LinkId, SiteId
+from suanwang.model.ids import LinkId, SecurityPoolId, SiteId
 from suanwang.model.snapshot import GridIndex, SiteState
 from suanwang.net.network import Ints
 from suanwang.plan.ask import PlanAsk
@@ -16,6 +16,7 @@ class Round(NamedTuple):
     grid_index: GridIndex
     sites: Mapping[SiteId, SiteState]
     links_down: frozenset[LinkId]
+    security_down: frozenset[SecurityPoolId]
     held: Ints  # [pool, figure] of the pools at `now_us`, before the round
     asks: tuple[PlanAsk, ...]
     plans: tuple[AnyPlan | None, ...]  # None: not placed in this round

@@ -1,16 +1,16 @@
-"""What the planner works on: the arrays of a grid, its ledger, which pools and links are up, and paths found before.
+"""What the planner works on: the arrays of a grid, its ledger, what of it is up, and paths found before.
 
 The paths are kept because the next task often asks for the same ones. They are keyed by everything that a search
 depends on, so that a kept path and a new one are the same.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from suanwang.model.ids import LinkId, SiteId
+from suanwang.model.ids import LinkId, SecurityPoolId, SiteId
 from suanwang.model.snapshot import SiteState, Snapshot
 from suanwang.net import NO_BOUND_US, Rules, Tree, search
 from suanwang.net.network import FUNCTIONS, Flags, Ints
@@ -66,13 +66,37 @@ class Scene:
     live: Flags  # by pool
     up: Flags  # by directed link
     up_key: frozenset[LinkId]
+    sec_up: Flags  # by security pool
+    sec_key: frozenset[SecurityPoolId]
     version: int
     sites: Mapping[SiteId, SiteState]
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is held."""
-        return self.ledger.pools.is_empty and self.ledger.lines.is_empty
+        return self.ledger.is_empty
+
+    @property
+    def down_key(self) -> Hashable:
+        """Names all that is down of the network."""
+        return self.up_key, self.sec_key
+
+    def room(self, bandwidth_bps: int) -> tuple[Ints, Flags]:
+        """What an empty grid would leave of each directed link, then each security pool, beside a flow; and which of them
+        are up and wide enough for it."""
+        room = self.layout.empty_room - bandwidth_bps
+        return room, np.concatenate([self.up, self.sec_up]) & (room >= 0)
+
+    def without(self, links: Collection[int], pools: Collection[int] = ()) -> "Scene":
+        """The same scene with these links and security pools, by their place in the grid, counted as down."""
+        up, sec_up = self.up.copy(), self.sec_up.copy()
+        for at in links:
+            up[2 * at : 2 * at + 2] = False
+        sec_up[list(pools)] = False
+        index = self.layout.index
+        up_key = self.up_key | {index.grid.links[at].id for at in links}
+        sec_key = self.sec_key | {index.security_order[at] for at in pools}
+        return replace(self, up=up, up_key=up_key, sec_up=sec_up, sec_key=sec_key)
 
     def codes(self, need: Need) -> Ints:
         """The first static clause that each pool fails, `SITE_DOWN` left out."""
@@ -85,12 +109,21 @@ class Scene:
         return found
 
     def least_latency(self, origin: int, chain: tuple[int, ...]) -> Tree:
-        """The least latency to each site through a chain, whatever is held."""
-        key = ("least", origin, self.up_key, chain)
+        """The least latency to each site through a chain, whatever is held and whatever is in maintenance."""
+        return self._quickest(("least", origin, self.up_key, self._sec_key(chain), chain), origin, self.up, chain)
+
+    def quickest(self, origin: int, ok: Flags, chain: tuple[int, ...]) -> Tree:
+        """The least latency to each site through a chain over the directed links that are `ok`."""
+        return self._quickest(("quick", origin, ok.tobytes(), self._sec_key(chain), chain), origin, ok, chain)
+
+    def _sec_key(self, chain: tuple[int, ...]) -> frozenset[SecurityPoolId]:
+        """The security pools that are down, where that matters."""
+        return self.sec_key if chain else frozenset()
+
+    def _quickest(self, key: Hashable, origin: int, ok: Flags, chain: tuple[int, ...]) -> Tree:
         net = self.layout.network
-        everything = np.ones(len(net.sec_node), np.bool_)
         nothing = np.zeros(len(net.sec_node), np.int64)
-        return self._tree(key, origin, Rules(self.up, net.latency_us, everything, nothing, chain))
+        return self._tree(key, origin, Rules(ok, net.latency_us, self.sec_up, nothing, chain))
 
     def cheapest(self, origin: int, usable: Flags, ok: Flags, chain: tuple[int, ...], bound_us: int | None) -> Tree:
         """The cheapest path of held bandwidth over what is `ok` (directed links, then security pools).
@@ -165,7 +198,20 @@ def scene_of(memory: Memory, snapshot: Snapshot) -> Scene:
         at = layout.link_at.get(link)
         if at is not None:
             up[2 * at : 2 * at + 2] = False
-    return Scene(layout, memory.ledger, memory, memory.live, up, snapshot.links_down, snapshot.version, snapshot.sites)
+    sec_up = np.ones(len(layout.network.sec_node), np.bool_)
+    sec_up[[layout.sec_at[one] for one in snapshot.security_down if one in layout.sec_at]] = False
+    return Scene(
+        layout,
+        memory.ledger,
+        memory,
+        memory.live,
+        up,
+        snapshot.links_down,
+        sec_up,
+        snapshot.security_down,
+        snapshot.version,
+        snapshot.sites,
+    )
 
 
 def all_live(scene: Scene) -> Scene:
@@ -174,8 +220,25 @@ def all_live(scene: Scene) -> Scene:
 
 
 def empty_scene(scene: Scene) -> Scene:
-    """The same grid with nothing held, every site live and every link up."""
+    """The same grid with nothing held, and every site, link and security pool up."""
     layout = scene.layout
     live = np.ones(len(layout.pools), np.bool_)
     up = np.ones(len(layout.network.to), np.bool_)
-    return Scene(layout, Ledger(layout), scene.memory, live, up, frozenset(), scene.version, scene.sites)
+    sec_up = np.ones(len(layout.network.sec_node), np.bool_)
+    return Scene(
+        layout,
+        Ledger(layout),
+        scene.memory,
+        live,
+        up,
+        frozenset(),
+        sec_up,
+        frozenset(),
+        scene.version,
+        scene.sites,
+    )
+
+
+def all_secured(scene: Scene) -> Scene:
+    """The same scene with every security pool up."""
+    return replace(scene, sec_up=np.ones(len(scene.sec_up), np.bool_), sec_key=frozenset())

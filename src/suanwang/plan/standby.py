@@ -17,11 +17,11 @@ from suanwang.model.reason import PoolReason
 from suanwang.model.tariff import compute_lines, network_lines, total_micro_yuan
 from suanwang.model.task import Standby
 from suanwang.net import Walk
-from suanwang.net.network import Flags
 from suanwang.plan.ask import PlanAsk, PlanIds
 from suanwang.plan.build import build_path, build_plan, hold_line, place_holds, steps_of, user_walk
 from suanwang.plan.clauses import CODE, PASSED, owner_places
 from suanwang.plan.decide import Decision, decide, place_codes
+from suanwang.plan.layout import Layout
 from suanwang.plan.money import asked_of, carbons
 from suanwang.plan.need import Need
 from suanwang.plan.scene import Scene
@@ -125,18 +125,18 @@ def _near(scene: Scene, site: Site, apart: Standby | None) -> frozenset[SiteId]:
 def _apart(scene: Scene, need: Need, walk: Walk) -> Scene:
     """The scene without the links that the walk holds bandwidth on, and those that share a risk with one of them. An
     idle place uses no energy, so none is priced."""
-    links = scene.layout.index.grid.links
     tariffs = scene.layout.tariffs
     layout = replace(scene.layout, tariffs=tariffs._replace(kwh=np.zeros_like(tariffs.kwh)))
     if not need.bandwidth_bps:
         return replace(scene, layout=layout)
-    used = {edge // 2 for edge in walk.edges}
+    return replace(scene.without(risky_links(layout, {edge // 2 for edge in walk.edges})), layout=layout)
+
+
+def risky_links(layout: Layout, used: set[int]) -> set[int]:
+    """These links, and those that share a risk with one of them: by their place in the grid."""
+    links = layout.index.grid.links
     groups = {group for at in used for group in links[at].shared_risk_groups}
-    risky = [at for at, link in enumerate(links) if at in used or not groups.isdisjoint(link.shared_risk_groups)]
-    up: Flags = scene.up.copy()
-    for at in risky:
-        up[2 * at : 2 * at + 2] = False
-    return replace(scene, layout=layout, up=up, up_key=scene.up_key | {links[at].id for at in risky})
+    return {at for at, link in enumerate(links) if at in used or not groups.isdisjoint(link.shared_risk_groups)}
 
 
 def _protection_holds(scene: Scene, need: Need, walk: Walk, start_us: int) -> tuple[Hold, ...]:

@@ -39,9 +39,13 @@ def _edges(of_day_us: Ints, after_us: int) -> list[int]:
 
 
 def _ends(scene: Scene, need: Need, pools: Ints) -> list[int]:
-    """The next moments at which less is held of a pool in question, or of a link or security pool if any is used."""
+    """The next moments at which less is held of a pool in question, or of a link or security pool if any is used; and
+    at which a maintenance ends."""
     ledger = scene.ledger
     drops = ledger.pools.drops_us(pools, need.earliest_us)
     if need.bandwidth_bps or need.moves:
         drops = np.concatenate([drops, ledger.lines.drops_us(ledger.lines.busy_resources(), need.earliest_us)])
+    elif len(scene.layout.closed):  # a flow without bandwidth cares for maintenance alone
+        ends = scene.layout.closed[:, 2]
+        drops = np.concatenate([drops, ends[ends > need.earliest_us]])
     return [int(one) for one in np.unique(drops)[:ENDS_MAX]]

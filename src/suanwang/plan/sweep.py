@@ -18,6 +18,7 @@ from suanwang.model.task import Preference
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
 from suanwang.plan.build import AS_WRITTEN
 from suanwang.plan.clauses import CHOSEN, CODE, PASSED
+from suanwang.plan.layout import closes
 from suanwang.plan.need import need_of
 from suanwang.plan.scene import Memory, Scene
 from suanwang.plan.sweep_kernel import DONE, LINE_ROWS, POOL_ROWS, Asks, Found, Says, Work, World, sweep
@@ -60,12 +61,14 @@ class Sweep:
         self.work = Work(*(np.zeros(size, np.int64) for size in (4, OTHERS + 1, 4, 1)))
         peaks, lines = scene.ledger.pools.peaks_from(now_us), scene.ledger.lines.peaks_from(now_us)
         slack = layout.empty_room - lines[:, 0]
-        slack[: len(scene.up)][~scene.up] = NO_LIMIT  # a link that is down is in no tree
+        slack[~np.concatenate([scene.up, scene.sec_up])] = NO_LIMIT  # what is down is in no tree
         self.world = World(layout.node, layout.capacity, layout.rank, scene.live, peaks, slack, len(layout.network.to))
 
     def _is_plain(self, ask: PlanAsk, wary: bool) -> bool:
         request = ask.request
         if any(_unplain(request)) or ask.kept or ask.excluded_sites or (request.earliest_start or 0) > self.now_us:
+            return False
+        if closes(self.scene.layout, self.now_us, self.now_us + request.resources.wall_time):
             return False
         return not (wary and request.tags)
 
@@ -198,8 +201,8 @@ _NOTHING = (0,) * len(Asks._fields)
 
 def _tables(memory: Memory, scene: Scene) -> SweepTables:
     kept = memory.sweep
-    if kept is None or kept.up_key != scene.up_key:
-        kept = memory.sweep = SweepTables(scene.layout, scene.up_key)
+    if kept is None or kept.down_key != scene.down_key:
+        kept = memory.sweep = SweepTables(scene.layout, scene.down_key)
     assert isinstance(kept, SweepTables), "tables are kept as tables"
     kept.trim()
     return kept

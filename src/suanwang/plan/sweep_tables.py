@@ -1,6 +1,6 @@
 """What the sweep keeps between batches: rows that tasks share, made once each. See `sweep_kernel`.
 
-Everything here is derived: a row depends on the grid, the links that are down and its key, and on nothing that is held.
+Everything here is derived: a row depends on the grid, what is down of the network and its key, and on nothing that is held.
 """
 
 from collections.abc import Callable, Hashable
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from suanwang.model.compact import Route
-from suanwang.model.ids import LinkId, SiteId
+from suanwang.model.ids import SiteId
 from suanwang.model.plan import Demand
 from suanwang.model.tariff import UTC8_US
 from suanwang.model.units import US_PER_DAY
@@ -150,11 +150,11 @@ class Shapes:
 
 
 class SweepTables:
-    """All rows for one set of links that are down."""
+    """All rows for one set of links and security pools that are down."""
 
-    def __init__(self, layout: Layout, up_key: frozenset[LinkId]) -> None:
+    def __init__(self, layout: Layout, down_key: Hashable) -> None:
         pools, nodes = len(layout.pools), len(layout.network.node_of)
-        self.layout, self.up_key = layout, up_key
+        self.layout, self.down_key = layout, down_key
         self.codes, self.owner_place = Rows(pools), Rows(pools)
         self.latency, self.amount = Rows(nodes), Rows(nodes)
         self.trees, self.shapes = TreeRows(nodes), Shapes(layout)
@@ -231,9 +231,7 @@ class SweepTables:
         origin, bps = self.layout.network.node_of[need.origin], need.bandwidth_bps
         usable = self._usable.get(bps)
         if usable is None:
-            usable = self.layout.empty_room >= bps
-            usable[: len(scene.up)] &= scene.up
-            self._usable[bps] = usable
+            usable = self._usable[bps] = scene.room(bps)[1]
         key = (origin, chain, need.bound_us, usable.tobytes())
         tree = self.trees.at.get(key)
         if tree is None:

@@ -47,7 +47,8 @@ def held_rows(plan: AnyPlan, index: GridIndex, shots: int, start_us: int, end_us
     pool, site = index.pools[plan.pool]
     book = index.price_books[site.price_book]
     rows = compute_rows(book, pool, site, plan.demand, shots, start_us, start_us + held_us)
-    rows += network_rows(index, plan.bandwidth_bps, held_us, plan.path, plan.protection)
+    way = plan.quoted or plan  # a repaired path costs what the one in the quote does
+    rows += network_rows(index, plan.bandwidth_bps, held_us, way.path, way.protection)
     return rows if plan.standby is None else [*rows, *_standby(plan, plan.standby, index, start_us, held_us)]
 
 

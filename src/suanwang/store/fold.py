@@ -72,9 +72,9 @@ class Fold:
         return self.opened.get(attempt_id) or self._earlier.find_attempt(attempt_id)
 
     def plan_of(self, task_id: str, lease_id: str) -> str | None:
-        """The plan whose holds are this lease. Only extensions ask, and they are rare: a scan will do."""
-        here = (str(key) for key, row in self.added["plans"].items() if row["lease_id"] == lease_id)
-        return next(here, None) or self._earlier.find_plan(task_id, lease_id)
+        """The newest plan whose holds are this lease. Only extensions ask, and they are rare: a scan will do."""
+        here = [str(key) for key, row in self.added["plans"].items() if row["lease_id"] == lease_id]
+        return here[-1] if here else self._earlier.find_plan(task_id, lease_id)
 
     def add(self, table: str, key: Key, row: Row) -> None:
         assert key not in self.added[table], f"{table} {key} is added twice"

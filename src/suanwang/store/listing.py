@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, not_, or_, select
 
 from suanwang.model.record import Phase
 from suanwang.model.task import PART_OF
@@ -31,6 +31,17 @@ class TaskLine:
     run_start_us: int | None
     end_us: int | None
     updated_us: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Tasks in some phases; `reasons`: only those that ended for these, or, with `others`, for none of these;
+    `cancelling`: only those that somebody asked to cancel, or nobody."""
+
+    phases: frozenset[Phase]
+    reasons: frozenset[str] | None = None
+    others: bool = False
+    cancelling: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,44 @@ def task_lines(
         query = query.where(s.tasks.c.task_id < clean(cursor))
     rows = tuple(_line(row) for row in _rows(store, query.limit(limit + 1)))
     return Page(rows[:limit], rows[limit - 1].row.task_id if len(rows) > limit else None)
+
+
+def tagged_lines(
+    store: Reads,
+    tenant: str | None,
+    tags: Collection[str],
+    standings: Collection[Standing] | None = None,
+    name_prefix: str = "",
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page[TaskLine]:
+    """A page of the tasks with all of `tags` (`key` or `key=value`), newest first; `standings` keeps those in any of
+    them, none for an empty one."""
+    c = s.tasks.c
+    query = _lines().order_by(c.task_id.desc())
+    if tenant is not None:
+        query = query.where(c.tenant == tenant)
+    for tag in tags:
+        query = query.where(c.task_id.in_(_tagged(clean(tag))))
+    if standings is not None:
+        query = query.where(or_(false(), *(_stands(one) for one in standings)))
+    if name_prefix:
+        query = query.where(func.substr(c.name, 1, len(name_prefix)) == clean(name_prefix))
+    if cursor is not None:
+        query = query.where(c.task_id < clean(cursor))
+    rows = tuple(_line(row) for row in _rows(store, query.limit(limit + 1)))
+    return Page(rows[:limit], rows[limit - 1].row.task_id if len(rows) > limit else None)
+
+
+def _stands(one: Standing) -> ColumnElement[bool]:
+    c = s.tasks.c
+    out = [c.phase.in_([phase.value for phase in one.phases])]
+    if one.reasons is not None:
+        known = func.coalesce(c.reason, "").in_(sorted(one.reasons))
+        out.append(not_(known) if one.others else known)
+    if one.cancelling is not None:
+        out.append(c.cancel_us.is_not(None) if one.cancelling else c.cancel_us.is_(None))
+    return and_(*out)
 
 
 def tasks_by_id(store: Reads, task_ids: Iterable[str]) -> dict[str, TaskRow]:

@@ -20,8 +20,12 @@ from suanwang.model.record import (
     KeyRevoked,
     LeaseExtended,
     LinkChanged,
+    PathBroken,
+    PathRepaired,
+    PathRestored,
     PlanCommitted,
     PlanDropped,
+    SecurityPoolChanged,
     SiteChanged,
     StopRequested,
     TaskAdmitted,
@@ -31,7 +35,8 @@ from suanwang.model.record import (
     TaskWaits,
     TenantSet,
 )
-from suanwang.store import project_attempts, project_tasks
+from suanwang.model.reservation import ReservationBroken, ReservationEnded, ReservationMade, ReservationMoved
+from suanwang.store import project_attempts, project_paths, project_tasks
 from suanwang.store.fold import Fold, Place, Row, clean, to_json
 from suanwang.store.project_batches import fold_batch
 
@@ -102,6 +107,23 @@ def _link_changed(record: LinkChanged, at: Place, fold: Fold) -> None:
     fold.upsert("links", record.link, row)
 
 
+def _security_pool_changed(record: SecurityPoolChanged, at: Place, fold: Fold) -> None:
+    row: Row = {
+        "security_pool": record.security_pool,
+        "up": record.up,
+        "cause": record.cause,
+        "principal": clean(record.principal),
+        "agent": None if record.agent is None else clean(record.agent),
+        "at_us": record.at_us,
+        "position": at.position,
+    }
+    fold.upsert("security_pools", record.security_pool, row)
+
+
+def _no_rows(record: object, at: Place, fold: Fold) -> None:
+    """What stands of it is in the brain's memory and what was is in the log; no table is asked for it."""
+
+
 PROJECTORS: Final[Mapping[type, Callable[[Any, Place, Fold], None]]] = {
     GridAdopted: _grid_adopted,
     TenantSet: _tenant_set,
@@ -109,6 +131,11 @@ PROJECTORS: Final[Mapping[type, Callable[[Any, Place, Fold], None]]] = {
     KeyRevoked: _key_revoked,
     SiteChanged: _site_changed,
     LinkChanged: _link_changed,
+    SecurityPoolChanged: _security_pool_changed,
+    ReservationMade: _no_rows,
+    ReservationMoved: _no_rows,
+    ReservationBroken: _no_rows,
+    ReservationEnded: _no_rows,
     TaskSubmitted: project_tasks.task_submitted,
     TaskAdmitted: project_tasks.task_admitted,
     TaskRefused: project_tasks.task_refused,
@@ -116,6 +143,9 @@ PROJECTORS: Final[Mapping[type, Callable[[Any, Place, Fold], None]]] = {
     PlanCommitted: project_tasks.plan_committed,
     PlanDropped: project_tasks.plan_dropped,
     LeaseExtended: project_tasks.lease_extended,
+    PathRepaired: project_paths.path_repaired,
+    PathBroken: project_paths.path_told,
+    PathRestored: project_paths.path_told,
     TaskEnded: project_tasks.task_ended,
     CancelRequested: project_tasks.cancel_requested,
     AttemptOpened: project_attempts.attempt_opened,

@@ -11,7 +11,7 @@ from suanwang.model.grid import Tenant
 from suanwang.store import schema as s
 from suanwang.store.outbox import read_outbox
 from suanwang.store.reading import Reads
-from suanwang.store.rows import GridRow, KeyRow, LinkRow, SiteRow
+from suanwang.store.rows import GridRow, KeyRow, LinkRow, SecurityPoolRow, SiteRow
 
 
 class GridQueries(Reads):
@@ -47,6 +47,11 @@ class GridQueries(Reads):
     def links(self) -> list[LinkRow]:
         """The links that were ever failed or healed."""
         return [LinkRow(**row) for row in self._all(select(s.links).order_by(s.links.c.link))]
+
+    def security_pools(self) -> list[SecurityPoolRow]:
+        """The security pools that were ever taken out or put back."""
+        query = select(s.security_pools).order_by(s.security_pools.c.security_pool)
+        return [SecurityPoolRow(**row) for row in self._all(query)]
 
     def agent_cursors(self) -> dict[str, int]:
         """Agent -> the sequence number of its last event that was applied."""

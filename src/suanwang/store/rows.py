@@ -195,6 +195,17 @@ class LinkRow:
 
 
 @dataclass(frozen=True)
+class SecurityPoolRow:
+    security_pool: str
+    up: bool
+    cause: str
+    principal: str
+    agent: str | None
+    at_us: int
+    position: int
+
+
+@dataclass(frozen=True)
 class KeyRow:
     """An API key. Only the hash of its secret is known."""
 

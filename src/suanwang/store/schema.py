@@ -250,6 +250,18 @@ links = Table(
     _int("position"),
 )
 
+security_pools = Table(
+    "security_pools",
+    metadata,
+    _key("security_pool"),
+    _bool("up"),
+    _text("cause"),
+    _text("principal"),
+    _text("agent", null=True),
+    _int("at_us"),
+    _int("position"),
+)
+
 tenants = Table("tenants", metadata, _key("tenant"), _text("body"), _int("at_us"), _int("position"))
 
 api_keys = Table(

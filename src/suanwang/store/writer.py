@@ -146,9 +146,10 @@ class Writer:
         return Attempt(*row) if row else None
 
     def find_plan(self, task_id: str, lease_id: str) -> str | None:
-        """The plan of a task that took this lease."""
+        """The newest plan of a task that has this lease."""
         c = plans.c
-        rows = self._ask(sqlalchemy.select(c.plan_id).where(c.task_id == task_id, c.lease_id == lease_id))
+        of_lease = sqlalchemy.select(c.plan_id).where(c.task_id == task_id, c.lease_id == lease_id)
+        rows = self._ask(of_lease.order_by(c.generation.desc()).limit(1))
         return str(rows[0][0]) if rows else None
 
     def log_rows(self, after: int) -> Iterator[LogRow]:

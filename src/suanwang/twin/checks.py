@@ -19,7 +19,8 @@ class Checker:
         self._history_id = 0
 
     def after_step(self, state: State) -> None:
-        """Capacity is never exceeded at any instant; who keeps apart stands apart; money is conserved; one live attempt at most."""
+        """Capacity is never exceeded at any instant; who keeps apart stands apart; nothing runs over a cut link or past a security pool
+        that is out unless it is known to have no other path; money is conserved; one live attempt at most."""
         if id(state.history) != self._history_id:
             self._history_id, self._seen = id(state.history), 0
         changed = state.history[self._seen :]
@@ -29,6 +30,7 @@ class Checker:
             _check_capacity(state, key, capacity)
         if keys:
             _check_company(state)
+        _check_paths(state)
         _check_money(state)
         _check_attempts(state)
 
@@ -60,6 +62,23 @@ def _check_capacity(state: State, key: str, capacity: tuple[int, ...]) -> None:
         held = [one + more for one, more in zip(held, change, strict=True)]
         if any(one > most for one, most in zip(held, capacity, strict=True)):
             raise BrokenPromiseError(f"capacity of {key} exceeded at {at_us}: {held} of {capacity}")
+
+
+def _check_paths(state: State) -> None:
+    """Nothing runs over a cut link, or past a security pool that is out, but what is known to have no other path."""
+    for task in state.live.values() if state.links_down or state.security_down else ():
+        if task.attempt is None or task.phase is Phase.STOPPING or task.task_id in state.broken:
+            continue
+        cut = sorted(one.link for one in task.attempt.plan.path.links if one.link in state.links_down)
+        if cut:
+            raise BrokenPromiseError(f"{task.task_id} runs over {cut[0]}, which is cut")
+        dead = [one.security_pool for one in task.attempt.plan.protection if one.security_pool in state.security_down]
+        if dead:
+            raise BrokenPromiseError(f"{task.task_id} runs past {dead[0]}, which is out")
+    for task_id, broken in state.broken.items():
+        plan = state.tasks[task_id].plan
+        if plan is None or plan.plan_id != broken.plan_id:
+            raise BrokenPromiseError(f"the broken path of {task_id} is of a plan that does not stand")
 
 
 def _check_money(state: State) -> None:

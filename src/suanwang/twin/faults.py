@@ -3,8 +3,10 @@
 import random
 from typing import TYPE_CHECKING
 
+from suanwang.model.compact import AnyPlan
 from suanwang.model.error import ConflictError
-from suanwang.model.ids import AgentId, LinkId, SiteId
+from suanwang.model.ids import AgentId, LinkId, SecurityPoolId, SiteId
+from suanwang.model.path_report import PathFault, PathReport
 from suanwang.model.record import ENDS
 from suanwang.model.units import US_PER_S
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 # Seconds between two faults, at least and at most.
 EVERY_S = (2, 25)
 LASTS_S = (1, 60)
+NETWORK_AGENT = "twin-network"
 # A restart reads the whole log. In a long history the brain falls only after the log has grown by a quarter since it
 # last did, so that the history takes time in proportion to its length, and restarts from logs of every length occur.
 SHORT_LOG_RECORDS = 20_000
@@ -54,6 +57,8 @@ class Faults:
             self._heal_site(site)
         for link in sorted(world.road.state.links_down):
             world.road.set_link(link, True, "twin")
+        for pool, out in sorted(world.road.state.security_out.items()):
+            world.road.set_security_pool(pool, True, "twin", out.agent)
         world.road.commit()
 
     def _later(self) -> int:
@@ -70,6 +75,10 @@ class Faults:
             self._outage,
             self._site,
             self._link,
+            self._path,
+            self._path,
+            self._security_pool,
+            self._report,
             self._cancel,
         )
         self._draw.choice(strikes)()
@@ -136,10 +145,68 @@ class Faults:
         world = self._world
         if not world.brain_up or not world.index.grid.links:
             return
-        link = LinkId(self._draw.choice(world.index.grid.links).id)
+        self._cut_link(LinkId(self._draw.choice(world.index.grid.links).id))
+
+    def _cut_link(self, link: LinkId) -> None:
+        world = self._world
         world.road.set_link(link, False, "twin")
         world.road.commit()
         world.at(self._later(), lambda: self._mend(link))
+
+    def _path(self) -> None:
+        """A link under something that runs is cut, of one that holds bandwidth if there is any."""
+        found = self._on_paths()
+        if self._world.brain_up and found:
+            self._cut_link(self._draw.choice(self._draw.choice(found).path.links).link)
+
+    def _security_pool(self) -> None:
+        """An operator takes a security pool out, or its function dies: one that something passes if there is any."""
+        world = self._world
+        passed = sorted({step.security_pool for plan in self._on_paths() for step in plan.protection})
+        pools = passed or list(world.index.security_order)
+        if world.brain_up and pools:
+            pool, agent = self._draw.choice(pools), self._draw.choice((None, NETWORK_AGENT))
+            world.road.set_security_pool(pool, False, "twin", agent)
+            world.road.commit()
+            world.at(self._later(), lambda: self._revive(pool, agent))
+
+    def _revive(self, pool: SecurityPoolId, agent: str | None) -> None:
+        """What the same one took out; another may have taken it over."""
+        world = self._world
+        if not world.brain_up:
+            world.at(self._later(), lambda: self._revive(pool, agent))
+        else:
+            world.road.set_security_pool(pool, True, "twin", agent)
+            world.road.commit()
+
+    def _report(self) -> None:
+        """The network says that a path is out of its promise; now and then it says so of one that was left already."""
+        found = self._on_paths()
+        if not self._world.brain_up or not found:
+            return
+        plan = self._draw.choice(found)
+        late = plan.parent is not None and self._draw.random() < 0.2
+        kind = self._draw.choice((PathFault.DELAY, PathFault.LOSS, PathFault.DOWN))
+        avoid = (self._draw.choice(plan.path.links).link,) if self._draw.random() < 0.5 else ()
+        full = plan.protection and self._draw.random() < 0.5
+        pools = (self._draw.choice(plan.protection).security_pool,) if full else ()
+        seen = PathReport(
+            task_id=plan.task_id,
+            plan_id=plan.parent if late and plan.parent is not None else plan.plan_id,
+            kind=kind,
+            measured_us=plan.path.latency_us * self._draw.randint(1, 3),
+            promised_us=plan.path.latency_us,
+            avoid=avoid,
+            avoid_pools=pools,
+            observed_at_us=self._world.now_us,
+        )
+        self._world.road.report_paths([seen])
+
+    def _on_paths(self) -> list[AnyPlan]:
+        """The plans of what runs over links: those that hold bandwidth, else any."""
+        tasks = self._world.road.state.live.values()
+        plans = [task.attempt.plan for task in tasks if task.attempt is not None and task.attempt.plan.path.links]
+        return [plan for plan in plans if plan.bandwidth_bps] or plans
 
     def _mend(self, link: LinkId) -> None:
         world = self._world

@@ -15,6 +15,7 @@ from suanwang.model.record import (
     GridAdopted,
     LinkChanged,
     Record,
+    SecurityPoolChanged,
     SiteChanged,
     TaskEnded,
     TaskRefused,
@@ -79,7 +80,7 @@ class _Reading:
                 self.answered.add(record.site)
             case SiteChanged(live=False) if early and record.cause in OUTAGES:
                 self.counts["history_outages"] += record.at_us >= self.from_us
-            case LinkChanged(up=False) if early:
+            case LinkChanged(up=False) | SecurityPoolChanged(up=False) if early:
                 self.counts["history_outages"] += record.at_us >= self.from_us
 
     def _closed(self, task: _Task, record: AttemptClosed) -> None:

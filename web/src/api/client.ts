@@ -16,6 +16,7 @@ import type {
   TaskView,
   WhoAmI,
 } from "./types";
+import type { CutFound, LinkHeld, NetworkNow, NetworkView } from "./network-types";
 import type { Share, Tenant } from "./tenants";
 import type { WhatIfAsk, WhatIfView } from "./what-if-types";
 
@@ -121,6 +122,14 @@ export const api = {
   tenants: () => get<Page<Tenant>>("/tenants"),
   setTenant: ({ id, ...limits }: Tenant) => put<Tenant>(`/tenants/${one(id)}`, limits),
   turnSite: (id: string, verb: "fail" | "heal") => post<unknown>(`/sites/${one(id)}:${verb}`, null),
+  turnLink: (id: string, verb: "fail" | "heal") => post<unknown>(`/links/${one(id)}:${verb}`, null),
+  network: () => get<NetworkNow>("/network"),
+  networkPolicies: () => get<NetworkView>("/network/policies"),
+  networkLink: (id: string) => get<LinkHeld>(`/network/links/${one(id)}`),
+  networkCut: (links: readonly string[], risks: readonly string[]) => {
+    const asked = [...links.map((id) => ["cut", id]), ...risks.map((id) => ["cut_risk", id])];
+    return get<CutFound>(`/network/what-if?${new URLSearchParams(asked)}`);
+  },
   whatIf: (ask: WhatIfAsk) => post<WhatIfView>("/what-if", JSON.stringify(ask)),
   whatIfRuns: () => get<Page<WhatIfView>>("/what-if"),
   whatIfRun: (id: string) => get<WhatIfView>(`/what-if/${one(id)}`),

@@ -1,5 +1,8 @@
 // The answers of the API, as stated in API-SHAPES.md. Model types follow src/suanwang/model.
 
+import type { TaskRoute } from "./network-types";
+import type { PathStep } from "./path-types";
+
 export type PoolKind = "general" | "ai" | "hpc" | "quantum";
 export type Tier = "hub" | "western" | "provincial" | "edge";
 export type LinkKind = "otn" | "ip" | "satellite";
@@ -188,7 +191,7 @@ export interface Panorama {
   totals: Totals;
   sites: SiteState[];
   links: LinkState[];
-  security_pools: { id: string; used_bps: number }[];
+  security_pools: { id: string; up: boolean; used_bps: number }[];
   flows: Flow[];
   recent: RecentChange[];
 }
@@ -285,6 +288,7 @@ export interface Plan {
   data: DataMove[];
   standby: StandbyPlace | null;
   took_over: boolean;
+  quoted: { path: Path; protection: Plan["protection"] } | null;
   quote: Line[];
   quote_micro_yuan: number;
   carbon_mg: number;
@@ -316,12 +320,8 @@ export interface PlanReport {
   objective: string;
 }
 
-export interface Refusal {
-  reason: string;
-  field: string;
-  got: string;
-  limit: string;
-}
+/** `field` is the request's, `got` and `limit` are texts. */
+export type Refusal = Record<"reason" | "field" | "got" | "limit", string>;
 
 export interface OutputFile {
   path: string;
@@ -369,7 +369,8 @@ export interface TaskRequest {
   secrets: string[];
   resources: Resources;
   inputs: { source: string; path: string; blake3: string | null; size: number | null }[];
-  outputs: { path: string; target: string | null }[];
+  outputs: { path: string; target: string | null; prefix?: string | null; name?: string | null; always?: boolean }[];
+  mounts: { path: string; folder: string }[];
   checkpoint: string | null;
   checkpoint_every: number | null;
   standby: "site" | "region" | null;
@@ -518,6 +519,8 @@ export interface Explain {
   plans: ExplainPlan[];
   attempts: Attempt[];
   observed: Observed[];
+  paths: PathStep[];
+  routes?: TaskRoute[];
   charges: Charge[];
 }
 

@@ -18,6 +18,9 @@ function short(value: number): string {
 export const count = (value: number): string => decimal(value, 0);
 export const percent = (permille: number, digits = 1): string => `${decimal(permille / 10, digits)} %`;
 
+/** A part in millionths as per cent, with figures enough that a little is not shown as nothing. */
+export const portion = (ppm: number): string => `${decimal(ppm / 10_000, ppm >= 10_000 ? 1 : ppm >= 100 ? 2 : 4)} %`;
+
 function scaled(value: number, units: readonly (readonly [string, number])[]): string {
   for (const [unit, size] of units) if (Math.abs(value) >= size) return `${short(value / size)} ${unit}`;
   const last = units[units.length - 1];

@@ -1,10 +1,11 @@
 // Texts in three languages, from the one catalogue in src/suanwang/texts. Only the language in use is fetched.
 
 import type en from "../../../src/suanwang/texts/ui.en.json";
+import type network from "../../../src/suanwang/texts/ui_network.en.json";
 import type whatIf from "../../../src/suanwang/texts/ui_what_if.en.json";
 import { createStore, useStore } from "./store";
 
-export type UiKey = keyof typeof en | keyof typeof whatIf;
+export type UiKey = keyof typeof en | keyof typeof network | keyof typeof whatIf;
 export const LANGS = ["en", "zh-hant", "zh-hans"] as const;
 export type Lang = (typeof LANGS)[number];
 export const LANG_NAMES: Record<Lang, string> = { en: "English", "zh-hant": "正體中文", "zh-hans": "简体中文" };

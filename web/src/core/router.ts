@@ -3,7 +3,7 @@
 import { createStore } from "./store";
 
 export interface Route {
-  page: string; // the first part: "", "tasks", "new", "bill", "tenants", "grid", "what-if"
+  page: string; // the first part: "", "tasks", "new", "bill", "tenants", "grid", "network", "what-if"
   id: string | null;
   query: URLSearchParams;
 }
@@ -30,4 +30,5 @@ export function go(path: string): void {
   location.hash = path;
 }
 
+export const linkHref = (id: string): string => `#/network?link=${encodeURIComponent(id)}`;
 export const taskHref = (id: string): string => `#/tasks/${encodeURIComponent(id)}`;

@@ -9,6 +9,11 @@ export const KIND_COLOURS: Record<PoolKind, string> = {
   quantum: "#ff7ac6",
 };
 export const DOWN = "#ff4d5e";
+/** Of a cut that is only thought of, and of the paths before and after it. */
+export const MARKED = "#ff9f5a";
+export const BEFORE = "#9fb4d6";
+export const AFTER = "#35d39a";
+export const RISK = "#b094ff";
 export const THIRD_PARTY = "#ff7ac6";
 const LOAD_STOPS: readonly (readonly [permille: number, colour: readonly [number, number, number]])[] = [
   [0, [45, 127, 166]],

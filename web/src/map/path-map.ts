@@ -1,5 +1,6 @@
 // A plan on the map: origin, the walk through the protection steps, the place, the data's own walks, the alternatives.
 
+import type { RouteWay, TaskRoute } from "../api/network-types";
 import type { Alternative, Plan } from "../api/types";
 import { poolName, siteName, type GridView } from "../core/grid";
 import { langStore, t, word } from "../core/i18n";
@@ -12,6 +13,7 @@ const PATH = "#39c5ff";
 const DATA = "#ffd36b";
 const PLACE = "#35d39a";
 const STANDBY = "#b79cff";
+const SPARE = "#9be38f";
 const ORIGIN = "#ffffff";
 const GUARD = "#ff9f5a";
 
@@ -55,10 +57,11 @@ export class PathMap {
   }
 
   /** `moving`: the flow is live, so it moves; a plan that is over or only proposed stands still. */
-  show(plan: Plan | null, alternatives: readonly Alternative[], moving: boolean): void {
+  show(plan: Plan | null, alternatives: readonly Alternative[], moving: boolean, route: TaskRoute | null): void {
     const lang = langStore.get();
     const marks = plan ? this.marks(plan) : [];
-    const points = [...marks.map((mark) => mark.coord), ...(plan ? walkCoords(this.view, plan.path.sites) : []), ...(plan?.standby ? walkCoords(this.view, plan.standby.path.sites) : [])];
+    const spare = this.stretches(route, true).flat();
+    const points = [...marks.map((mark) => mark.coord), ...(plan ? walkCoords(this.view, plan.path.sites) : []), ...(plan?.standby ? walkCoords(this.view, plan.standby.path.sites) : []), ...spare];
     const look = points.length ? frame(points, this.el.clientWidth, this.el.clientHeight) : { zoom: 1 };
     this.chart.setOption(
       {
@@ -70,6 +73,7 @@ export class PathMap {
           this.dots(),
           this.others(alternatives),
           ...(plan ? this.walks(plan, moving) : []),
+          ...this.segments(route),
           this.markSeries(marks),
         ],
       },
@@ -127,6 +131,57 @@ export class PathMap {
         itemStyle: { color: "#0a1424", borderColor: PATH, borderWidth: 2 },
         data: plan.path.sites.map((id) => ({ name: siteName(this.view, id), value: siteCoord(this.view, id) })),
         tooltip: { formatter: (params: { name: string }) => params.name },
+      },
+    ];
+  }
+
+  /** The walk of each segment, in order: of the planned ways, or of the standby ways. A protection function has none. */
+  private stretches(route: TaskRoute | null, standby: boolean): Coord[][] {
+    const ways = route?.policies.flatMap((policy) => policy.ways.filter((one) => one.standby === standby)) ?? [];
+    return ways.flatMap((one) => one.steps).map((step) => this.walkOf(step.links));
+  }
+
+  private walkOf(links: RouteWay["steps"][number]["links"]): Coord[] {
+    const sites = links.flatMap((directed, at) => {
+      const [id = "", side] = directed.split(":");
+      const link = this.view.links.get(id);
+      if (!link) return [];
+      const ends = side === "ab" ? [link.a, link.b] : [link.b, link.a];
+      return at === 0 ? ends : ends.slice(1);
+    });
+    return walkCoords(this.view, sites);
+  }
+
+  /** Numbers on the way of each segment, as in the list beside the map, and the standby way. */
+  private segments(route: TaskRoute | null): Record<string, unknown>[] {
+    const spare = this.stretches(route, true).filter((one) => one.length > 1);
+    const numbers = this.stretches(route, false).flatMap((walk, at) => {
+      const [a, b] = [walk[Math.floor((walk.length - 1) / 2)], walk[Math.floor((walk.length - 1) / 2) + 1]];
+      return a && b ? [{ value: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2], name: String(at + 1) }] : [];
+    });
+    return [
+      {
+        id: "spare",
+        type: "lines",
+        coordinateSystem: "geo",
+        polyline: true,
+        silent: true,
+        z: 2,
+        lineStyle: { color: SPARE, width: 2.2, opacity: 0.9, type: "dashed" },
+        data: spare.map((coords) => ({ coords })),
+      },
+      {
+        id: "numbers",
+        type: "scatter",
+        coordinateSystem: "geo",
+        silent: true,
+        z: 7,
+        zlevel: 4,
+        symbol: "circle",
+        symbolSize: 18,
+        itemStyle: { color: "#14395a", borderColor: PATH, borderWidth: 1.5 },
+        label: { show: true, formatter: "{b}", color: "#dff3ff", fontSize: 11, fontWeight: 700 },
+        data: numbers,
       },
     ];
   }

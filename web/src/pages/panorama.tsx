@@ -92,7 +92,7 @@ function MapBox({ grid, picture, picked, onPick }: MapBoxProps) {
     let made: PanoramaMap | null = null;
     const host = el.current as HTMLDivElement;
     // A box on its way out of the page has no size; a canvas of none cannot be drawn.
-    const watch = new ResizeObserver(() => host.clientHeight > 0 && made?.resize());
+    const watch = new ResizeObserver(() => host.clientHeight > 0 && host.clientWidth > 0 && made?.resize());
     import("../map/panorama-map")
       .then(({ PanoramaMap }) => PanoramaMap.create(host, grid, onPick))
       .then(

@@ -20,6 +20,7 @@ import { PlanSection } from "./task/plan";
 import { Stations } from "./task/stations";
 
 const REREAD_MS = 700;
+const MEASURED_MS = 4_000;
 const ENDED = new Set<Phase>(END_PHASES);
 
 /** The record of the task: read again, not more often than REREAD_MS, whenever its stream says something. */
@@ -42,6 +43,13 @@ function useExplain(id: string) {
       clearTimeout(timer);
     };
   }, [id]);
+  // What is measured of a path is no event: it is read again while there is a path to measure.
+  const measured = (loaded.value?.routes?.length ?? 0) > 0;
+  useEffect(() => {
+    if (!measured) return;
+    const timer = setInterval(() => document.visibilityState === "visible" && again(), MEASURED_MS);
+    return () => clearInterval(timer);
+  }, [id, measured]);
   return loaded;
 }
 

@@ -46,7 +46,7 @@ export function BarPairs({ title, names, colours, pairs, format }: BarPairsProps
     let over = false;
     const host = el.current as HTMLDivElement;
     // A box on its way out of the page has no size; a canvas of none cannot be drawn.
-    const watch = new ResizeObserver(() => host.clientHeight > 0 && chart.current?.resize());
+    const watch = new ResizeObserver(() => host.clientHeight > 0 && host.clientWidth > 0 && chart.current?.resize());
     void import("../map/echarts").then(({ init }) => {
       if (over) return;
       chart.current = init(host, null, { renderer: "canvas" });

@@ -1,5 +1,6 @@
 // A plan and why: figures, map, the walk, protection, data, the quote, the alternatives, the funnel of clauses.
 
+import type { TaskRoute } from "../api/network-types";
 import type { Plan, PlanReport } from "../api/types";
 import { at, bytes, carbon, count, rate, span, yuan } from "../core/format";
 import { siteName, type GridView } from "../core/grid";
@@ -8,25 +9,30 @@ import { Emulated, Figure } from "./bits";
 import { PathBox } from "./path-box";
 import { Alternatives, Funnel, Relaxations } from "./plan-why";
 import { Quote } from "./quote";
+import { Route } from "./route";
 
 interface PlanViewProps {
   grid: GridView;
   plan: Plan | null;
   report: PlanReport | null;
   moving: boolean;
+  /** How its traffic goes, where the brain says so: of a plan that stands. */
+  route?: TaskRoute | null;
 }
 
-export function PlanView({ grid, plan, report, moving }: PlanViewProps) {
+export function PlanView({ grid, plan, report, moving, route = null }: PlanViewProps) {
   const alternatives = report?.alternatives.length ? report.alternatives : (plan?.alternatives ?? []);
   return (
     <div class="plan-view">
       {plan && <PlanFigures grid={grid} plan={plan} />}
       <div class="plan-cols">
-        <PathBox grid={grid} plan={plan} alternatives={alternatives} moving={moving} />
+        <PathBox grid={grid} plan={plan} alternatives={alternatives} moving={moving} route={route} />
         <div class="plan-side">
           {plan ? (
             <>
               <Walk grid={grid} plan={plan} />
+              {route && <Route grid={grid} route={route} />}
+              <Quoted grid={grid} plan={plan} />
               <Protection grid={grid} plan={plan} />
               <Standby grid={grid} plan={plan} />
               <DataMoves grid={grid} plan={plan} />
@@ -104,6 +110,11 @@ function Protection({ grid, plan }: { grid: GridView; plan: Plan }) {
       </ol>
     </div>
   );
+}
+
+function Quoted({ grid, plan }: { grid: GridView; plan: Plan }) {
+  if (!plan.quoted) return null;
+  return <p class="warn-text">{t("ui.plan.quoted", { path: plan.quoted.path.sites.map((id) => siteName(grid, id)).join(" → ") })}</p>;
 }
 
 function Standby({ grid, plan }: { grid: GridView; plan: Plan }) {

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { useNow } from "../core/clock";
 import { atFull } from "../core/format";
 import { LANG_NAMES, LANGS, langStore, setLang, t, word, type Lang } from "../core/i18n";
@@ -13,12 +14,16 @@ const PAGES = [
   ["bill", "#/bill", "ui.nav.bill"],
   ["tenants", "#/tenants", "ui.nav.tenants"],
   ["grid", "#/grid", "ui.nav.grid"],
+  ["network", "#/network", "ui.nav.network"],
   ["what-if", "#/what-if", "ui.nav.what_if"],
 ] as const;
 
 export function TopBar() {
   const { page } = useStore(routeStore);
   const who = useStore(whoStore);
+  const nav = useRef<HTMLElement>(null);
+  // On a narrow screen the row of pages is pushed aside, and the one that is open may be out of sight.
+  useEffect(() => nav.current?.querySelector(".on")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [page, who?.role]);
   return (
     <header class="top">
       <a class="skip" href="#main" onClick={skip}>
@@ -29,7 +34,7 @@ export function TopBar() {
         <span class="brand-han">算網</span>
         <span class="brand-latin">Suanwang</span>
       </a>
-      <nav aria-label={t("ui.nav.label")}>
+      <nav ref={nav} aria-label={t("ui.nav.label")}>
         {PAGES.filter(([name]) => name !== "what-if" || who?.role === "operator").map(([name, href, key]) => (
           <a href={href} class={page === name ? "on" : ""} aria-current={page === name ? "page" : undefined}>
             {t(key)}

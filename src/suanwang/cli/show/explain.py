@@ -7,6 +7,7 @@ from rich.text import Text
 
 from suanwang.cli.show.bill import of_task
 from suanwang.cli.show.forms import Places, clock, emulated, instant, money, plain, span
+from suanwang.cli.show.paths import path_lines
 from suanwang.cli.show.plan import alternatives, decision, funnel, refusals, relaxations
 from suanwang.cli.show.task import one as card
 from suanwang.cli.words import known, t
@@ -23,6 +24,8 @@ def whole(found: Explain, bill: TaskBill, places: Places, now_us: int) -> list[R
     if found.attempts:
         out.append(_arrow("attempts"))
         out += [_attempt(one, found.observed, places) for one in found.attempts]
+    if found.paths:
+        out += [_arrow("paths"), *(line for one in found.paths for line in path_lines(one, places))]
     if found.charges:
         out += [_arrow("charges"), *of_task(bill, places)]
     return out

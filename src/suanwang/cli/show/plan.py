@@ -35,6 +35,8 @@ def decision(request: TaskRequest, plan: Plan, places: Places, now_us: int) -> R
         table.add_row(t("cli.plan.protection"), f"{t(f'protection.{step.function.value}')} @ {places.name(step.site)}")
     if plan.standby is not None:
         table.add_row(t("cli.plan.standby"), _standby(plan.standby, places))
+    if plan.quoted is not None:
+        table.add_row("", Text(t("cli.plan.quoted", path=places.path(plan.quoted.path.sites)), "yellow"))
     if plan.took_over:
         table.add_row("", Text(t("cli.plan.took_over"), "yellow"))
     for move in plan.data:

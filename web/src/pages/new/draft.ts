@@ -54,6 +54,9 @@ export interface Draft {
   secrets: Pair[];
   inputs: Pair[]; // name: path, value: source
   outputs: Pair[]; // name: path, value: target
+  // Of a task that is asked for again: what has no field in the form stays as it was.
+  outputsBefore: TaskRequest["outputs"];
+  mounts: { path: string; folder: string }[];
 }
 
 export const EMPTY: Draft = {
@@ -103,6 +106,8 @@ export const EMPTY: Draft = {
   secrets: [],
   inputs: [],
   outputs: [],
+  outputsBefore: [],
+  mounts: [],
 };
 
 type Loose = Record<string, unknown>;
@@ -169,9 +174,10 @@ export function toRequest(draft: Draft): Loose {
   const wanted = resources(draft);
   if (Object.keys(wanted).length) out.resources = wanted;
   const inputs = named(draft.inputs).map((one) => ({ source: one.value, path: one.name.trim() }));
-  const outputs = named(draft.outputs).map((one) => (one.value.trim() ? { path: one.name.trim(), target: one.value.trim() } : { path: one.name.trim() }));
+  const outputs = named(draft.outputs).map((one) => outputOf(draft, one.name.trim(), one.value.trim()));
   unlessDefault(out, "inputs", inputs, []);
   unlessDefault(out, "outputs", outputs, []);
+  unlessDefault(out, "mounts", draft.mounts, []);
   unlessDefault(out, "environment", record(draft.environment), {});
   unlessDefault(out, "secrets", named(draft.secrets).map((one) => one.name.trim()), []);
   unlessDefault(out, "origin", draft.origin, "");
@@ -200,6 +206,11 @@ export function toRequest(draft: Draft): Loose {
   unlessDefault(out, "together_with", record(draft.togetherWith), {});
   unlessDefault(out, "apart_from", record(draft.apartFrom), {});
   return out;
+}
+
+function outputOf(draft: Draft, path: string, target: string): object {
+  const before = draft.outputsBefore.find((one) => one.path === path && (one.target ?? "") === target);
+  return before ?? (target ? { path, target } : { path });
 }
 
 const pairs = (values: Record<string, string>): Pair[] => Object.entries(values).map(([name, value]) => ({ name, value }));
@@ -266,12 +277,14 @@ export function fromRequest(request: TaskRequest): Draft {
     spreadSites: request.spread?.sites ? String(request.spread.sites) : "",
     perSite: request.spread?.per_site_max ? String(request.spread.per_site_max) : "",
     checkpointEvery: request.checkpoint_every === null ? "" : exactSpan(request.checkpoint_every),
-    tags: pairs(request.tags),
+    tags: pairs(request.tags).filter((one) => !one.name.startsWith("suanwang.")),
     togetherWith: pairs(request.together_with),
     apartFrom: pairs(request.apart_from),
     environment: pairs(request.environment),
     secrets: request.secrets.map((name) => ({ name, value: "" })),
     inputs: request.inputs.map((one) => ({ name: one.path, value: one.source })),
     outputs: request.outputs.map((one) => ({ name: one.path, value: one.target ?? "" })),
+    outputsBefore: request.outputs,
+    mounts: request.mounts,
   };
 }

@@ -22,7 +22,7 @@ export function SitePanel({ grid, picture, id, onClose }: SitePanelProps) {
   const state = picture.sites.find((one) => one.id === id);
   if (!site) return null;
   const flows = picture.flows.filter((flow) => flow.sites.at(-1) === id);
-  const use = new Map(picture.security_pools.map((one) => [one.id, one.used_bps]));
+  const use = new Map(picture.security_pools.map((one) => [one.id, one]));
   return (
     <Panel
       class="grow site-panel"
@@ -106,20 +106,21 @@ function PoolCard({ pool, load }: { pool: Pool; load: SiteState["pools"][number]
   );
 }
 
-function SecurityPools({ site, use }: { site: Site; use: Map<string, number> }) {
+function SecurityPools({ site, use }: { site: Site; use: Map<string, Panorama["security_pools"][number]> }) {
   if (!site.security_pools.length) return null;
   return (
     <>
       <h3>{t("ui.site.security_pools")}</h3>
       <ul class="bar-list">
         {site.security_pools.map((pool) => {
-          const permille = Math.round(((use.get(pool.id) ?? 0) * 1000) / Math.max(1, pool.capacity_bps));
+          const now = use.get(pool.id) ?? { up: true, used_bps: 0 };
+          const permille = Math.round((now.used_bps * 1000) / Math.max(1, pool.capacity_bps));
           return (
             <li>
               <div class="plain">
                 <span>{word("ui.protection", pool.function)}</span>
                 <span class="num">
-                  {rate(use.get(pool.id) ?? 0)} / {rate(pool.capacity_bps)}
+                  {now.up ? `${rate(now.used_bps)} / ${rate(pool.capacity_bps)}` : t("ui.site.down")}
                 </span>
                 <Bar permille={permille} tone={loadTone(permille)} />
               </div>

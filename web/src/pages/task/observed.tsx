@@ -4,6 +4,7 @@ import { siteName, type GridView } from "../../core/grid";
 import { t, word } from "../../core/i18n";
 import { Panel } from "../../parts/bits";
 import { Numbered } from "./begin";
+import { PathSteps } from "./paths";
 
 const SHOWN_MAX = 60;
 
@@ -15,6 +16,7 @@ export function ObservedSection({ record, grid }: { record: Explain; grid: GridV
   const quiet = record.observed.length - telling.length;
   return (
     <Panel id="observed" class="station-panel" title={<Numbered n={5}>{t("ui.road.observed")}</Numbered>} side={quiet > 0 ? <span class="muted num">{t("ui.observed.progress", { count: quiet })}</span> : null}>
+      <PathSteps record={record} grid={grid} />
       {record.observed.length === 0 && <p class="muted">{t("ui.observed.none")}</p>}
       {shown.length > 0 && (
         <div class="table-box">

@@ -15,6 +15,7 @@ export function PlanSection({ record, grid }: { record: Explain; grid: GridView 
   const [picked, setPicked] = useState<number | null>(null);
   const index = picked !== null && picked < plans.length ? picked : plans.length - 1;
   const shown = plans[index];
+  const route = record.routes?.find((one) => one.plan_id === shown?.plan.plan_id) ?? null;
   const newest = index === plans.length - 1;
   return (
     <Panel
@@ -39,7 +40,7 @@ export function PlanSection({ record, grid }: { record: Explain; grid: GridView 
           {t("ui.plan.dropped")} {wordOrNull(`drop.${shown.dropped.reason}`) ?? word("failure", shown.dropped.reason)}
         </p>
       )}
-      {shown && (grid ? <PlanView grid={grid} plan={shown.plan} report={shown.report} moving={newest && !ENDED.has(task.phase)} /> : <Loading />)}
+      {shown && (grid ? <PlanView grid={grid} plan={shown.plan} report={shown.report} moving={newest && !ENDED.has(task.phase)} route={route} /> : <Loading />)}
     </Panel>
   );
 }

@@ -1,9 +1,9 @@
 // The form: which day, and what changes.
 
-import { useState } from "preact/hooks";
 import { siteName, type GridView } from "../../core/grid";
 import { t, word } from "../../core/i18n";
 import { Panel } from "../../parts/bits";
+import { Picker, type Named } from "../../parts/picker";
 import { isWhole, type DayKind, type Draft } from "./draft";
 
 interface FormProps {
@@ -114,58 +114,6 @@ function Day({ draft, change }: Part) {
     </>
   );
 }
-
-interface Named {
-  id: string;
-  name: string;
-}
-
-interface PickerProps {
-  label: string;
-  known: readonly Named[];
-  chosen: readonly string[];
-  onChange: (chosen: string[]) => void;
-  name: string;
-}
-
-/** Some of many, by a list that narrows as one types. What is chosen stands below as tags. */
-function Picker({ label, known, chosen, onChange, name }: PickerProps) {
-  const [text, setText] = useState("");
-  const take = (value: string): void => {
-    const found = known.find((one) => one.id === value || shown(one) === value);
-    if (!found) return setText(value);
-    setText("");
-    if (!chosen.includes(found.id)) onChange([...chosen, found.id]);
-  };
-  const nameOf = (id: string): string => known.find((one) => one.id === id)?.name ?? id;
-  return (
-    <div class="field wide">
-      <label class="field">
-        <span>{label}</span>
-        <input name={name} list={`${name}-list`} value={text} placeholder={t("ui.what_if.pick")} autocomplete="off" spellcheck={false} onInput={(event) => take(event.currentTarget.value)} />
-      </label>
-      <datalist id={`${name}-list`}>
-        {known.map((one) => (
-          <option value={shown(one)} />
-        ))}
-      </datalist>
-      {chosen.length > 0 && (
-        <ul class="picked">
-          {chosen.map((id) => (
-            <li>
-              {nameOf(id)}
-              <button type="button" class="drop" aria-label={t("ui.what_if.drop", { name: nameOf(id) })} onClick={() => onChange(chosen.filter((one) => one !== id))}>
-                ×
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
-    </div>
-  );
-}
-
-const shown = (one: Named): string => `${one.name} (${one.id})`;
 
 function Prices({ draft, change, sites }: Part & { sites: readonly Named[] }) {
   const set = (at: number, part: Partial<Draft["prices"][number]>): void =>

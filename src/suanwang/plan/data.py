@@ -7,6 +7,7 @@ cost.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -74,8 +75,7 @@ def moves_of(scene: Scene, need: Need, start_us: int, wanted: Flags) -> Moves:
     """
     nodes = len(scene.layout.network.node_of)
     if not need.moves:
-        zero = np.zeros((1, nodes), np.int64)
-        return Moves((), zero, zero, np.zeros((1, nodes, 0), np.int64))
+        return nothing_moves(nodes)
     options: list[Option] = []
     spans: list[Ints] = []
     costs: list[Ints] = []
@@ -93,6 +93,13 @@ def moves_of(scene: Scene, need: Need, start_us: int, wanted: Flags) -> Moves:
         picks = np.repeat(np.arange(len(options))[:, None, None], nodes, axis=1)
         return Moves(tuple(options), np.array(spans), np.array(costs), picks)
     return Moves(tuple(options), *join(scene, options, np.array(spans), np.array(costs), start_us, wanted))
+
+
+@lru_cache(maxsize=16)
+def nothing_moves(nodes: int) -> Moves:
+    """The one combination, of no length, of a task without data."""
+    zero = np.zeros((1, nodes), np.int64)
+    return Moves((), zero, zero, np.zeros((1, nodes, 0), np.int64))
 
 
 def _free_until(scene: Scene, rate_bps: int, start_us: int) -> Ints:

@@ -12,16 +12,16 @@ import numpy as np
 from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
 from suanwang.net.jit import kernel
-from suanwang.net.network import Flags, Ints
+from suanwang.net.network import Ints
 from suanwang.net.tree import FAR
 from suanwang.plan.calendar import Steps, fits
 from suanwang.plan.clauses import CODE
-from suanwang.plan.data import Moves, moves_of
-from suanwang.plan.floors import Floors, hopeful, reaches
+from suanwang.plan.data import Moves, moves_of, nothing_moves
+from suanwang.plan.floors import Floors, Rivals, promising_places
 from suanwang.plan.layout import Tariffs
 from suanwang.plan.money import Asked, compute_price, exact_price
 from suanwang.plan.need import Need
-from suanwang.plan.roads import Roads, roads_of
+from suanwang.plan.roads import Roads, roads_at, roads_of
 from suanwang.plan.scene import Scene
 
 NO_LIMIT = 2**62
@@ -101,10 +101,7 @@ class Best:
     def weigh(self, scene: Scene, need: Need, asked: Asked, start_us: int, places: Ints) -> bool:
         """Weigh one start with the pools at these places; True if some pool is feasible at it."""
         layout, pools = scene.layout, self.pools[places]
-        wanted = np.zeros(len(layout.network.node_of), np.bool_)
-        wanted[layout.node[pools]] = True
-        moves = moves_of(scene, need, start_us, wanted)
-        roads = roads_of(scene, need, start_us, moves.spans_us[:, wanted])
+        moves, roads = _ways(scene, need, start_us, layout.node[pools])
         bounds = Bounds(start_us, need.wall_us, _or(need.deadline_us), _or(need.price_limit))
         found = _weigh(
             pools,
@@ -151,30 +148,20 @@ class Best:
     def places(self, floors: Floors, row: int, need: Need) -> Ints:
         """The places that a start may still better, among those that are shown: a plan's pool and its alternatives."""
         end_us, price = floors.starts_us[row] + floors.takes_us, floors.price[row]
-        possible = (end_us <= _or(need.deadline_us)) & (price <= _or(need.price_limit))
-        return np.flatnonzero(possible & self._hopeful(end_us, price))
-
-    def _hopeful(self, end_us: Ints, price: Ints) -> Flags:
-        feasible = np.flatnonzero(self.code == WORSE)
-        own_price, own_end_us = (np.where(self.code == WORSE, one, FAR) for one in (self.price, self.end_us))
-        bar = self._bar(feasible)
-        if self.preference is Preference.FASTEST:
-            own = hopeful((own_end_us, own_price), (end_us, price))
-        else:
-            own = hopeful((own_price, own_end_us), (price, end_us))
-        return own if bar is None else own & reaches(self.columns(price, end_us)[:BAR], bar)
-
-    def _bar(self, feasible: Ints) -> list[int] | None:
-        """The first figures of the last candidate that would be shown; None where more can be shown."""
-        if len(feasible) < SHOWN:
-            return None
-        columns = [column[feasible] for column in self.columns(self.price, self.end_us)[:BAR]]
-        last = np.lexsort(columns[::-1])[SHOWN - 1]
-        return [int(column[last]) for column in columns]
+        fastest = self.preference is Preference.FASTEST
+        return promising_places(
+            Rivals(self.code, *((self.end_us, self.price) if fastest else (self.price, self.end_us))),
+            (end_us, price) if fastest else (price, end_us),
+            (end_us <= _or(need.deadline_us)) & (price <= _or(need.price_limit)),
+            tuple(self.columns(self.price, self.end_us)[:BAR]),
+            tuple(self.columns(price, end_us)[:BAR]),
+            SHOWN,
+            WORSE,
+        )
 
     def _let_go(self) -> None:
         """Forget the starts that are the best of no pool."""
-        used = set(np.unique(self.start).tolist())
+        used = set(self.start.tolist())
         self.starts = [one if at in used else None for at, one in enumerate(self.starts)]
 
     def _make_sure(
@@ -189,6 +176,8 @@ class Best:
     ) -> None:
         """Price with Python's integers what the kernel was not sure of."""
         codes, prices, ends, stretch = found
+        if not (prices < 0).any():
+            return
         for at, combination in zip(*np.nonzero(prices < 0), strict=True):
             pool, end_us = int(pools[at]), int(ends[at, combination])
             price = exact_price(scene.layout, pool, need.demand, asked.shots, end_us - need.wall_us, end_us)
@@ -210,6 +199,16 @@ class Best:
         if self.preference is Preference.GREENEST:
             return [self.owner_place, self.carbon_mg, price, end_us]
         return [self.owner_place, price, end_us, self.latency_us]
+
+
+def _ways(scene: Scene, need: Need, start_us: int, nodes: Ints) -> tuple[Moves, Roads]:
+    """How the data comes to these nodes, and the user's path to them, for one start."""
+    if not need.moves:
+        return nothing_moves(len(scene.layout.network.node_of)), roads_at(scene, need, start_us)
+    wanted = np.zeros(len(scene.layout.network.node_of), np.bool_)
+    wanted[nodes] = True
+    moves = moves_of(scene, need, start_us, wanted)
+    return moves, roads_of(scene, need, start_us, moves.spans_us[:, wanted])
 
 
 def _or(value: int | None) -> int:

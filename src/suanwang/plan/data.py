@@ -6,7 +6,8 @@ other bodies that are no slower and fit beside it. So every time that some combi
 cost.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -76,13 +77,12 @@ def moves_of(scene: Scene, need: Need, start_us: int, wanted: Flags) -> Moves:
     nodes = len(scene.layout.network.node_of)
     if not need.moves:
         return nothing_moves(nodes)
+    free_us = _free_until(scene, start_us)
     options: list[Option] = []
     spans: list[Ints] = []
     costs: list[Ints] = []
-    frees = {rate: _free_until(scene, rate, start_us) for rate in RATES_BPS}
     for number, move in enumerate(need.moves):
-        for option, free_us in _options(scene, number, move, frees, start_us, wanted):
-            span, cost = _vectors(scene, option, move, free_us, start_us, wanted)
+        for option, span, cost in _options(scene, number, move, free_us, start_us, wanted):
             options.append(option)
             spans.append(span)
             costs.append(cost)
@@ -90,7 +90,7 @@ def moves_of(scene: Scene, need: Need, start_us: int, wanted: Flags) -> Moves:
         nowhere = np.full((1, nodes), FAR, np.int64)
         return Moves((), nowhere, nowhere, np.zeros((1, nodes, 0), np.int64))
     if len(need.moves) == 1:
-        picks = np.repeat(np.arange(len(options))[:, None, None], nodes, axis=1)
+        picks = np.broadcast_to(np.arange(len(options))[:, None, None], (len(options), nodes, 1))
         return Moves(tuple(options), np.array(spans), np.array(costs), picks)
     return Moves(tuple(options), *join(scene, options, np.array(spans), np.array(costs), start_us, wanted))
 
@@ -102,49 +102,66 @@ def nothing_moves(nodes: int) -> Moves:
     return Moves((), zero, zero, np.zeros((1, nodes, 0), np.int64))
 
 
-def _free_until(scene: Scene, rate_bps: int, start_us: int) -> Ints:
-    """For each directed link until when the rate is free on it without a break."""
-    edges = len(scene.layout.network.to)
-    room = scene.layout.empty_room - rate_bps
-    free_us = scene.ledger.lines.free_until(room, start_us)[:edges]
-    return np.where(scene.up & (room[:edges] >= 0), free_us, -1)
+def _free_until(scene: Scene, start_us: int) -> Ints:
+    """[rate, directed link]: until when the rate is free on the link without a break; -1 where it never is."""
+    room, usable = scene.rate_rooms(RATES_BPS)
+    return scene.ledger.lines.each_free_until(room, usable, start_us)
 
 
 def _options(
-    scene: Scene, number: int, move: MoveNeed, frees: dict[int, Ints], start_us: int, wanted: Flags
-) -> list[tuple[Option, Ints]]:
-    """The options of one body. Where the best paths over all links are free as far as they are wanted, they do."""
-    out = []
-    for site in move.replicas:
-        replica = scene.layout.network.node_of[site]
+    scene: Scene, number: int, move: MoveNeed, free_us: Ints, start_us: int, wanted: Flags
+) -> Iterator[tuple[Option, Ints, Ints]]:
+    """The options of one body, how long each takes to every site, and its cost. Where the best paths over all links are
+    free for as long as they are wanted, they are what is taken."""
+    node_of = scene.layout.network.node_of
+    there = np.array([node_of[site] for site in move.replicas], np.int64)
+    sendings_us = [sending_us(move.size_bytes, rate) for rate in RATES_BPS]
+    readies_us = np.array([start_us + min(one, SPAN_US_MAX) for one in sendings_us], np.int64)
+    for replica in there.tolist():
         whole = scene.transfer_whole(replica)
-        used = whole.used_to(wanted)
-        for rate, free_us in frees.items():
-            sending = sending_us(move.size_bytes, rate)
-            if sending <= SPAN_US_MAX:
-                free = free_us >= start_us + sending
-                tree = scene.transfer(replica, free) if (used > free).any() else whole
-                out.append((Option(number, replica, rate, sending, tree), free_us))
-    return out
+        spans, clear = _spans(
+            whole.best, whole.parent, whole.via, whole.latency_us, free_us, start_us, readies_us, there, wanted
+        )
+        for at, sending in enumerate(sendings_us):
+            if sending > SPAN_US_MAX:
+                continue
+            option = Option(number, replica, RATES_BPS[at], sending, whole)
+            if clear[at]:
+                yield option, spans[at], _cost(whole, move.size_bytes, there)
+            else:
+                yield _round_about(scene, option, move, there, free_us[at], start_us, wanted)
 
 
-def _vectors(
-    scene: Scene, option: Option, move: MoveNeed, free_us: Ints, start_us: int, wanted: Flags
-) -> tuple[Ints, Ints]:
-    """How long the option takes to every site, and its cost."""
-    tree, ready_us = option.tree, start_us + option.sending_us
-    there = np.array([scene.layout.network.node_of[site] for site in move.replicas], np.int64)
-    until_us = (start_us, ready_us)
-    span, short = _spans(tree.best, tree.parent, tree.via, tree.latency_us, free_us, until_us, there, wanted)
-    if short:
-        latency, price = _detour(scene, option, free_us, _short_nodes(tree, free_us, ready_us, wanted), ready_us)
-        span = np.where(latency < FAR, option.sending_us + latency, FAR)
-        span[there] = 0
-        cost = moved_amounts(price, move.size_bytes)
-    else:
-        cost = moved_by(tree, move.size_bytes).copy()
-    cost[there] = 0
-    return span, cost
+def _round_about(
+    scene: Scene, option: Option, move: MoveNeed, there: Ints, free_us: Ints, start_us: int, wanted: Flags
+) -> tuple[Option, Ints, Ints]:
+    """An option whose best paths over all links are not free for long enough: over what is."""
+    ready_us = start_us + option.sending_us
+    free = free_us >= ready_us
+    if (option.tree.used_to(wanted) > free).any():
+        option = replace(option, tree=scene.transfer(option.replica, free))
+    tree = option.tree
+    spans, clear = _spans(
+        *(tree.best, tree.parent, tree.via, tree.latency_us),
+        *(free_us[None], start_us, np.array([ready_us], np.int64), there, wanted),
+    )
+    if clear[0]:
+        return option, spans[0], _cost(tree, move.size_bytes, there)
+    latency, price = _detour(scene, option, free_us, _short_nodes(tree, free_us, ready_us, wanted), ready_us)
+    span = np.where(latency < FAR, option.sending_us + latency, FAR)
+    cost = moved_amounts(price, move.size_bytes)
+    span[there] = cost[there] = 0
+    return option, span, cost
+
+
+def _cost(tree: Tree, size_bytes: int, there: Ints) -> Ints:
+    """The amount of the transfer line to each node; nothing to where the bytes are. The tree keeps it."""
+    key = ("brought", size_bytes, there.tobytes())
+    found: Ints | None = tree.made.get(key)
+    if found is None:
+        found = tree.made[key] = moved_by(tree, size_bytes).copy()
+        found[there] = 0
+    return found
 
 
 def moved_by(tree: Tree, size_bytes: int) -> Ints:
@@ -169,30 +186,33 @@ def _spans(
     via: Ints,
     latency: Ints,
     free_us: Ints,
-    moments_us: tuple[int, int],
+    start_us: int,
+    readies_us: Ints,
     there: Ints,
     wanted: Flags,
-) -> tuple[Ints, bool]:
-    """How long bytes take to each wanted node, and whether some path is not free for long enough.
+) -> tuple[Ints, Flags]:
+    """[rate, node]: how long bytes take to each wanted node; and at which rates each path is free for long enough.
 
-    `moments_us`: when the first bytes leave, and when the last ones do.
+    `free_us` is [rate, directed link]; the first bytes leave at `start_us`, the last ones at `readies_us`.
     """
-    start_us, ready_us = moments_us
     far = np.int64(2**62)
     until = np.empty(len(parent), np.int64)
-    short = False
-    for label in range(len(parent)):
-        until[label] = until[parent[label]] if parent[label] >= 0 else far
-        if via[label] >= 0:
-            until[label] = min(until[label], free_us[via[label]])
-    span = np.full(len(best), far)
-    for node in range(len(best)):
-        label = best[node]
-        if label >= 0 and wanted[node]:
-            span[node] = ready_us - start_us + latency[label]
-            short = short or until[label] < ready_us + latency[label]
-    span[there] = 0
-    return span, short
+    span = np.full((len(readies_us), len(best)), far)
+    clear = np.ones(len(readies_us), np.bool_)
+    for rate in range(len(readies_us)):
+        for label in range(len(parent)):
+            until[label] = until[parent[label]] if parent[label] >= 0 else far
+            if via[label] >= 0:
+                until[label] = min(until[label], free_us[rate, via[label]])
+        for node in range(len(best)):
+            label = best[node]
+            if label >= 0 and wanted[node]:
+                span[rate, node] = readies_us[rate] - start_us + latency[label]
+                if until[label] < readies_us[rate] + latency[label]:
+                    clear[rate] = False
+        for one in there:
+            span[rate, one] = 0
+    return span, clear
 
 
 def _detour(scene: Scene, option: Option, free_us: Ints, nodes: Ints, ready_us: int) -> tuple[Ints, Ints]:

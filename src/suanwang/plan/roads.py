@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from suanwang.net import Tree
+from suanwang.net.jit import kernel
 from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
 from suanwang.plan.crossings import mend
@@ -16,7 +17,6 @@ from suanwang.plan.layout import closes
 from suanwang.plan.money import held_amounts
 from suanwang.plan.need import Need
 from suanwang.plan.scene import Scene, chain_of
-
 
 NO_CUTS = np.zeros(0, np.int64)
 
@@ -37,41 +37,63 @@ class Roads:
         return tree
 
 
-def roads_of(scene: Scene, need: Need, start_us: int, spans_us: Ints) -> Roads:
-    """Paths for runs of `need.wall_us` that begin at the start plus any of the spans.
+def roads_of(scene: Scene, need: Need, start_us: int, spans_us: Ints, wanted: Flags) -> Roads:
+    """Paths for runs of `need.wall_us` that begin at the start plus any of the spans [combination, node] to wanted nodes.
 
     The start itself stands for the sites that the data cannot reach (`FAR`).
     """
-    waits_us = np.where(spans_us < FAR, spans_us, 0)
-    first_us, last_us = start_us + int(waits_us.min()), start_us + int(waits_us.max())
+    least_us, most_us = _waits(spans_us, wanted)
+    first_us, last_us = start_us + int(least_us), start_us + int(most_us)
     if not need.bandwidth_bps:
-        return _quickest(scene, need, (first_us, last_us), start_us + np.unique(waits_us))
+        if not closes(scene.layout, first_us, last_us + need.wall_us):
+            return _free(scene.least_latency(*_way(scene, need)), need.bound_us)
+        return _quickest(scene, need, (first_us, last_us), _begins(start_us, spans_us, wanted))
     room, usable = scene.room(need.bandwidth_bps)
     cuts_us = _cuts(scene, usable, room, first_us, last_us, need.wall_us)
     if not len(cuts_us):
-        return _held_at(scene, need, first_us)
+        return _along(scene, need, _tree_at(scene, need, first_us))
     trees: list[Tree | None] = [None] * (len(cuts_us) + 1)
-    begins_us = start_us + np.unique(waits_us)
+    begins_us = _begins(start_us, spans_us, wanted)
     stretches = np.searchsorted(cuts_us, begins_us, side="right")
     for stretch, first in zip(*np.unique(stretches, return_index=True), strict=True):
         trees[stretch] = _tree_at(scene, need, int(begins_us[first]))
     return _with_amounts(scene, need, cuts_us, trees)
 
 
+@kernel
+def _waits(spans_us: Ints, wanted: Flags) -> tuple[int, int]:
+    """The shortest and the longest of the spans to wanted nodes; one that is `FAR` counts as none."""
+    least, most = np.int64(2**62), np.int64(0)
+    for row in range(spans_us.shape[0]):
+        for node in range(spans_us.shape[1]):
+            if wanted[node]:
+                span = spans_us[row, node] if spans_us[row, node] < 2**62 else 0
+                least, most = min(least, span), max(most, span)
+    return least, most
+
+
+def _begins(start_us: int, spans_us: Ints, wanted: Flags) -> Ints:
+    """The moments at which runs may begin."""
+    spans = spans_us[:, wanted]
+    return start_us + np.unique(np.where(spans < FAR, spans, 0))
+
+
+def _way(scene: Scene, need: Need) -> tuple[int, tuple[int, ...]]:
+    return scene.layout.network.node_of[need.origin], chain_of(need)
+
+
 def roads_at(scene: Scene, need: Need, begin_us: int) -> Roads:
     """Paths for runs that all begin at one moment."""
     if need.bandwidth_bps:
-        return _held_at(scene, need, begin_us)
+        return _along(scene, need, _tree_at(scene, need, begin_us))
+    if not closes(scene.layout, begin_us, begin_us + need.wall_us):
+        return _free(scene.least_latency(*_way(scene, need)), need.bound_us)
     return _quickest(scene, need, (begin_us, begin_us), np.array([begin_us]))
-
-
-def _held_at(scene: Scene, need: Need, begin_us: int) -> Roads:
-    return _along(scene, need, _tree_at(scene, need, begin_us))
 
 
 def _tree_at(scene: Scene, need: Need, begin_us: int) -> Tree:
     """The cheapest paths of held bandwidth for a run that begins then."""
-    origin, chain = scene.layout.network.node_of[need.origin], chain_of(need)
+    origin, chain = _way(scene, need)
     room, usable = scene.room(need.bandwidth_bps)
     ok = scene.ledger.lines.free(usable, room[:, None], begin_us, begin_us + need.wall_us)
     tree = scene.cheapest(origin, usable, ok, chain, need.bound_us)
@@ -81,9 +103,7 @@ def _tree_at(scene: Scene, need: Need, begin_us: int) -> Tree:
 def _quickest(scene: Scene, need: Need, span_us: tuple[int, int], begins_us: Ints) -> Roads:
     """Paths of a need that holds nothing: the quickest, round the links whose maintenance falls into the run. `begins_us`
     are the moments from the first to the last of `span_us` at which it may begin."""
-    origin, chain = scene.layout.network.node_of[need.origin], chain_of(need)
-    if not closes(scene.layout, span_us[0], span_us[1] + need.wall_us):
-        return _free(scene.least_latency(origin, chain), need.bound_us)
+    origin, chain = _way(scene, need)
     windows = scene.layout.closed
     # A run that begins at the end of a window is clear of it; one that ends a moment after its start is not.
     cuts_us = np.unique(np.concatenate([windows[:, 2], windows[:, 1] - need.wall_us + 1]))

@@ -72,6 +72,16 @@ class Scene:
     version: int
     sites: Mapping[SiteId, SiteState]
     _rooms: dict[int, tuple[Ints, Flags]] = field(init=False, default_factory=dict)  # by bandwidth
+    _rate_rooms: tuple[tuple[int, ...], Ints, Flags] | None = field(init=False, default=None)
+
+    def rate_rooms(self, rates_bps: tuple[int, ...]) -> tuple[Ints, Flags]:
+        """[rate, directed link]: what an empty grid would leave beside each rate; and what is up and wide enough for it.
+        The arrays are shared by all who ask for the same rates."""
+        if self._rate_rooms is None or self._rate_rooms[0] != rates_bps:
+            edges = len(self.up)
+            room = self.layout.empty_room[:edges] - np.array(rates_bps, np.int64)[:, None]
+            self._rate_rooms = (rates_bps, room, self.up & (room >= 0))
+        return self._rate_rooms[1:]
 
     @property
     def is_empty(self) -> bool:

@@ -208,7 +208,7 @@ def _ways(scene: Scene, need: Need, start_us: int, nodes: Ints) -> tuple[Moves, 
     wanted = np.zeros(len(scene.layout.network.node_of), np.bool_)
     wanted[nodes] = True
     moves = moves_of(scene, need, start_us, wanted)
-    return moves, roads_of(scene, need, start_us, moves.spans_us[:, wanted])
+    return moves, roads_of(scene, need, start_us, moves.spans_us, wanted)
 
 
 def _or(value: int | None) -> int:

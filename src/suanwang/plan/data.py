@@ -7,8 +7,9 @@ cost.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,11 @@ from suanwang.plan.scene import Scene
 
 # The rates at which data may be sent: a few steps, a factor of ten apart, keep the candidates few and the holds round.
 RATES_BPS = (100_000_000, 1_000_000_000, 10_000_000_000, 100_000_000_000)
+
+
+# How free the best paths of a rate are: for as long as they are wanted; not until the last bytes have come; not until the
+# last bytes have left.
+CLEAR, SHORT, TAKEN = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,14 @@ def moves_of(scene: Scene, need: Need, start_us: int, wanted: Flags) -> Moves:
         nowhere = np.full((1, nodes), FAR, np.int64)
         return Moves((), nowhere, nowhere, np.zeros((1, nodes, 0), np.int64))
     if len(need.moves) == 1:
-        picks = np.broadcast_to(np.arange(len(options))[:, None, None], (len(options), nodes, 1))
-        return Moves(tuple(options), np.array(spans), np.array(costs), picks)
+        return Moves(tuple(options), np.array(spans), np.array(costs), _own_picks(len(options), nodes))
     return Moves(tuple(options), *join(scene, options, np.array(spans), np.array(costs), start_us, wanted))
+
+
+@lru_cache(maxsize=64)
+def _own_picks(options: int, nodes: int) -> Ints:
+    """With one body each combination is one option."""
+    return np.repeat(np.arange(options)[:, None, None], nodes, axis=1)
 
 
 @lru_cache(maxsize=16)
@@ -119,47 +130,41 @@ def _options(
     readies_us = np.array([start_us + min(one, SPAN_US_MAX) for one in sendings_us], np.int64)
     for replica in there.tolist():
         whole = scene.transfer_whole(replica)
-        spans, clear = _spans(
-            whole.best, whole.parent, whole.via, whole.latency_us, free_us, start_us, readies_us, there, wanted
-        )
-        for at, sending in enumerate(sendings_us):
+        spans, states = _spans(_labels(whole), free_us, start_us, readies_us, there, wanted)
+        for at, (state, sending) in enumerate(zip(states.tolist(), sendings_us, strict=True)):
             if sending > SPAN_US_MAX:
                 continue
-            option = Option(number, replica, RATES_BPS[at], sending, whole)
-            if clear[at]:
-                yield option, spans[at], _cost(whole, move.size_bytes, there)
+            if state == CLEAR:
+                yield Option(number, replica, RATES_BPS[at], sending, whole), spans[at], _cost(whole, move, there)
             else:
-                yield _round_about(scene, option, move, there, free_us[at], start_us, wanted)
+                free = free_us[at] >= start_us + sending
+                tree = whole if state == SHORT else scene.transfer(replica, free)
+                option = Option(number, replica, RATES_BPS[at], sending, tree)
+                yield option, *_round_about(scene, option, move, there, free_us[at], start_us, wanted)
 
 
 def _round_about(
     scene: Scene, option: Option, move: MoveNeed, there: Ints, free_us: Ints, start_us: int, wanted: Flags
-) -> tuple[Option, Ints, Ints]:
-    """An option whose best paths over all links are not free for long enough: over what is."""
-    ready_us = start_us + option.sending_us
-    free = free_us >= ready_us
-    if (option.tree.used_to(wanted) > free).any():
-        option = replace(option, tree=scene.transfer(option.replica, free))
-    tree = option.tree
-    spans, clear = _spans(
-        *(tree.best, tree.parent, tree.via, tree.latency_us),
-        *(free_us[None], start_us, np.array([ready_us], np.int64), there, wanted),
-    )
-    if clear[0]:
-        return option, spans[0], _cost(tree, move.size_bytes, there)
+) -> tuple[Ints, Ints]:
+    """How long an option takes to every site, and its cost, where the best paths over all links are not free for long
+    enough."""
+    tree, ready_us = option.tree, start_us + option.sending_us
+    spans, states = _spans(_labels(tree), free_us[None], start_us, np.array([ready_us], np.int64), there, wanted)
+    if states[0] == CLEAR:
+        return spans[0], _cost(tree, move, there)
     latency, price = _detour(scene, option, free_us, _short_nodes(tree, free_us, ready_us, wanted), ready_us)
     span = np.where(latency < FAR, option.sending_us + latency, FAR)
     cost = moved_amounts(price, move.size_bytes)
     span[there] = cost[there] = 0
-    return option, span, cost
+    return span, cost
 
 
-def _cost(tree: Tree, size_bytes: int, there: Ints) -> Ints:
+def _cost(tree: Tree, move: MoveNeed, there: Ints) -> Ints:
     """The amount of the transfer line to each node; nothing to where the bytes are. The tree keeps it."""
-    key = ("brought", size_bytes, there.tobytes())
+    key = ("brought", move.size_bytes, move.replicas)
     found: Ints | None = tree.made.get(key)
     if found is None:
-        found = tree.made[key] = moved_by(tree, size_bytes).copy()
+        found = tree.made[key] = moved_by(tree, move.size_bytes).copy()
         found[there] = 0
     return found
 
@@ -179,27 +184,39 @@ def _short_nodes(tree: Tree, free_us: Ints, ready_us: int, wanted: Flags) -> Int
     return np.flatnonzero(wanted & (latency < FAR) & (tree.node_least(free_us) < ready_us + latency))
 
 
+class _Labels(NamedTuple):
+    """A tree, for the kernel."""
+
+    best: Ints
+    parent: Ints
+    via: Ints
+    latency_us: Ints
+
+
+def _labels(tree: Tree) -> _Labels:
+    return _Labels(tree.best, tree.parent, tree.via, tree.latency_us)
+
+
 @kernel
 def _spans(
-    best: Ints,
-    parent: Ints,
-    via: Ints,
-    latency: Ints,
+    labels: _Labels,
     free_us: Ints,
     start_us: int,
     readies_us: Ints,
     there: Ints,
     wanted: Flags,
-) -> tuple[Ints, Flags]:
-    """[rate, node]: how long bytes take to each wanted node; and at which rates each path is free for long enough.
+) -> tuple[Ints, Ints]:
+    """[rate, node]: how long bytes take to each wanted node; and for each rate how free the paths are.
 
     `free_us` is [rate, directed link]; the first bytes leave at `start_us`, the last ones at `readies_us`.
     """
+    best, parent, via, latency = labels
     far = np.int64(2**62)
     until = np.empty(len(parent), np.int64)
     span = np.full((len(readies_us), len(best)), far)
-    clear = np.ones(len(readies_us), np.bool_)
+    states = np.zeros(len(readies_us), np.int64)
     for rate in range(len(readies_us)):
+        ready_us = readies_us[rate]
         for label in range(len(parent)):
             until[label] = until[parent[label]] if parent[label] >= 0 else far
             if via[label] >= 0:
@@ -207,12 +224,14 @@ def _spans(
         for node in range(len(best)):
             label = best[node]
             if label >= 0 and wanted[node]:
-                span[rate, node] = readies_us[rate] - start_us + latency[label]
-                if until[label] < readies_us[rate] + latency[label]:
-                    clear[rate] = False
+                span[rate, node] = ready_us - start_us + latency[label]
+                if until[label] < ready_us:
+                    states[rate] = TAKEN
+                elif until[label] < ready_us + latency[label]:
+                    states[rate] = max(states[rate], SHORT)
         for one in there:
             span[rate, one] = 0
-    return span, clear
+    return span, states
 
 
 def _detour(scene: Scene, option: Option, free_us: Ints, nodes: Ints, ready_us: int) -> tuple[Ints, Ints]:

@@ -63,11 +63,11 @@ def roads_of(scene: Scene, need: Need, start_us: int, spans_us: Ints, wanted: Fl
 @kernel
 def _waits(spans_us: Ints, wanted: Flags) -> tuple[int, int]:
     """The shortest and the longest of the spans to wanted nodes; one that is `FAR` counts as none."""
-    least, most = np.int64(2**62), np.int64(0)
+    least, most = 2**62, 0
     for row in range(spans_us.shape[0]):
         for node in range(spans_us.shape[1]):
             if wanted[node]:
-                span = spans_us[row, node] if spans_us[row, node] < 2**62 else 0
+                span = int(spans_us[row, node]) if spans_us[row, node] < 2**62 else 0
                 least, most = min(least, span), max(most, span)
     return least, most
 

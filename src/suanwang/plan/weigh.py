@@ -27,8 +27,6 @@ from suanwang.plan.scene import Scene
 NO_LIMIT = 2**62
 # The chosen one and the five alternatives that a plan shows.
 SHOWN = 6
-# Figures of a key that are known of a start before it is weighed: all but the last one.
-BAR = 3
 
 
 class Codes(NamedTuple):
@@ -153,8 +151,8 @@ class Best:
             Rivals(self.code, *((self.end_us, self.price) if fastest else (self.price, self.end_us))),
             (end_us, price) if fastest else (price, end_us),
             (end_us <= _or(need.deadline_us)) & (price <= _or(need.price_limit)),
-            tuple(self.columns(self.price, self.end_us)[:BAR]),
-            tuple(self.columns(price, end_us)[:BAR]),
+            self._first_columns(self.price, self.end_us),
+            self._first_columns(price, end_us),
             SHOWN,
             WORSE,
         )
@@ -191,6 +189,11 @@ class Best:
         found = np.flatnonzero(self.code == WORSE)
         columns = [*self.columns(self.price, self.end_us), self.rank]
         return [int(one) for one in found[np.lexsort([column[found] for column in reversed(columns)])]]
+
+    def _first_columns(self, price: Ints, end_us: Ints) -> tuple[Ints, Ints, Ints]:
+        """Those of the key that are known of a start before it is weighed: all but the last one."""
+        one, two, three, _ = self.columns(price, end_us)
+        return one, two, three
 
     def columns(self, price: Ints, end_us: Ints) -> list[Ints]:
         """The key of candidates at these prices and ends, first figure first, without the id."""

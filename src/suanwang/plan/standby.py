@@ -90,7 +90,7 @@ class Elsewhere:
 
 def _later(scene: Scene, need: Need, decision: Decision, elsewhere: Elsewhere) -> Iterator[int]:
     """Moments after the earliest, few at a time: each is decided anew. None where no moment is better than another."""
-    if not decision.order or _is_timeless(scene, need):
+    if not decision.order or _never_changes(scene, need):
         return
     sites = {site.id: site for _, site in (scene.layout.pools[one] for one in decision.best.pools.tolist())}
     if any(elsewhere.has_any(elsewhere.near(site)) for site in sites.values()):
@@ -98,7 +98,7 @@ def _later(scene: Scene, need: Need, decision: Decision, elsewhere: Elsewhere) -
         yield from found[:LATER_MAX]
 
 
-def _is_timeless(scene: Scene, need: Need) -> bool:
+def _never_changes(scene: Scene, need: Need) -> bool:
     """Whether a candidate that has no second place at the earliest moment has none later. Where nothing is held and no
     link is ever in maintenance, way and room are always the same; only the price, and so what a limit leaves, is not."""
     return need.price_limit is None and not len(scene.layout.closed) and scene.is_empty

@@ -301,6 +301,24 @@ def fits(steps: Steps, resource: int, start_us: int, end_us: int, room: Ints) ->
     return True
 
 
+@lean
+def first_fit(steps: Steps, resource: int, from_us: int, span_us: int, room: Ints) -> int:
+    """The first moment from `from_us` on from which no more than `room` is held for that long; `FOREVER_US` where there
+    is none."""
+    where, rows = steps.offset[resource], steps.rows[resource]
+    row, begin_us = max(0, _place(steps.at_us, where, rows, from_us)), from_us
+    while row < rows and steps.at_us[where + row] < begin_us + span_us:
+        over = False
+        for figure in range(steps.held.shape[1]):
+            over = over or steps.held[where + row, figure] > room[figure]
+        if over:
+            if row + 1 == rows:
+                return FOREVER_US
+            begin_us = max(begin_us, steps.at_us[where + row + 1])
+        row += 1
+    return begin_us
+
+
 @kernel
 def _free(steps: Steps, busy: Ints, room: Ints, start_us: int, end_us: int, out: Flags) -> bool:
     """Take out what is not free; whether there was any."""

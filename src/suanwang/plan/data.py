@@ -113,6 +113,60 @@ def nothing_moves(nodes: int) -> Moves:
     return Moves((), zero, zero, np.zeros((1, nodes, 0), np.int64))
 
 
+def waits_of(scene: Scene, need: Need, nodes: Ints) -> tuple[Ints, Ints]:
+    """For each of the nodes how long after a start a run there begins, at the least and at the most, whatever is free then."""
+    node_of = scene.layout.network.node_of
+    least, most = np.zeros(len(node_of), np.int64), np.zeros(len(node_of), np.int64)
+    latency_us = (
+        int(scene.layout.network.latency_us.sum()) // 2
+    )  # no loop-free path takes longer than all links together
+    for move in need.moves:
+        sendings_us = [one for one in (sending_us(move.size_bytes, rate) for rate in RATES_BPS) if one <= SPAN_US_MAX]
+        fastest, slowest = (min(sendings_us), max(sendings_us) + latency_us) if sendings_us else (0, 0)
+        here = [node_of[site] for site in move.replicas]
+        soon, late = np.full(len(node_of), fastest, np.int64), np.full(len(node_of), slowest, np.int64)
+        soon[here] = late[here] = 0
+        least, most = np.maximum(least, soon), np.maximum(most, late)
+    return least[nodes], most[nodes]
+
+
+def reached(scene: Scene, need: Need, start_us: int) -> Flags:
+    """The nodes that each body of data may come to if it is sent then: no other has a combination."""
+    net, free_us = scene.layout.network, _free_until(scene, start_us)
+    out = np.ones(len(net.node_of), np.bool_)
+    for move in need.moves:
+        there = np.array([net.node_of[site] for site in move.replicas], np.int64)
+        sendings_us = [sending_us(move.size_bytes, rate) for rate in RATES_BPS]
+        readies_us = np.array([start_us + min(one, SPAN_US_MAX) for one in sendings_us], np.int64)
+        out &= _reached(net.first, net.out, net.to, free_us, readies_us, there)
+    return out
+
+
+@kernel
+def _reached(first: Ints, out: Ints, to: Ints, free_us: Ints, readies_us: Ints, there: Ints) -> Flags:
+    """The nodes to which, at some rate, a way leads from where the data is, over links free until all has left."""
+    nodes = len(first) - 1
+    found = np.zeros(nodes, np.bool_)
+    stack = np.empty(nodes, np.int64)
+    for rate in range(len(readies_us)):
+        seen = np.zeros(nodes, np.bool_)
+        top = 0
+        for node in there:
+            if not seen[node]:
+                seen[node], stack[top] = True, node
+                top += 1
+        while top > 0:
+            top -= 1
+            node = stack[top]
+            found[node] = True
+            for at in range(first[node], first[node + 1]):
+                edge = out[at]
+                if not seen[to[edge]] and free_us[rate, edge] >= readies_us[rate]:
+                    seen[to[edge]], stack[top] = True, to[edge]
+                    top += 1
+    return found
+
+
 def _free_until(scene: Scene, start_us: int) -> Ints:
     """[rate, directed link]: until when the rate is free on the link without a break; -1 where it never is."""
     room, usable = scene.rate_rooms(RATES_BPS)

@@ -9,6 +9,7 @@ from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
 from suanwang.net.network import Flags, Ints
 from suanwang.plan.clauses import CHOSEN, CODE, PASSED, owner_places
+from suanwang.plan.data import waits_of
 from suanwang.plan.floors import floors_of
 from suanwang.plan.layout import Layout
 from suanwang.plan.money import Asked, asked_of, carbons
@@ -57,9 +58,12 @@ def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
     everyone = np.arange(len(best.pools))
     starts = starts_us(scene, need, best.pools)
     if need.deadline_us is None:
+        waits_us: tuple[Ints, Ints] | None = None
         for number, start_us in enumerate(starts):
-            if number and not best.may_change(scene, need, asked, start_us):
-                continue
+            if number:
+                waits_us = waits_us or waits_of(scene, need, scene.layout.node[best.pools])
+                if not best.may_change(scene, need, asked, start_us, waits_us):
+                    continue
             if best.weigh(scene, need, asked, start_us, everyone):
                 return
         return

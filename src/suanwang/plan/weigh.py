@@ -12,11 +12,11 @@ import numpy as np
 from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
 from suanwang.net.jit import kernel
-from suanwang.net.network import Ints
+from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
-from suanwang.plan.calendar import Steps, fits
+from suanwang.plan.calendar import Steps, first_fit, fits
 from suanwang.plan.clauses import CODE
-from suanwang.plan.data import Moves, moves_of, nothing_moves
+from suanwang.plan.data import Moves, moves_of, nothing_moves, reached
 from suanwang.plan.floors import Floors, Rivals, promising_places
 from suanwang.plan.layout import Tariffs
 from suanwang.plan.money import Asked, compute_price, exact_price
@@ -41,7 +41,7 @@ class Codes(NamedTuple):
 
 
 CODES = Codes(*(CODE[PoolReason(one)] for one in Codes._fields))
-BANDWIDTH, CAPACITY, PRICE_LIMIT, WORSE = CODES.bandwidth, CODES.capacity, CODES.price_limit, CODES.worse
+BANDWIDTH, DATA_PATH, PRICE_LIMIT, WORSE = CODES.bandwidth, CODES.data_path, CODES.price_limit, CODES.worse
 
 
 class Bounds(NamedTuple):
@@ -135,13 +135,29 @@ class Best:
         self._let_go()
         return bool(feasible)
 
-    def may_change(self, scene: Scene, need: Need, asked: Asked, start_us: int) -> bool:
-        """Whether weighing a later start could tell more than is known: without data a run begins at its start, and
-        where no pool has room then, each would be found to lack capacity, which is no news."""
-        if need.moves or bool((self.code < CAPACITY).any()):
-            return True
-        room = scene.layout.capacity[self.pools] - asked.demand
-        return bool(_any_fits(scene.ledger.pools.steps(), self.pools, room, start_us, start_us + need.wall_us))
+    def may_change(self, scene: Scene, need: Need, asked: Asked, start_us: int, waits_us: tuple[Ints, Ints]) -> bool:
+        """Whether weighing a later start could tell more than is known. `waits_us`: how long after its start a run in each
+        pool begins, at the least and at the most.
+
+        A pool that the data cannot come to if it is sent then would be found to lack a way for it, and one that has no
+        room for a run that begins in that time to lack capacity. That is no news of a pool that came that far before,
+        unless the run would end sooner than the one that was shown to lack it.
+        """
+        if need.moves:
+            arrives = reached(scene, need, start_us)[scene.layout.node[self.pools]]
+            if not arrives.any() and bool((self.code >= DATA_PATH).all()):
+                return False
+        else:
+            arrives = np.ones(len(self.pools), np.bool_)
+        return bool(
+            _may_change(
+                scene.ledger.pools.steps(),
+                Chances(self.pools, arrives, start_us + waits_us[0], start_us + waits_us[1], self.code, self.end_us),
+                scene.layout.capacity[self.pools] - asked.demand,
+                need.wall_us,
+                CODES,
+            )
+        )
 
     def places(self, floors: Floors, row: int, need: Need) -> Ints:
         """The places that a start may still better, among those that are shown: a plan's pool and its alternatives."""
@@ -218,10 +234,28 @@ def _or(value: int | None) -> int:
     return NO_LIMIT if value is None else value
 
 
+class Chances(NamedTuple):
+    """For each pool whether the data may come to it, when a run may begin, and what is known of it."""
+
+    pools: Ints
+    arrives: Flags
+    soonest_us: Ints
+    latest_us: Ints
+    code: Ints
+    end_us: Ints
+
+
 @kernel
-def _any_fits(calendars: Steps, pools: Ints, room: Ints, start_us: int, end_us: int) -> bool:
-    for at in range(len(pools)):  # noqa: SIM110  # the compiler knows no generators
-        if fits(calendars, pools[at], start_us, end_us, room[at]):
+def _may_change(calendars: Steps, some: Chances, room: Ints, wall_us: int, says: Codes) -> bool:
+    for at in range(len(some.pools)):
+        code, soonest_us = some.code[at], some.soonest_us[at]
+        if code < says.data_path:
+            return True
+        if not some.arrives[at]:
+            continue
+        if code < says.capacity or (code == says.capacity and soonest_us + wall_us <= some.end_us[at]):
+            return True
+        if first_fit(calendars, some.pools[at], soonest_us, wall_us, room[at]) <= some.latest_us[at]:
             return True
     return False
 

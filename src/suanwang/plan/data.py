@@ -113,8 +113,18 @@ def nothing_moves(nodes: int) -> Moves:
     return Moves((), zero, zero, np.zeros((1, nodes, 0), np.int64))
 
 
-def waits_of(scene: Scene, need: Need, nodes: Ints) -> tuple[Ints, Ints]:
-    """For each of the nodes how long after a start a run there begins, at the least and at the most, whatever is free then."""
+def waits_of(scene: Scene, need: Need) -> tuple[Ints, Ints]:
+    """For each node how long after a start a run there begins, at the least and at the most, whatever is free then."""
+    key = tuple((move.size_bytes, move.replicas) for move in need.moves)
+    found = scene.memory.waits.get(key)
+    if found is None:
+        found = _waits(scene, need)
+        scene.memory.waits.put(key, found)
+    assert isinstance(found, tuple), "waits are kept as two arrays"
+    return found
+
+
+def _waits(scene: Scene, need: Need) -> tuple[Ints, Ints]:
     node_of = scene.layout.network.node_of
     least, most = np.zeros(len(node_of), np.int64), np.zeros(len(node_of), np.int64)
     latency_us = (
@@ -127,7 +137,7 @@ def waits_of(scene: Scene, need: Need, nodes: Ints) -> tuple[Ints, Ints]:
         soon, late = np.full(len(node_of), fastest, np.int64), np.full(len(node_of), slowest, np.int64)
         soon[here] = late[here] = 0
         least, most = np.maximum(least, soon), np.maximum(most, late)
-    return least[nodes], most[nodes]
+    return least, most
 
 
 def reached(scene: Scene, need: Need, start_us: int) -> Flags:

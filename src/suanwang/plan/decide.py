@@ -9,7 +9,6 @@ from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
 from suanwang.net.network import Flags, Ints
 from suanwang.plan.clauses import CHOSEN, CODE, PASSED, owner_places
-from suanwang.plan.data import waits_of
 from suanwang.plan.floors import floors_of
 from suanwang.plan.layout import Layout
 from suanwang.plan.money import Asked, asked_of, carbons
@@ -58,12 +57,9 @@ def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
     everyone = np.arange(len(best.pools))
     starts = starts_us(scene, need, best.pools)
     if need.deadline_us is None:
-        waits_us: tuple[Ints, Ints] | None = None
         for number, start_us in enumerate(starts):
-            if number:
-                waits_us = waits_us or waits_of(scene, need, scene.layout.node[best.pools])
-                if not best.may_change(scene, need, asked, start_us, waits_us):
-                    continue
+            if number and not best.may_change(scene, need, asked, start_us, everyone):
+                continue
             if best.weigh(scene, need, asked, start_us, everyone):
                 return
         return
@@ -75,8 +71,9 @@ def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
             floors.refine(scene, need, asked, best.pools, row, places)
             floors.with_roads(scene, need, best.pools, row)
             places = best.places(floors, row, need)
-        if len(places):
-            best.weigh(scene, need, asked, floors.starts_us[row], places)
+        start_us = floors.starts_us[row]
+        if len(places) and not (row and need.moves and not best.may_change(scene, need, asked, start_us, places)):
+            best.weigh(scene, need, asked, start_us, places)
 
 
 def place_codes(scene: Scene, need: Need) -> Ints:

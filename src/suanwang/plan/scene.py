@@ -52,6 +52,7 @@ class Memory:
     ledger: Ledger
     trees: Kept = field(default_factory=lambda: Kept(TREES_MAX))
     codes: Kept = field(default_factory=lambda: Kept(CODES_MAX))
+    waits: Kept = field(default_factory=lambda: Kept(CODES_MAX))
     states: list[SiteState | None] = field(default_factory=list)  # of the sites, in the grid's order
     live: Flags = field(default_factory=lambda: np.zeros(0, np.bool_))  # of the pools, by `states`
     sweep: Any = None  # `sweep_tables.SweepTables`

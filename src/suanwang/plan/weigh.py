@@ -16,7 +16,7 @@ from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
 from suanwang.plan.calendar import Steps, first_fit, fits
 from suanwang.plan.clauses import CODE
-from suanwang.plan.data import Moves, moves_of, nothing_moves, reached
+from suanwang.plan.data import Moves, moves_of, nothing_moves, reached, waits_of
 from suanwang.plan.floors import Floors, Rivals, promising_places
 from suanwang.plan.layout import Tariffs
 from suanwang.plan.money import Asked, compute_price, exact_price
@@ -135,25 +135,24 @@ class Best:
         self._let_go()
         return bool(feasible)
 
-    def may_change(self, scene: Scene, need: Need, asked: Asked, start_us: int, waits_us: tuple[Ints, Ints]) -> bool:
-        """Whether weighing a later start could tell more than is known. `waits_us`: how long after its start a run in each
-        pool begins, at the least and at the most.
+    def may_change(self, scene: Scene, need: Need, asked: Asked, start_us: int, places: Ints) -> bool:
+        """Whether weighing a later start with the pools at these places could tell more than is known.
 
         A pool that the data cannot come to if it is sent then would be found to lack a way for it, and one that has no
-        room for a run that begins in that time to lack capacity. That is no news of a pool that came that far before,
-        unless the run would end sooner than the one that was shown to lack it.
+        room for a run that begins soon enough after it to lack capacity. That is no news of a pool that came that far
+        before, unless the run would end sooner than the one that was shown to lack it.
         """
-        if need.moves:
-            arrives = reached(scene, need, start_us)[scene.layout.node[self.pools]]
-            if not arrives.any() and bool((self.code >= DATA_PATH).all()):
-                return False
-        else:
-            arrives = np.ones(len(self.pools), np.bool_)
+        pools, code = self.pools[places], self.code[places]
+        node = scene.layout.node[pools]
+        arrives = reached(scene, need, start_us)[node] if need.moves else np.ones(len(pools), np.bool_)
+        if not arrives.any() and bool((code >= DATA_PATH).all()):
+            return False
+        least_us, most_us = waits_of(scene, need)
         return bool(
             _may_change(
                 scene.ledger.pools.steps(),
-                Chances(self.pools, arrives, start_us + waits_us[0], start_us + waits_us[1], self.code, self.end_us),
-                scene.layout.capacity[self.pools] - asked.demand,
+                Chances(pools, arrives, start_us + least_us[node], start_us + most_us[node], code, self.end_us[places]),
+                scene.layout.capacity[pools] - asked.demand,
                 need.wall_us,
                 CODES,
             )

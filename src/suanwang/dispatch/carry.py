@@ -80,8 +80,8 @@ def is_over_budget(task: Task, index: GridIndex, now_us: int) -> bool:
     if attempt is None or request is None or request.on_budget != "stop" or not attempt.run_us:
         return False
     shots = request.resources.shots * elements_of(request)
-    lines = settle(attempt.plan, index, shots, attempt.run_us, now_us, None)
-    return total_micro_yuan(lines) > room_micro_yuan(task)
+    rows = settle_rows(attempt.plan, index, shots, attempt.run_us, now_us)
+    return total_micro_yuan(rows) > room_micro_yuan(task)
 
 
 def held_span(attempt: Attempt, end_us: int, now_us: int) -> tuple[int, int]:

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from suanwang import failpoints
 from suanwang.admission.admit import Refused, admit
-from suanwang.dispatch import carry, company, reconcile, repeats, spread, watch
+from suanwang.dispatch import carry, company, intake, reconcile, repeats, spread, watch
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.batch import Taken
-from suanwang.model.event import Heartbeat, Orders
+from suanwang.model.event import Heartbeat, Orders, orders_of
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.principal import Submission, Submitted
 from suanwang.model.reason import FailureReason
@@ -152,9 +152,7 @@ class Road(Reserving):
         now_us = self.clock()
         self.hear(heartbeat, now_us)
         failpoints.hit("brain.events.received")
-        for event in heartbeat.events:
-            if event.sequence > self.state.cursors.get(heartbeat.agent, 0):
-                self.take(event, heartbeat, now_us)
+        intake.take_all(self, heartbeat, now_us)
         failpoints.hit("brain.settle.made")
         self.commit()
         failpoints.hit("brain.events.applied")
@@ -164,4 +162,4 @@ class Road(Reserving):
         self.commit()
         failpoints.hit("brain.settle.committed")
         failpoints.hit("brain.dispatch.sent")
-        return Orders(acknowledged=self.state.cursors.get(heartbeat.agent, 0), instructions=found.instructions)
+        return orders_of(self.state.cursors.get(heartbeat.agent, 0), found.instructions)

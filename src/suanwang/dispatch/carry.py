@@ -8,7 +8,7 @@ from suanwang import failpoints
 from suanwang.dispatch.lifecycle import Effect, Transition
 from suanwang.model.batch import Closing
 from suanwang.model.compact import AnyPlan
-from suanwang.model.event import Event, OutputFile, Usage
+from suanwang.model.event import AnyEvent, OutputFile, Usage
 from suanwang.model.ids import AttemptId, ChargeId, SiteId
 from suanwang.model.plan import ChargeKind, Line
 from suanwang.model.reason import NOT_THE_TASKS_FAULT, PARTS, FailureReason, WaitReason
@@ -29,7 +29,7 @@ from suanwang.model.tariff import total_micro_yuan
 from suanwang.model.task import elements_of
 from suanwang.observe.resume import resumes, saved_spans
 from suanwang.observe.state import Attempt, Task
-from suanwang.settle import capped, capped_rows, settle, settle_held, settle_rows
+from suanwang.settle import Bills, capped, capped_rows, settle, settle_held
 
 # A failed attempt is tried again after 1, 2, 4 ... seconds, a minute at most: long enough for a passing fault to
 # pass, short enough for a person who watches.
@@ -46,6 +46,7 @@ class Ids(Protocol):
 
     def attempt_id(self) -> AttemptId: ...
     def charge_id(self) -> ChargeId: ...
+    def charge_ids(self, count: int) -> list[ChargeId]: ...
 
 
 @dataclass(frozen=True)
@@ -102,17 +103,19 @@ def is_plain_success(task: Task) -> bool:
     return plan is not None and plan.standby is None and task.resume is None and task.part_of is None
 
 
-def closing_of(task: Task, event: Event, now_us: int, index: GridIndex, ids: Ids) -> Closing:
+def closing_of(task: Task, event: AnyEvent, now_us: int, bills: Bills, ids: Ids) -> Closing:
     """A success without outputs to deliver as one row: what `carry` would say in several records."""
     attempt, request = task.attempt, task.request
     assert attempt is not None and request is not None, "a live attempt is settled"
     plan = attempt.plan
     start_us, end_us = held_span(attempt, event.at_us or now_us, now_us)
-    rows = settle_rows(plan, index, request.resources.shots * elements_of(request), start_us, end_us)
-    owner = index.sites[attempt.site].owner
+    rows = bills.rows(plan, request.resources.shots * elements_of(request), start_us, end_us)
+    owner, lines = bills.index.sites[attempt.site].owner, capped_rows(rows, room_micro_yuan(task))
     charges = tuple(
-        (ids.charge_id(), NETWORK_CREDITOR if row.kind in OF_NETWORK else owner, row)
-        for row in capped_rows(rows, room_micro_yuan(task))
+        [
+            (charge_id, NETWORK_CREDITOR if row.kind in OF_NETWORK else owner, row)
+            for charge_id, row in zip(ids.charge_ids(len(lines)), lines, strict=True)
+        ]
     )
     return Closing(task.task_id, task.tenant, plan.lease_id, start_us, end_us, plan.emulated, charges)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from suanwang.model.event import Event, EventKind
+from suanwang.model.event import AnyEvent, EventKind
 from suanwang.model.reason import NOT_THE_TASKS_FAULT, RETRYABLE, FailureReason
 from suanwang.model.record import ENDS, Phase
 
@@ -131,7 +131,7 @@ def step(phase: Phase, signal: Signal) -> Transition | None:
 _SIGNAL_OF: Final = {kind: Signal(kind.value) for kind in EventKind if kind.value in {one.value for one in Signal}}
 
 
-def signal_of(event: Event, retries_left: int, delivers: bool) -> Signal:
+def signal_of(event: AnyEvent, retries_left: int, delivers: bool) -> Signal:
     """The signal of an agent's event. `retries_left` counts the task's own; `delivers`: outputs have targets."""
     if event.kind is EventKind.FINISHED:
         return Signal.FINISHED_TO_DELIVER if delivers else Signal.FINISHED

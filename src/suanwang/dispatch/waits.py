@@ -5,7 +5,7 @@ It is forgotten with the process, and after a start everything that waits may be
 all that waits: a tick costs what has become due, a round what it looks at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from suanwang.dispatch.company import binds, helps
@@ -317,6 +317,16 @@ class Waits:
         """A task is over; what it held it has let go of."""
         self._leave(task)
         self._let_go(task)
+
+    def tasks_ended(self, tasks: Sequence[Task]) -> None:
+        """`task_ended` of tasks that ran: they stood in no line any more."""
+        for task in tasks:
+            self.preemptible.pop(task.task_id, None)
+            if self._booked:
+                self._unbook(task)
+        for tenant in dict.fromkeys(task.tenant for task in tasks):
+            self.line.touch(tenant)
+            self._open_quotas([self._top(tenant)])
 
     def _move(self, task: Task, came: bool) -> None:
         """A task came to a site or leaves one."""

@@ -37,6 +37,10 @@ class RealIds:
             self._last = (now_ms, head)
         return f"{prefix}-{head}{tail}"
 
+    def _many(self, prefix: str, count: int) -> list[str]:
+        """Ids of one moment, in their order."""
+        return [self._next(prefix) for _ in range(count)]
+
     def _draw(self) -> str:
         text = secrets.token_bytes(_TAIL * _AT_ONCE).translate(_CHARACTER).decode()
         tails = [text[at : at + _TAIL] for at in range(0, len(text), _TAIL)]
@@ -58,6 +62,9 @@ class RealIds:
 
     def charge_id(self) -> ChargeId:
         return ChargeId(self._next("chg"))
+
+    def charge_ids(self, count: int) -> list[ChargeId]:
+        return [ChargeId(one) for one in self._many("chg", count)]
 
     def key_id(self) -> KeyId:
         return KeyId(self._next("key"))

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
@@ -27,9 +28,10 @@ from suanwang.model.batch import (
     TasksTaken,
 )
 from suanwang.model.compact import OTHERS_BYTES, CompactPlan, Route
-from suanwang.model.event import Event, EventKind, OutputFile, Usage
+from suanwang.model.event import EventKind, Usage
 from suanwang.model.ids import ChargeId, LeaseId, PlanId, PoolId, SiteId, TaskId, TenantId
 from suanwang.model.plan import ChargeKind, Demand
+from suanwang.model.rows import EVENT_FIELDS, EventRow
 from suanwang.model.snapshot import GridIndex
 from suanwang.model.tariff import LineRow
 from suanwang.model.task import TaskRequest
@@ -300,31 +302,51 @@ def _read_opened(meta: dict[str, Any], rows: Columns, _: Columns) -> AttemptsOpe
 
 # -- events ----------------------------------------------------------------------------------------------------
 
-_OF_EVENT: Final = ("agent", "sequence", "site", "attempt_id", "fence", "at_us", "exit_code")
 _OF_CLOSING: Final = ("task_id", "tenant", "lease_id", "held_start_us", "held_end_us", "emulated")
+assert Closing._fields == (*_OF_CLOSING, "charges"), "the columns are the fields"
+_of_event, _of_usage = attrgetter(*EVENT_FIELDS), attrgetter(*_USAGE)
 
 
 def _write_heard(batch: EventsHeard) -> tuple[dict[str, Any], pa.RecordBatch, pa.RecordBatch]:
-    events, closings = [row.event for row in batch.rows], [row.closing for row in batch.rows]
-    columns: dict[str, list[Any]] = {name: [getattr(one, name) for one in events] for name in _OF_EVENT}
-    columns["kind"] = [one.kind.value for one in events]
+    events, closings = zip(*batch.rows, strict=True)
+    columns = _turned(EVENT_FIELDS, [*map(_of_event, events)])
+    columns["kind"] = [one.value for one in columns["kind"]]
+    usages = columns.pop("usage")
     columns["outputs"] = [
-        to_json([file.model_dump() for file in one.outputs]) if one.outputs else None for one in events
+        to_json([file.model_dump() for file in some]) if some else None for some in columns["outputs"]
     ]
-    usages = [one.usage for one in events]
-    for name in _USAGE:
-        columns[f"usage.{name}"] = [None if one is None else getattr(one, name) for one in usages]
-    columns["usage.memory_byte_us"] = [None if one is None else str(one.memory_byte_us) for one in usages]
-    for at, name in enumerate(_OF_CLOSING):
-        columns[name] = [None if one is None else one[at] for one in closings]
+    told = [one for one in usages if one is not None]
+    measured = _turned([f"usage.{name}" for name in _USAGE], [*map(_of_usage, told)])
+    measured["usage.memory_byte_us"] = [*map(str, measured["usage.memory_byte_us"])]
+    columns |= _spread(usages, measured)
+    ends = [one for one in closings if one is not None]
+    columns |= _spread(closings, _turned(_OF_CLOSING, [one[:-1] for one in ends]))
     columns["charges"] = [0 if one is None else len(one.charges) for one in closings]
-    bills = [(charge_id, creditor, *line) for one in closings if one for charge_id, creditor, line in one.charges]
-    lines: dict[str, Any] = (
-        dict(zip(CHARGES, zip(*bills, strict=True), strict=True)) if bills else dict.fromkeys(CHARGES, ())
-    )
+    return {"at_us": batch.at_us}, _table(HEARD, columns), _table(CHARGES, _charges(ends))
+
+
+def _spread(values: Sequence[Any], columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Columns of what some rows have, over all rows: None where there is no value."""
+    places = [at for at, one in enumerate(values) if one is not None]
+    out: dict[str, list[Any]] = {}
+    for name, column in columns.items():
+        out[name] = spread = [None] * len(values)
+        for at, one in zip(places, column, strict=True):
+            spread[at] = one
+    return out
+
+
+def _turned(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Rows as columns; empty columns where there are no rows."""
+    return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
+
+
+def _charges(closings: Sequence[Closing]) -> dict[str, Sequence[Any]]:
+    bills = [(charge_id, creditor, *line) for one in closings for charge_id, creditor, line in one.charges]
+    lines = _turned(tuple(CHARGES), bills)
     lines["kind"] = [kind.value for kind in lines["kind"]]
-    lines["quantity"], lines["per"] = map(str, lines["quantity"]), map(str, lines["per"])
-    return {"at_us": batch.at_us}, _table(HEARD, columns), _table(CHARGES, {k: list(v) for k, v in lines.items()})
+    lines["quantity"], lines["per"] = [*map(str, lines["quantity"])], [*map(str, lines["per"])]
+    return lines
 
 
 def _read_heard(meta: dict[str, Any], rows: Columns, more: Columns) -> EventsHeard:
@@ -347,20 +369,21 @@ def _read_heard(meta: dict[str, Any], rows: Columns, more: Columns) -> EventsHea
     return EventsHeard(meta["at_us"], heard)
 
 
-def _event(row: dict[str, Any]) -> Event:
-    outputs: tuple[OutputFile, ...] = read_outputs(row["outputs"])
+def _event(row: dict[str, Any]) -> EventRow:
     usage = None
     if row["usage.wall_us"] is not None:
         usage = Usage(**{name: int(row[f"usage.{name}"]) for name in _USAGE})
-    return Event.model_construct(
-        **{name: row[name] for name in _OF_EVENT},
-        kind=EventKind(row["kind"]),
-        fraction_permille=None,
-        signal=None,
-        reason=None,
-        detail="",
-        usage=usage,
-        outputs=outputs,
+    return EventRow(
+        row["agent"],
+        row["sequence"],
+        row["site"],
+        row["attempt_id"],
+        row["fence"],
+        row["at_us"],
+        EventKind(row["kind"]),
+        row["exit_code"],
+        usage,
+        read_outputs(row["outputs"]),
     )
 
 

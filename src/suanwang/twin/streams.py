@@ -34,3 +34,6 @@ class CountedIds:
 
     def charge_id(self) -> ChargeId:
         return ChargeId(self._next("chg"))
+
+    def charge_ids(self, count: int) -> list[ChargeId]:
+        return [self.charge_id() for _ in range(count)]

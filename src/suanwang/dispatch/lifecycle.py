@@ -42,6 +42,8 @@ class Signal(StrEnum):
     DELIVERY_RETRY = "delivery_retry"
     DELIVERY_FAILED = "delivery_failed"
 
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
+
 
 class Effect(StrEnum):
     """What the road does about it, in this order."""

@@ -102,6 +102,11 @@ class Scribe:
             self.pending.append(PlansMade(at_us, [plan]))
         self.waits.plan_made(self.state.make_plan(plan), plan, at_us)
 
+    def emit_plans(self, at_us: int, plans: Sequence[CompactPlan]) -> None:
+        """Plans are committed together."""
+        self.add_rows(PlansMade, at_us, plans)
+        self.waits.plans_made(batches.make_plans(self.state, plans), plans, at_us)
+
     def emit_opened(self, at_us: int, row: Opened) -> None:
         """An attempt is opened."""
         last = self.pending[-1] if self.pending else None

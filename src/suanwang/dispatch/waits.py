@@ -11,7 +11,7 @@ from fractions import Fraction
 from suanwang.dispatch.company import binds, helps
 from suanwang.dispatch.kinds import Places, key_of, kind_of
 from suanwang.fair import Kind, Line, Shelf
-from suanwang.model.compact import AnyPlan
+from suanwang.model.compact import AnyPlan, CompactPlan
 from suanwang.model.ids import PoolId, TaskId, TenantId
 from suanwang.model.plan import ClauseCount
 from suanwang.model.reason import PAUSES, WaitReason
@@ -310,6 +310,17 @@ class Waits:
         self._move(task, True)
         self.line.touch(task.tenant)
 
+    def plans_made(self, tasks: Sequence[Task], plans: Sequence[CompactPlan], now_us: int) -> None:
+        """`plan_made` of tasks that were taken in this round; their plans begin at once, so no place is kept for later."""
+        for task, plan in zip(tasks, plans, strict=True):
+            self._leave(task)
+            if _may_give_way(task):
+                self.preemptible[task.task_id] = task
+                self._freed[plan.pool] = None
+            self._move(task, True)
+        for tenant in dict.fromkeys(task.tenant for task in tasks):
+            self.line.touch(tenant)
+
     def attempt_opened(self, task: Task) -> None:
         self._unbook(task)
 
@@ -381,11 +392,13 @@ class Waits:
 
     def _leave(self, task: Task) -> None:
         """The task waits no more."""
-        self.line.remove(task.task_id)
-        self.late.drop(task.task_id)
-        self.pauses.drop(task.task_id)
-        self._said.pop(task.task_id, None)
-        self._kept_out.discard(task.task_id)
+        task_id = task.task_id
+        if task_id in self.line.inside:
+            self.line.remove(task_id)
+        self.late.drop(task_id)
+        self.pauses.drop(task_id)
+        self._said.pop(task_id, None)
+        self._kept_out.discard(task_id)
 
 
 def _may_give_way(task: Task) -> bool:

@@ -55,6 +55,8 @@ class EventKind(StrEnum):
     DELIVERED = "delivered"
     DELIVERY_FAILED = "delivery_failed"
 
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
+
 
 # The last word on the work of an attempt: exactly one of these, and only deliveries after it.
 LAST_WORDS = frozenset({EventKind.FINISHED, EventKind.FAILED, EventKind.STOPPED})
@@ -99,6 +101,8 @@ class InstructionKind(StrEnum):
     STOP = "stop"
     DELIVER = "deliver"
     FORGET = "forget"  # the brain has settled the attempt: its folder may go
+
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
 
 
 class Instruction(Value):

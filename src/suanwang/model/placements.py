@@ -110,6 +110,8 @@ class Placements:
 
     def sites_wary_of(self, tenant: TenantId, tags: Tags, but: TaskId) -> set[SiteId]:
         """The sites at which another task of the tenant stands that keeps apart from one with these tags."""
+        if not self._wary:
+            return set()
         return {
             site
             for name, value in tags.items()

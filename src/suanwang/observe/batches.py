@@ -13,7 +13,7 @@ from suanwang.model.compact import CompactPlan
 from suanwang.model.event import AnyEvent, EventKind
 from suanwang.model.ids import TenantId
 from suanwang.model.record import Phase
-from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES
+from suanwang.observe.lending import has_quota_for
 from suanwang.observe.task import PHASE_OF_EVENT, Task
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def take_tasks(state: "State", at_us: int, tenant: TenantId, rows: Sequence[Take
 def make_plans(state: "State", plans: Sequence[CompactPlan]) -> list[Task]:
     """Plans were committed."""
     tasks = [state.tasks[plan.task_id] for plan in plans]
-    if _may_be_above_quota(state, tasks):
+    if not quotas_hold(state, tasks):
         return [state.make_plan(plan) for plan in plans]
     sums = Sums()
     for plan, task in zip(plans, tasks, strict=True):
@@ -94,17 +94,11 @@ def make_plans(state: "State", plans: Sequence[CompactPlan]) -> list[Task]:
     return tasks
 
 
-def _may_be_above_quota(state: "State", tasks: Sequence[Task]) -> bool:
-    """Whether one of these plans might take what its tenant, or one above that, has borrowed."""
-    tally = state.tally
-    cores, cards = sum(task.cores for task in tasks), sum(task.accelerators for task in tasks)
-    return any(
-        use + cores > one.cores_max or above + cards > one.accelerators_max
-        for tenant in {task.tenant for task in tasks}
-        for (one, use), (_, above) in zip(
-            tally.claims(tenant, HELD_CORES), tally.claims(tenant, HELD_ACCELERATORS), strict=True
-        )
-    )
+def quotas_hold(state: "State", tasks: Sequence[Task]) -> bool:
+    """Whether plans of all these tasks stay within the quotas of their tenants and of those above them, with nothing
+    borrowed."""
+    cores, cards = sum([task.cores for task in tasks]), sum([task.accelerators for task in tasks])
+    return all(has_quota_for(state.tally, tenant, cores, cards) for tenant in {task.tenant for task in tasks})
 
 
 def open_attempts(state: "State", at_us: int, rows: Sequence[Opened]) -> None:

@@ -74,21 +74,17 @@ class Scribe:
         self.pending.append(record)
         self.waits.follow(record)
 
-    def emit_taken(self, at_us: int, tenant: TenantId, principal: str, row: Taken) -> None:
-        """A task is submitted and admitted."""
-        last = self.pending[-1] if self.pending else None
-        if (
-            type(last) is TasksTaken
-            and last.at_us == at_us
-            and last.tenant == tenant
-            and last.principal == principal
-            and len(last.rows) < ROWS_MAX
-        ):
-            last.rows.append(row)
-        else:
-            self.pending.append(TasksTaken(at_us, tenant, principal, [row]))
-        (task,) = batches.take_tasks(self.state, at_us, tenant, [row])
-        self.waits.add(task)
+    def emit_all_taken(self, at_us: int, tenant: TenantId, principal: str, rows: Sequence[Taken]) -> None:
+        """Tasks are submitted and admitted."""
+        if not rows:
+            return
+        last, first = self.pending[-1] if self.pending else None, 0
+        if type(last) is TasksTaken and (last.at_us, last.tenant, last.principal) == (at_us, tenant, principal):
+            first = max(0, ROWS_MAX - len(last.rows))
+            last.rows.extend(rows[:first])
+        for begin in range(first, len(rows), ROWS_MAX):
+            self.pending.append(TasksTaken(at_us, tenant, principal, [*rows[begin : begin + ROWS_MAX]]))
+        self.waits.add_all(tenant, batches.take_tasks(self.state, at_us, tenant, rows))
 
     def emit_plan(self, at_us: int, plan: AnyPlan) -> None:
         """A plan is committed."""

@@ -362,14 +362,24 @@ class Waits:
 
     def add(self, task: Task) -> None:
         """A task waits to be looked at."""
-        limited = any(
-            self.state.tenants[one].budget_micro_yuan is not None
-            for one in self.state.tally.path(task.tenant)
-            if one in self.state.tenants
-        )
-        kept_out = task.task_id in self._kept_out
-        key = key_of(task, limited, kept_out)
         self.pauses.drop(task.task_id)
+        self._add(task, self._is_limited(task.tenant), task.task_id in self._kept_out)
+
+    def add_all(self, tenant: TenantId, tasks: Iterable[Task]) -> None:
+        """New tasks of a tenant wait to be looked at."""
+        limited = self._is_limited(tenant)
+        for task in tasks:
+            self._add(task, limited, False)
+
+    def _is_limited(self, tenant: TenantId) -> bool:
+        """Whether the tenant or one above it has a budget."""
+        tenants = self.state.tenants
+        return any(
+            tenants[one].budget_micro_yuan is not None for one in self.state.tally.path(tenant) if one in tenants
+        )
+
+    def _add(self, task: Task, limited: bool, kept_out: bool) -> None:
+        key = key_of(task, limited, kept_out)
         self._watch_deadline(task)
         self.line.add(
             task.task_id,

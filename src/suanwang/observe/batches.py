@@ -8,10 +8,10 @@ by one.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from suanwang.model.batch import AttemptsOpened, Closing, EventsHeard, Opened, PlansMade, Taken, TasksTaken
+from suanwang.model.batch import AttemptsOpened, EventsHeard, Opened, PlansMade, Taken, TasksTaken
 from suanwang.model.compact import CompactPlan
 from suanwang.model.event import AnyEvent, EventKind
-from suanwang.model.ids import TenantId
+from suanwang.model.ids import LeaseId, TenantId
 from suanwang.model.record import Phase
 from suanwang.observe.lending import has_quota_for
 from suanwang.observe.task import PHASE_OF_EVENT, Task
@@ -120,14 +120,12 @@ def hear(now_us: int, event: AnyEvent, task: Task) -> None:
         task.phase = phase
 
 
-def end(state: "State", task: Task, event: AnyEvent, closing: Closing, sums: Sums) -> None:
+def end(state: "State", task: Task, lease_id: LeaseId, billed_micro_yuan: int, sums: Sums) -> None:
     """A success: its attempt is closed and billed, and it ends. The tally is told by `sums`."""
     attempt, plan, task_id = task.attempt, task.plan, task.task_id
-    assert attempt is not None and attempt.attempt_id == event.attempt_id, "the live attempt is closed"
-    assert plan is not None, "an attempt carries out the standing plan"
-    billed = sum([line.amount_micro_yuan for _, _, line in closing.charges])
-    sums.add(task, plan.quote_micro_yuan, billed)
-    state.drop_lease(closing.lease_id)
+    assert attempt is not None and plan is not None, "the live attempt is closed"
+    sums.add(task, plan.quote_micro_yuan, billed_micro_yuan)
+    state.drop_lease(lease_id)
     state.placements.lift(task_id)
     state.broken.pop(task_id, None)
     state.by_attempt.pop(attempt.attempt_id, None)
@@ -137,7 +135,7 @@ def end(state: "State", task: Task, event: AnyEvent, closing: Closing, sums: Sum
     if task.parting is not None:
         state.parting.pop(task.parting.attempt_id, None)
     del state.live[task_id]
-    task.parent, task.billed_micro_yuan = plan.plan_id, task.billed_micro_yuan + billed
+    task.parent, task.billed_micro_yuan = plan.plan_id, task.billed_micro_yuan + billed_micro_yuan
     task.plan = task.attempt = task.resume = task.parting = task.request = task.delivery = None
     task.borrowed, task.phase = False, Phase.SUCCEEDED
     state.ended[Phase.SUCCEEDED] = state.ended.get(Phase.SUCCEEDED, 0) + 1
@@ -163,7 +161,8 @@ def _heard(state: "State", record: EventsHeard) -> None:
         hear(record.at_us, event, task)
         cursors[event.agent] = max(cursors.get(event.agent, 0), event.sequence)
         if closing is not None:
-            end(state, task, event, closing, sums)
+            billed = sum([line.amount_micro_yuan for _, _, line in closing.charges])
+            end(state, task, closing.lease_id, billed, sums)
     sums.settle(state)
 
 

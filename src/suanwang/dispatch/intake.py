@@ -15,7 +15,6 @@ from suanwang.model.record import Phase
 from suanwang.observe import batches
 from suanwang.observe.state import Task
 
-
 # In which phase a plain event of which kind has no effect but its phase, by the table of life.
 GOES_ON: Final = frozenset(
     (phase, kind)

@@ -58,6 +58,7 @@ class Waits:
         self.line = Line(totals_of(state.index), state.tenants, self._held)
         self.late, self.pauses = Moments(), Moments()
         self.turned_away: list[TaskId] = []  # by their tenant's quota, in the last round
+        self._within: dict[tuple[TenantId, int, int], bool] = {}  # whose quota leaves room for what, in this round
         self.preemptible: dict[TaskId, Task] = {}  # with a plan that may give way
         self.places = Places(state.index)
         self._said: dict[TaskId, tuple[int, WaitReason, Clauses]] = {}
@@ -96,6 +97,7 @@ class Waits:
         self._wake()
         self._reopen_booked()
         self.turned_away = []
+        self._within = {}
         return [self.state.tasks[task_id] for task_id in self.line.take(limit, self._may)]
 
     def is_ready(self) -> bool:
@@ -104,7 +106,11 @@ class Waits:
 
     def _may(self, shelf: Shelf) -> bool:
         """Whether the quota leaves room; else the shelf waits until somebody of its tree lets go."""
-        if may_hold(self.state.tally, shelf.tenant, shelf.kind.cores, shelf.kind.cards):
+        asked = (shelf.tenant, shelf.kind.cores, shelf.kind.cards)
+        within = self._within.get(asked)
+        if within is None:
+            within = self._within[asked] = may_hold(self.state.tally, *asked)
+        if within:
             return True
         self.turned_away.append(shelf.heap[0][2])
         self.line.park(shelf, self._over_quota.setdefault(self._top(shelf.tenant), {}))

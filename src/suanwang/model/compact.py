@@ -155,7 +155,7 @@ class CompactPlan:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of what it holds, `"<resource>|<key>"`; one comes twice where a path crosses it twice."""
-        pool = f"pool|{self.pool}"
+        pool = self.index.pool_keys[self.pool_number]
         return (pool, *self.route.keys, *self.route.sec_keys) if self.bandwidth_bps else (pool,)
 
     @property

@@ -5,7 +5,7 @@ with tags, or with something that they keep apart from, are kept: no other can m
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from suanwang.model.ids import SiteId, TaskId, TenantId
 from suanwang.model.task import TaskRequest
@@ -13,8 +13,7 @@ from suanwang.model.task import TaskRequest
 Tags = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A live task at its site."""
 
     task_id: TaskId

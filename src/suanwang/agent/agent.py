@@ -298,7 +298,9 @@ class Agent:
         return True
 
     def _hold(self, row: AttemptRow) -> None:
-        self._journal.raise_fence(row.task_id, max(row.fence, self._journal.fence(row.task_id)))
+        seen = self._journal.fence(row.task_id)
+        if row.fence > seen:
+            self._journal.raise_fence(row.task_id, row.fence)
         self._journal.put_attempt(row)
         self._known[row.attempt_id] = row
         self._seen[row.attempt_id] = _seen(row)

@@ -124,7 +124,8 @@ class Journal:
             self._looked_up |= {one: found.get(one, 0) for one in some}
 
     def raise_fence(self, task_id: TaskId, fence: int) -> None:
-        assert fence >= self.fence(task_id), "a fence never falls"
+        """To one above that seen of the task so far."""
+        assert fence > self.fence(task_id), "a fence never falls"
         self._batch.fences[task_id] = fence
 
     def put_attempt(self, row: AttemptRow) -> None:

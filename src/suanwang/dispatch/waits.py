@@ -228,7 +228,7 @@ class Waits:
 
     def _gone(self, shelf: Shelf) -> None:
         """A shelf has no task left; with the last shelf of a kind nobody waits for what could wake it."""
-        for to_deadline in (False, True):
+        for to_deadline in (False, True) if self._full else ():
             full = self._full.get((shelf.tenant, to_deadline))
             if full is not None and full.pop(shelf, shelf) is None and not full:
                 del self._full[shelf.tenant, to_deadline]

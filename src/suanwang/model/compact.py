@@ -46,7 +46,7 @@ class Route:
         directed, steps = index.directed, [index.steps[number] for number in pools]
         crossed = [directed[edge] for edge in edges]
         self.edges, self.pools = tuple(edges), tuple(pools)
-        self.path = Path.model_construct(
+        self.path = Path(
             sites=(origin, *(site for _, _, site in crossed)),
             links=tuple([link for link, _, _ in crossed]),
             latency_us=latency_us,

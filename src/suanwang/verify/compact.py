@@ -15,6 +15,7 @@ import numpy as np
 from suanwang.model.compact import CompactHolds, CompactPlan, Holds, Route
 from suanwang.model.grid import Maintenance, Pool, PoolKind, PriceBook, Site
 from suanwang.model.ids import LeaseId
+from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest, latency_us_max, pool_kind
 from suanwang.verify import money
@@ -254,9 +255,9 @@ def _is_path(plan: CompactPlan, request: TaskRequest, snapshot: Snapshot, sums: 
     key = ("path", id(route), request.protection, snapshot.links_down, snapshot.security_down)
     found = sums.get(key)
     if found is None:
-        free = request.model_copy(update={"latency": None, "origin": origin})
-        names_fit = _keys_fit(route, snapshot.index)
-        found = sums[key] = (names_fit and not list(path_faults(plan, free, snapshot)), route)
+        # The bound is this task's own and was looked at above; all else that is looked at here is in the key.
+        faults = [one for one, _ in path_faults(plan, request, snapshot) if one is not PlanFault.LATENCY_BOUND]
+        found = sums[key] = (_keys_fit(route, snapshot.index) and not faults, route)
     return bool(found[0])
 
 

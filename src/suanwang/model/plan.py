@@ -23,6 +23,8 @@ class ChargeKind(StrEnum):
     TRANSFER = "transfer"
     QUOTE_CAP = "quote_cap"
 
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
+
 
 class Line(Value):
     """One metered line. `amount = round_half_up(quantity * price * permille / (per * 1000))`, once.

@@ -62,6 +62,8 @@ class Circle(StrEnum):
     PROVINCIAL = "provincial"
     NATIONAL = "national"
 
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
+
 
 # In `owners`: every owner that is not "own" and not named beside it.
 THIRD_PARTY = "third-party"
@@ -79,6 +81,8 @@ class Preference(StrEnum):
     CHEAPEST = "cheapest"
     FASTEST = "fastest"
     GREENEST = "greenest"
+
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
 
 
 class Standby(StrEnum):

@@ -137,6 +137,12 @@ def compute_rows(
             book.node_hour_micro_yuan,
             CORE_HOUR,
         ),
+        (
+            ChargeKind.QPU,
+            demand.nodes if pool.kind is PoolKind.QUANTUM else 0,
+            book.qpu_hour_micro_yuan,
+            CORE_HOUR,
+        ),
         (ChargeKind.ENERGY, milliwatts, book.energy_kwh_micro_yuan, KWH_MW_US),
     )
     for permille, span_us in hold_us_by_factor(book, start_us, end_us).items():

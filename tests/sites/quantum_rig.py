@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import os
+import pwd
 import shutil
 import sys
 import time
@@ -65,7 +67,9 @@ class QuantumRig:
 
     def open(self) -> None:
         devices = {one.pool: one for one in self.devices}
-        changes = {"python": (sys.executable,), **self.changes}
+        nobody = pwd.getpwnam("nobody")
+        user = (nobody.pw_uid, nobody.pw_gid) if os.geteuid() == 0 else None
+        changes = {"python": (sys.executable,), "user": user, **self.changes}
         settings = QuantumSettings(folder=self.folder / "quantum", devices=devices, **changes)
         self.adapter = QuantumAdapter(settings, self.objects, now_us, monotonic_us, lambda _: None)
         self.gives_up_s = time.monotonic() + WAIT_S

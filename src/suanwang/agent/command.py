@@ -36,7 +36,10 @@ def command_of(order: StartOrder, run_folder: str = RUN_FOLDER) -> list[str]:
     elif isinstance(run, PythonEntry):
         out = ["python", *_python(run, run_folder), *run.arguments]
     elif isinstance(run, CircuitEntry):
-        raise BackendError(FailureReason.LIMIT_UNSUPPORTED, "a circuit needs a quantum device; this site runs commands")
+        detail = (
+            "a circuit needs a quantum device: the adapter `quantum`, or, where sites are emulated, suanwang[quantum]"
+        )
+        raise BackendError(FailureReason.LIMIT_UNSUPPORTED, detail)
     else:
         out = list(run)
     if any("\0" in word for word in out):

@@ -158,7 +158,7 @@ def _fold(
 def _entry_of(value: Any) -> str:
     """Which of the forms of `run` that are mappings a mapping is closest to."""
     names = set(value) if isinstance(value, dict) else set()
-    models = (PythonEntry, CircuitEntry)
+    models: tuple[type[BaseModel], ...] = (PythonEntry, CircuitEntry)
     return max(models, key=lambda model: len(names & set(model.model_fields))).__name__
 
 

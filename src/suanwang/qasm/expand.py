@@ -114,4 +114,4 @@ def _phase_of_controls(gate: Gate) -> list[Gate]:
 
 
 def too_many(token: Token) -> WrongError:
-    return WrongError("qasm_too_large", token, what="operations", limit=OPERATIONS_MAX)
+    return WrongError("qasm_too_large", token, limit=OPERATIONS_MAX)

@@ -59,10 +59,7 @@ class Sums:
         while self._cursor.sees("*", "/", "%"):
             sign = self._cursor.take()
             right = self._signed()
-            if sign.text == "*":
-                value = value * right
-            else:
-                value = self._divided(sign, value, right)
+            value = value * right if sign.text == "*" else self._divided(sign, value, right)
             if abs(value) > MAGNITUDE_MAX:
                 raise WrongError("qasm_number", sign, str(value))
         return value
@@ -89,10 +86,7 @@ class Sums:
         sign = self._cursor.take()
         if sign.text == "^" and self._version == 3:
             raise WrongError("qasm_syntax", sign, expected="`**`")
-        value = float(base) ** float(self._deeper(self._signed))
-        if isinstance(value, complex):
-            raise WrongError("qasm_number", sign)
-        return value
+        return math.pow(base, self._deeper(self._signed))
 
     def _atom(self) -> Number:
         token = self._cursor.next
@@ -106,7 +100,7 @@ class Sums:
             return value
         if token.kind is Kind.NAME:
             return self._named(self._cursor.take())
-        raise self._cursor.unexpected("a number")
+        raise self._cursor.unexpected("qasm_expected_number")
 
     def _literal(self, token: Token) -> int:
         text = token.text.replace("_", "")
@@ -130,7 +124,7 @@ class Sums:
     def _deeper(self, part: Callable[[], Number]) -> Number:
         self._depth += 1
         if self._depth > DEPTH_MAX:
-            raise WrongError("qasm_too_large", self._cursor.next, what="brackets in brackets", limit=DEPTH_MAX)
+            raise WrongError("qasm_too_deep", self._cursor.next, limit=DEPTH_MAX)
         value = part()
         self._depth -= 1
         return value

@@ -16,7 +16,6 @@ CIRCUIT_BYTES_MAX: Final = 1024**2
 FAULTS_MAX: Final = 100  # more than a person reads
 
 
-
 def read_circuit(text: str | bytes, source: str = "circuit") -> Circuit:
     """The circuit of a text. Raises FaultsError with every fault, each with its line."""
     clean = _decoded(text, source)
@@ -60,7 +59,7 @@ def _missing(reader: Statements, words: Sequence[Token]) -> list[WrongError]:
     """What a circuit without a fault may still lack."""
     end = Token(Kind.END, "", words[-1].line)
     if not reader.scope.qubit_count:
-        return [WrongError("qasm_no_qubits", end)]
+        return [WrongError("qasm_without_qubits", end)]
     circuit = Circuit(reader.scope.version, 1, tuple(reader.scope.registers), tuple(reader.operations))
     if not circuit.facts().measured:
         return [WrongError("qasm_unmeasured", end)]

@@ -1,9 +1,10 @@
 """What a circuit has declared so far: registers, constants, gates; and how a statement names parts of them."""
 
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 
-from suanwang.qasm.circuit import Register
+from suanwang.qasm.circuit import Measure, Register
 from suanwang.qasm.expand import Definition
 from suanwang.qasm.gates import BUILT_IN, LIBRARIES
 from suanwang.qasm.numbers import Number, Sums
@@ -59,24 +60,19 @@ class Scope:
 
     def declare_qubits(self, token: Token, size: int | None) -> None:
         name, count = self.new_name(token), 1 if size is None else size
-        self._fits(token, self.qubit_count + count, QUBITS_MAX, "qubits")
+        _fits(token, self.qubit_count + count, QUBITS_MAX)
         first = self.qubit_count
         self.qubit_count += count
         self.qubits[name] = Row(tuple(range(first, self.qubit_count)), size is None)
 
     def declare_bits(self, token: Token, size: int | None) -> Row:
         name, count = self.new_name(token), 1 if size is None else size
-        self._fits(token, self.bit_count + count, BITS_MAX, "bits")
+        _fits(token, self.bit_count + count, BITS_MAX)
         first = self.bit_count
         self.bit_count += count
         self.registers.append(Register(name, count))
         row = self.bits[name] = Row(tuple(range(first, self.bit_count)), size is None)
         return row
-
-    @staticmethod
-    def _fits(token: Token, count: int, limit: int, what: str) -> None:
-        if count > limit:
-            raise WrongError("qasm_too_large", token, str(count), what=what, limit=limit)
 
     # Naming ---------------------------------------------------------------------------------------------------
 
@@ -85,10 +81,10 @@ class Scope:
 
     def qubit_row(self, cursor: Cursor) -> Row:
         """Qubits that a statement names: a register, or a part of one."""
-        return self._row(cursor, self.qubits, "a qubit or a register of qubits")
+        return self._row(cursor, self.qubits, "qasm_expected_qubit")
 
     def bit_row(self, cursor: Cursor) -> Row:
-        return self._row(cursor, self.bits, "a bit or a register of bits")
+        return self._row(cursor, self.bits, "qasm_expected_bit")
 
     def _row(self, cursor: Cursor, known: dict[str, Row], expected: str) -> Row:
         if cursor.next.kind is not Kind.NAME:
@@ -106,9 +102,9 @@ class Scope:
 
     def _unknown(self, token: Token, expected: str) -> WrongError:
         if token.text.startswith("$"):
-            return WrongError("qasm_refused", token, what="physical_qubits")
+            return WrongError("qasm_no_physical_qubits", token)
         taken = token.text in self.gates or token.text in self.qubits or token.text in self.bits
-        return WrongError("qasm_syntax", token, expected=expected) if taken else WrongError("qasm_unknown_name", token)
+        return WrongError(expected if taken else "qasm_unknown_name", token)
 
     def _part(self, cursor: Cursor, token: Token, row: Row) -> Row:
         """What stands in the brackets: a number, and in version 3 a range or a set of them."""
@@ -123,7 +119,7 @@ class Scope:
         if not cursor.sees(":") or self.version == 2:
             assert first is not None or self.version == 2, "no colon means a number"
             if first is None:
-                raise cursor.unexpected("a whole number")
+                raise cursor.unexpected("qasm_expected_number")
             return Row((self._at(token, row, first),), single=True)
         numbers = self.span(cursor, first, len(row.numbers))
         return Row(tuple(self._at(token, row, number) for number in numbers), single=False)
@@ -149,3 +145,25 @@ class Scope:
         if not least <= index < size:
             raise WrongError("qasm_index", token, f"{token.text}[{index}]", size=size)
         return row.numbers[index]
+
+
+def _fits(token: Token, count: int, limit: int) -> None:
+    if count > limit:
+        raise WrongError("qasm_too_wide", token, str(count), limit=limit)
+
+
+def broadcast(token: Token, rows: list[Row]) -> list[tuple[int, ...]]:
+    """The qubits of each application: registers of one size side by side, a single qubit with each of them."""
+    sizes = {len(row.numbers) for row in rows if not row.single}
+    if len(sizes) > 1:
+        raise WrongError("qasm_sizes", token, sizes=", ".join(str(one) for one in sorted(sizes)))
+    if not sizes:
+        return [tuple(row.numbers[0] for row in rows)]
+    columns = [repeat(row.numbers[0]) if row.single else row.numbers for row in rows]
+    return list(zip(*columns, strict=False))
+
+
+def pairs(token: Token, qubits: Row, bits: Row) -> list[Measure]:
+    if len(qubits.numbers) != len(bits.numbers):
+        raise WrongError("qasm_sizes", token, sizes=f"{len(qubits.numbers)}, {len(bits.numbers)}")
+    return [Measure(qubit, bit) for qubit, bit in zip(qubits.numbers, bits.numbers, strict=True)]

@@ -1,13 +1,12 @@
 """The statements of a circuit, one method each."""
 
 from collections.abc import Callable
-from itertools import repeat
 from typing import Final
 
-from suanwang.qasm.circuit import Barrier, Gate, If, Measure, Operation, Reset
+from suanwang.qasm.circuit import Barrier, Gate, If, Operation, Reset
 from suanwang.qasm.expand import CONTROLS_MAX, OPERATIONS_MAX, Definition, Modifier, applied, finished, too_many
 from suanwang.qasm.gates import LIBRARIES, Shape
-from suanwang.qasm.scope import Row, Scope
+from suanwang.qasm.scope import Row, Scope, broadcast, pairs
 from suanwang.qasm.tokens import Cursor, Kind, Token, WrongError
 
 DEPTH_MAX: Final = 20  # of blocks in blocks
@@ -15,18 +14,18 @@ STEPS_MAX: Final = 400_000  # statements read, those of loops once a turn
 MADE_MAX: Final = 4 * OPERATIONS_MAX  # gates made, those of definitions too
 # A parameter that a definition is tried with: none of the values at which something is divided by zero.
 TRIED: Final = 0.7390851332151607
-# The first word of what is refused -> the word by which the texts explain it.
+# The first word of what is refused -> the code of the text that says why.
 REFUSED: Final[dict[int, dict[str, str]]] = {
-    2: {"opaque": "opaque"},
+    2: {"opaque": "qasm_no_opaque"},
     3: {
-        **dict.fromkeys(("int", "uint", "float", "angle", "bool", "complex", "array"), "variables"),
-        **dict.fromkeys(("def", "return", "extern"), "subroutines"),
-        **dict.fromkeys(("input", "output"), "inputs"),
-        **dict.fromkeys(("defcal", "cal", "defcalgrammar"), "calibrations"),
-        **dict.fromkeys(("delay", "box", "duration", "stretch"), "timing"),
-        **dict.fromkeys(("while", "break", "continue", "end", "switch"), "open_loops"),
-        "pragma": "pragmas",
-        "opaque": "opaque",
+        **dict.fromkeys(("int", "uint", "float", "angle", "bool", "complex", "array"), "qasm_no_variables"),
+        **dict.fromkeys(("def", "return", "extern"), "qasm_no_subroutines"),
+        **dict.fromkeys(("input", "output"), "qasm_no_inputs"),
+        **dict.fromkeys(("defcal", "cal", "defcalgrammar"), "qasm_no_calibrations"),
+        **dict.fromkeys(("delay", "box", "duration", "stretch"), "qasm_no_timing"),
+        **dict.fromkeys(("while", "break", "continue", "end", "switch"), "qasm_no_open_loops"),
+        "pragma": "qasm_no_pragmas",
+        "opaque": "qasm_no_opaque",
     },
 }
 _MODIFIERS: Final = ("ctrl", "negctrl", "inv", "pow")
@@ -60,7 +59,7 @@ class Statements:
             part()
         except WrongError as fault:
             self.faults.append(fault)
-            self._over |= fault.code == "qasm_too_large"
+            self._over |= fault.code in ("qasm_too_large", "qasm_too_deep")
             if self.cursor.at == at or not self._is_behind():
                 self.cursor.skip()
 
@@ -71,7 +70,7 @@ class Statements:
 
     def _stray(self) -> None:
         token = self.cursor.take()
-        self.faults.append(WrongError("qasm_syntax", token, expected="a statement"))
+        self.faults.append(WrongError("qasm_expected_statement", token))
 
     def _version(self) -> None:
         cursor = self.cursor
@@ -96,12 +95,12 @@ class Statements:
         if self._steps > STEPS_MAX:
             raise too_many(token)
         if token.kind is Kind.SIGN and token.text in ("@", "#"):
-            raise WrongError("qasm_refused", token, what="pragmas")
+            raise WrongError("qasm_no_pragmas", token)
         if token.kind is not Kind.NAME:
-            raise cursor.unexpected("a statement")
+            raise cursor.unexpected("qasm_expected_statement")
         refused = REFUSED[self.scope.version].get(token.text)
         if refused is not None:
-            raise WrongError("qasm_refused", token, what=refused)
+            raise WrongError(refused, token)
         if token.text == "if":
             self._if(out)
         elif token.text == "for" and self.scope.version == 3:
@@ -120,7 +119,7 @@ class Statements:
         if read is None:
             return False
         if self._depth:
-            raise WrongError("qasm_refused", token, what="inner_declarations")
+            raise WrongError("qasm_no_inner_declarations", token)
         self.cursor.take()
         read()
         return True
@@ -175,21 +174,21 @@ class Statements:
         row = self.scope.declare_bits(self.cursor.name(), size)
         if self.cursor.takes("="):
             if not self.cursor.takes("measure"):
-                raise WrongError("qasm_refused", self.cursor.next, what="assignments")
+                raise WrongError("qasm_no_assignments", self.cursor.next)
             self._measured(row, self.operations)
         self.cursor.sign(";")
 
     def _include(self) -> None:
         token = self.cursor.next
         if token.kind is not Kind.TEXT:
-            raise self.cursor.unexpected(f'"{LIBRARIES[self.scope.version][0]}"')
+            raise self.cursor.unexpected("qasm_syntax", f'"{LIBRARIES[self.scope.version][0]}"')
         self.cursor.take()
         self.scope.include(token)
         self.cursor.sign(";")
 
     def _const(self) -> None:
         if not self.cursor.takes("int", "uint", "float", "angle"):
-            raise self.cursor.unexpected("`int`, `uint`, `float` or `angle`")
+            raise self.cursor.unexpected("qasm_syntax", "`int`, `uint`, `float`, `angle`")
         whole = self.cursor.peek(-1).text in ("int", "uint")
         if self.cursor.sees("["):
             self._size()
@@ -268,7 +267,7 @@ class Statements:
         try:
             while not cursor.takes("}"):
                 if cursor.next.kind is Kind.END:
-                    raise cursor.unexpected("`}`")
+                    raise cursor.unexpected("qasm_syntax", "`}`")
                 if report:
                     self._guarded(one)
                 else:
@@ -299,7 +298,7 @@ class Statements:
         if len(rows) != shape.qubits + controls:
             raise WrongError("qasm_arity", token, needed=shape.qubits + controls, given=len(rows))
         out: list[Gate] = []
-        for qubits in _broadcast(token, rows):
+        for qubits in broadcast(token, rows):
             if len(set(qubits)) < len(qubits):
                 raise WrongError("qasm_twice", token)
             found = applied(token, definition, modifiers, params, qubits, scope.version)
@@ -314,7 +313,7 @@ class Statements:
         if token.text in gates and not self.scope.included:
             return WrongError("qasm_include_missing", token, file=file)
         if token.text in self.scope.qubits or token.text in self.scope.bits or token.text in self.scope.names:
-            return WrongError("qasm_syntax", token, expected="a gate")
+            return WrongError("qasm_expected_gate", token)
         return WrongError("qasm_unknown_gate", token, file=file)
 
     def _params(self) -> tuple[float, ...]:
@@ -348,23 +347,23 @@ class Statements:
         token = self.cursor.peek(-1)
         qubits = self.scope.qubit_row(self.cursor)
         if self.scope.version == 3 and self.cursor.sees(";"):
-            raise WrongError("qasm_refused", token, what="lost_measurements")
+            raise WrongError("qasm_no_lost_measurements", token)
         self.cursor.sign("->")
         bits = self.scope.bit_row(self.cursor)
         self.cursor.sign(";")
-        out += _pairs(token, qubits, bits)
+        out += pairs(token, qubits, bits)
 
     def _assign(self, out: list[Operation]) -> None:
         bits = self.scope.bit_row(self.cursor)
         self.cursor.sign("=")
         if not self.cursor.takes("measure"):
-            raise WrongError("qasm_refused", self.cursor.next, what="assignments")
+            raise WrongError("qasm_no_assignments", self.cursor.next)
         self._measured(bits, out)
         self.cursor.sign(";")
 
     def _measured(self, bits: Row, out: list[Operation]) -> None:
         token = self.cursor.peek(-1)
-        out += _pairs(token, self.scope.qubit_row(self.cursor), bits)
+        out += pairs(token, self.scope.qubit_row(self.cursor), bits)
 
     def _barrier(self) -> tuple[int, ...]:
         rows: list[Row] = []
@@ -425,7 +424,7 @@ class Statements:
         cursor = self.cursor
         cursor.take()
         if not cursor.takes("int", "uint"):
-            raise cursor.unexpected("`int` or `uint`")
+            raise cursor.unexpected("qasm_syntax", "`int`, `uint`")
         if cursor.sees("["):
             self._size()
         token = cursor.name()
@@ -471,7 +470,7 @@ class Statements:
     def _block(self, out: list[Operation]) -> None:
         """`{ … }`, or one statement."""
         if self._depth >= DEPTH_MAX:
-            raise WrongError("qasm_too_large", self.cursor.next, what="blocks in blocks", limit=DEPTH_MAX)
+            raise WrongError("qasm_too_deep", self.cursor.next, limit=DEPTH_MAX)
         self._depth += 1
         try:
             if self.scope.version == 2 or not self.cursor.takes("{"):
@@ -479,24 +478,7 @@ class Statements:
                 return
             while not self.cursor.takes("}") and not self._over:
                 if self.cursor.next.kind is Kind.END:
-                    raise self.cursor.unexpected("`}`")
+                    raise self.cursor.unexpected("qasm_syntax", "`}`")
                 self._guarded(lambda: self._statement(out))
         finally:
             self._depth -= 1
-
-
-def _broadcast(token: Token, rows: list[Row]) -> list[tuple[int, ...]]:
-    """The qubits of each application: registers of one size side by side, a single qubit with each of them."""
-    sizes = {len(row.numbers) for row in rows if not row.single}
-    if len(sizes) > 1:
-        raise WrongError("qasm_sizes", token, sizes=", ".join(str(one) for one in sorted(sizes)))
-    if not sizes:
-        return [tuple(row.numbers[0] for row in rows)]
-    columns = [repeat(row.numbers[0]) if row.single else row.numbers for row in rows]
-    return list(zip(*columns, strict=False))
-
-
-def _pairs(token: Token, qubits: Row, bits: Row) -> list[Operation]:
-    if len(qubits.numbers) != len(bits.numbers):
-        raise WrongError("qasm_sizes", token, sizes=f"{len(qubits.numbers)}, {len(bits.numbers)}")
-    return [Measure(qubit, bit) for qubit, bit in zip(qubits.numbers, bits.numbers, strict=True)]

@@ -62,7 +62,7 @@ def tokens_of(text: str) -> list[Token]:
     while at < len(text):
         found = _WORDS.match(text, at)
         if found is None:
-            raise WrongError("qasm_syntax", Token(Kind.SIGN, text[at], line), expected="a statement")
+            raise WrongError("qasm_expected_statement", Token(Kind.SIGN, text[at], line))
         group = found.lastgroup
         assert group is not None, "every alternative has a name"
         word = found.group()
@@ -108,17 +108,18 @@ class Cursor:
     def sign(self, text: str) -> Token:
         """The next word, which has to be this sign or name."""
         if not self.sees(text):
-            raise self.unexpected(f"`{text}`")
+            raise self.unexpected("qasm_syntax", f"`{text}`")
         return self.take()
 
     def name(self) -> Token:
         if self.next.kind is not Kind.NAME:
-            raise self.unexpected("a name")
+            raise self.unexpected("qasm_expected_name")
         return self.take()
 
-    def unexpected(self, expected: str) -> WrongError:
-        got = self.next.text if self.next.kind is not Kind.END else "the end of the file"
-        return WrongError("qasm_syntax", self.next, got, expected=expected)
+    def unexpected(self, code: str, expected: str | None = None) -> WrongError:
+        """That the next word is another. `expected`: what of it is the same in every language."""
+        got = self.next.text if self.next.kind is not Kind.END else "EOF"
+        return WrongError(code, self.next, got, **({} if expected is None else {"expected": expected}))
 
     def skip(self) -> None:
         """Past the statement that is broken: behind its `;`, or behind the block that it opened."""

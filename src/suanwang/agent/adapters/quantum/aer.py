@@ -21,9 +21,9 @@ from suanwang.agent.adapters.quantum.resource import (
     TaskResult,
     TaskStatus,
 )
-from suanwang.agent.adapters.quantum.runner import PACKET_BYTES_MAX, REFUSED
 from suanwang.agent.adapters.quantum.settings import Device, QuantumSettings
 from suanwang.agent.adapters.quantum.simulate import Job
+from suanwang.agent.adapters.quantum.wire import PACKET_BYTES_MAX, REFUSED
 from suanwang.agent.verdict import Verdict
 from suanwang.model.error import BackendError
 from suanwang.model.reason import FailureReason
@@ -237,7 +237,8 @@ def _verdict(task: _Task, code: int) -> Verdict:
         return _told(task)
     if code < 0:
         return Verdict(FailureReason.SIGNAL, signal=-code)
-    return Verdict(FailureReason.BACKEND, detail=f"the simulator ended with status {code}; its words are in the log")
+    # Not the site's fault, which would be tried again without end: the same circuit would end the same way.
+    return Verdict(FailureReason.EXIT_CODE, exit_code=code, detail="the simulator failed; its words are in the log")
 
 
 def _told(task: _Task) -> Verdict:

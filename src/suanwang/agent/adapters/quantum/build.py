@@ -42,9 +42,7 @@ def built(circuit: Circuit) -> QuantumCircuit:
 def _is_basic(one: Operation) -> bool:
     if isinstance(one, If):
         return all(_is_basic(inner) for inner in (*one.then, *one.otherwise))
-    return not isinstance(one, Gate) or (
-        one.name.lower() in BASIS and not one.controls and one.power == 1
-    )
+    return not isinstance(one, Gate) or (one.name.lower() in BASIS and not one.controls and one.power == 1)
 
 
 def _append(out: QuantumCircuit, operations: Iterable[Operation], qubits: list[Qubit], bits: list[Clbit]) -> None:

@@ -284,5 +284,3 @@ def _of_fault(fault: BackendError | OSError) -> Verdict:
 
 def _raise(fault: BaseException) -> None:
     raise fault
-
-

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import importlib
 import json
+import logging
 import os
 import resource
 import select
@@ -21,16 +22,26 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from suanwang.agent.adapters.quantum.simulate import Job, RefusedError, note, run
+from suanwang.agent.adapters.quantum.wire import BROKEN, DONE, PACKET_BYTES_MAX, REFUSED
 from suanwang.model.reason import FailureReason
+from suanwang.texts import catalogue
 
-PACKET_BYTES_MAX: Final = 65_536
-DONE, REFUSED, BROKEN = 0, 3, 70  # exit statuses of a task's process
 SLACK_BYTES: Final = 256 << 20  # of address space: what is mapped and never used
 STACK_BYTES: Final = 16 << 20  # of one thread
 DESCRIPTORS: Final = 64
 _NEW_NETWORK: Final = 0x40000000
 _SET_DEATH_SIGNAL, _NO_NEW_PRIVILEGES = 1, 38
-_TRIAL: Final = b'OPENQASM 3; include "stdgates.inc"; qubit[2] q; bit[2] c; rx(1) q[0]; ch q[0], q[1]; c = measure q;'
+_HEAD: Final = b'OPENQASM 3; include "stdgates.inc"; qubit[2] q; bit[2] c; '
+# Between them they go every way through the simulator: method, circuit, errors in a million.
+_TRIALS: Final = (
+    ("automatic", b"h q[0]; cx q[0], q[1]; c = measure q;", 0),
+    ("automatic", b"rx(1) q[0]; ctrl @ sx q[0], q[1]; c = measure q;", 1000),
+    ("statevector", b"ry(1) q; c[0] = measure q[0]; if (c[0]) { x q[1]; } reset q[0]; c[1] = measure q[1];", 1000),
+    ("matrix_product_state", b"u3(1, 2, 3) q[0]; cz q[0], q[1]; c = measure q;", 0),
+    ("stabilizer", b"h q[0]; cx q[0], q[1]; c = measure q;", 1000),
+    ("stabilizer", b"t q[0]; c = measure q;", 0),  # refused
+    ("automatic", b"gone q[0];", 0),  # refused
+)
 
 User = tuple[int, int] | None
 
@@ -47,12 +58,12 @@ class Runner:
         signal.set_wakeup_fd(wake)
         try:
             while True:
-                ready, _, _ = select.select([self.channel, awake], [], [])
+                ready, _, _ = select.select([self.channel.fileno(), awake], [], [])
                 if awake in ready:
                     with contextlib.suppress(BlockingIOError):
                         os.read(awake, 4096)
                     self._reap()
-                if self.channel in ready and not self._hear():
+                if self.channel.fileno() in ready and not self._hear():
                     return 0
         finally:
             for pid in self.children:
@@ -135,9 +146,9 @@ def _task(order: dict[str, Any], user: User) -> int:
     with open(order["circuit"], "rb") as stream:
         text = stream.read()
     job = Job(**order["job"])
+    _bound(job, order["bytes_max"])
     _give_up(user)
     _die_with(parent)  # the change of the user has taken it back
-    _bound(job, order["bytes_max"])
     try:
         content, code = json.dumps(run(text, job, say=_say), indent=1).encode() + b"\n", DONE
     except RefusedError as fault:
@@ -178,7 +189,7 @@ def _give_up(user: User) -> None:
 
 def _bound(job: Job, bytes_max: int) -> None:
     """What this process may still take: memory above what is loaded, no core file, a result of a bounded size."""
-    with open("/proc/self/statm", encoding="ascii") as stream:
+    with open("/proc/self/statm", "rb") as stream:
         mapped = int(stream.read().split()[0]) * resource.getpagesize()
     room = mapped + job.memory_bytes + SLACK_BYTES + job.threads * STACK_BYTES
     for what, limit in (
@@ -202,11 +213,16 @@ def _load() -> dict[str, str]:
     import qiskit_aer
 
     importlib.import_module("suanwang.agent.adapters.quantum.build")
+    catalogue("en")  # of what is told of a circuit that is refused
     before = set(sys.modules)
     reading, writing = os.pipe()
 
     def trial() -> int:
-        run(_TRIAL, Job(10, 1, "automatic", 1000, 1000, 1000, 2, 100, 1 << 30, 1, "trial"), say=lambda _: None)
+        logging.disable()  # two of them are refused, as they should be
+        for method, text, errs in _TRIALS:
+            job = Job(10, 1, method, errs, errs, errs, 2, 100, 1 << 30, 1, "trial")
+            with contextlib.suppress(RefusedError):
+                run(_HEAD + text, job, say=lambda _: None)
         os.write(writing, "\n".join(sorted(set(sys.modules) - before)).encode())
         return DONE
 

@@ -62,7 +62,7 @@ class Device:
     pool: PoolId
     qubits: int
     processors: int
-    file: DeviceFile = DeviceFile()
+    file: DeviceFile = field(default_factory=DeviceFile)
 
     def until_us(self, now_us: int) -> int | None:
         """The end of the calibration that is on, in Unix time; None where there is none."""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from suanwang.model.error import FaultsError
+from suanwang.model.error import Fault, FaultsError
 from suanwang.model.reason import FailureReason
 from suanwang.qasm import Circuit, read_circuit
+from suanwang.texts import text as text_of
 
 SHOWN: Final = 8  # rows of bits in the log
 US_PER_S: Final = 1_000_000
@@ -75,8 +76,7 @@ def _read(text: bytes, job: Job) -> Circuit:
     try:
         circuit = read_circuit(text)
     except FaultsError as error:
-        words = "; ".join(f"line {one.line}: {one.code} {one.got}".rstrip() for one in error.faults[:5])
-        raise RefusedError(FailureReason.CIRCUIT_REFUSED, f"not a circuit for this device: {words}") from None
+        raise RefusedError(FailureReason.CIRCUIT_REFUSED, "; ".join(_words(one) for one in error.faults[:5])) from None
     depth = circuit.facts().depth
     if circuit.qubits > job.qubits_max:
         detail = f"the circuit has {circuit.qubits} qubits; {job.qubits_max} were asked for, or are here"
@@ -86,6 +86,11 @@ def _read(text: bytes, job: Job) -> Circuit:
             FailureReason.CIRCUIT_REFUSED, f"the circuit has depth {depth}; the device takes {job.depth_max}"
         )
     return circuit
+
+
+def _words(fault: Fault) -> str:
+    line = f"line {fault.line}: " if fault.line is not None else ""
+    return line + text_of(f"fault.{fault.code}", "en", got=fault.got, where="the circuit", **fault.params)
 
 
 def _simulated(lowered: Any, noise: Any, job: Job) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from suanwang.qasm.circuit import Gate
 from suanwang.qasm.gates import SAME, Shape
 from suanwang.qasm.tokens import Token, WrongError
 
-OPERATIONS_MAX: Final = 200_000  # of one circuit, with its loops unrolled and its gates taken apart
+OPERATIONS_MAX: Final = 100_000  # of one circuit, with its loops unrolled and its gates taken apart
 CONTROLS_MAX: Final = 64
 PHASE: Final = "gphase"
 

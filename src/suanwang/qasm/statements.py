@@ -10,8 +10,8 @@ from suanwang.qasm.scope import Row, Scope, broadcast, pairs
 from suanwang.qasm.tokens import Cursor, Kind, Token, WrongError
 
 DEPTH_MAX: Final = 20  # of blocks in blocks
-STEPS_MAX: Final = 400_000  # statements read, those of loops once a turn
-MADE_MAX: Final = 4 * OPERATIONS_MAX  # gates made, those of definitions too
+STEPS_MAX: Final = 2 * OPERATIONS_MAX  # statements read, those of loops once a turn
+MADE_MAX: Final = 2 * OPERATIONS_MAX  # gates made, those of definitions too
 # A parameter that a definition is tried with: none of the values at which something is divided by zero.
 TRIED: Final = 0.7390851332151607
 # The first word of what is refused -> the code of the text that says why.
@@ -218,16 +218,18 @@ class Statements:
         name = self.scope.new_name(token)
         params = self._names_until(")") if cursor.takes("(") else []
         qubits = self._names_until("{")
-        begin = cursor.at
+        begin, faults = cursor.at, len(self.faults)
         self._body(begin, params, qubits, tuple(TRIED + n for n in range(len(params))), report=True)
-        end = cursor.at
+        end, broken = cursor.at, len(self.faults) > faults
         kept: dict[tuple[float, ...], list[Gate]] = {}
 
         def body(values: tuple[float, ...], at: tuple[int, ...]) -> list[Gate]:
             if values not in kept:
                 back = cursor.at
-                kept[values] = self._body(begin, params, qubits, values, report=False)
-                cursor.at = back
+                try:
+                    kept[values] = [] if broken else self._body(begin, params, qubits, values, report=False)
+                finally:
+                    cursor.at = back
             return [
                 Gate(one.name, one.params, tuple(at[q] for q in one.qubits), one.controls, one.power)
                 for one in kept[values]

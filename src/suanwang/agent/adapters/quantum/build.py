@@ -36,7 +36,8 @@ def built(circuit: Circuit) -> QuantumCircuit:
     _append(out, circuit.operations, out.qubits, out.clbits)
     if all(_is_basic(one) for one in circuit.operations):
         return out
-    return transpile(out, basis_gates=list(BASIS), optimization_level=0)
+    # Not by way of qubits that are 0 at that moment: what comes out is the circuit, whatever it begins with.
+    return transpile(out, basis_gates=list(BASIS), optimization_level=0, qubits_initially_zero=False)
 
 
 def _is_basic(one: Operation) -> bool:

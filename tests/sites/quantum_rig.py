@@ -1,5 +1,6 @@
 """The quantum adapter under test, over the real simulator. Loading it takes seconds, so tests share one runner where they can."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -14,11 +15,12 @@ from tests.agent.rigs import monotonic_us, now_us
 
 from suanwang.agent.adapter import TERMINAL, StartOrder, Update
 from suanwang.agent.adapters.quantum import Device, DeviceFile, QuantumAdapter, QuantumSettings
+from suanwang.agent.adapters.quantum.settings import Calibration
 from suanwang.agent.conformance import Work
 from suanwang.agent.objects import LocalObjects
 from suanwang.model.ids import AttemptId, PoolId, SiteId, TaskId
-from suanwang.model.task import CircuitEntry, Resources, TaskRequest
-from suanwang.model.units import MIB
+from suanwang.model.task import CircuitEntry, Noise, Resources, TaskRequest
+from suanwang.model.units import MIB, US_PER_DAY
 
 QUANTUM = [
     pytest.mark.skipif(importlib.util.find_spec("qiskit_aer") is None, reason="needs qiskit-aer (suanwang[quantum])")
@@ -32,7 +34,30 @@ BELL = V2 + "qreg q[2];\ncreg c[2];\nh q[0];\ncx q[0], q[1];\nmeasure q -> c;\n"
 ENDLESS = V3 + "qubit[12] q; bit[12] c; for int i in [0:199] { h q; rx(0.3) q; c = measure q; reset q; }"
 # A state of 1 GiB, of rotations that only a whole state can hold.
 LARGE = V3 + "qubit[26] q; bit[26] c; rx(0.3) q; ry(0.2) q; c = measure q;"
+NOISY = Noise(gate1_ppm=5_000, gate2_ppm=50_000, readout_ppm=20_000)
 KINDS_THAT_NO_CIRCUIT_IS = (Work.EXIT_3, Work.SIGNAL_15, Work.SAVES)
+
+
+def runners() -> list[int]:
+    """The runners that this process has started and that still are."""
+    return [pid for pid, parent, words in _processes() if parent == os.getpid() and b"quantum.runner" in words]
+
+
+def children_of(pid: int) -> list[int]:
+    return [one for one, parent, _ in _processes() if parent == pid]
+
+
+def _processes() -> list[tuple[int, int, bytes]]:
+    """(process, parent, command line) of all that have not ended."""
+    out = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        with contextlib.suppress(OSError):
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state not in "ZX":
+                out.append((int(entry.name), int(parent), (entry / "cmdline").read_bytes()))
+    return out
 
 
 def ghz(qubits: int) -> str:
@@ -53,6 +78,18 @@ def device(site: str = "conformance", pool: str = "general", processors: int = 2
     return Device(PoolId(f"{site}/{pool}"), changes.pop("qubits", 100), processors, DeviceFile(**changes))
 
 
+def every_kind() -> tuple[Device, ...]:
+    """Devices of several kinds, for one rig that tests share."""
+    all_day = Calibration(at="00:00", span=US_PER_DAY - 1)
+    return (
+        device(memory=512 * MIB),
+        device(pool="single", processors=1),
+        device(pool="noisy", noise=NOISY),
+        device(pool="small", qubits=4, depth_max=5, shots_max=2000, methods=("automatic",), memory=64 * MIB),
+        device(pool="closed", calibration=(all_day,)),
+    )
+
+
 class QuantumRig:
     """One adapter in a folder of its own. Every wait is bounded."""
 
@@ -66,13 +103,16 @@ class QuantumRig:
         self.open()
 
     def open(self) -> None:
+        self.adapter = self.new()
+        self.gives_up_s = time.monotonic() + WAIT_S
+
+    def new(self) -> QuantumAdapter:
         devices = {one.pool: one for one in self.devices}
         nobody = pwd.getpwnam("nobody")
         user = (nobody.pw_uid, nobody.pw_gid) if os.geteuid() == 0 else None
         changes = {"python": (sys.executable,), "user": user, **self.changes}
         settings = QuantumSettings(folder=self.folder / "quantum", devices=devices, **changes)
-        self.adapter = QuantumAdapter(settings, self.objects, now_us, monotonic_us, lambda _: None)
-        self.gives_up_s = time.monotonic() + WAIT_S
+        return QuantumAdapter(settings, self.objects, now_us, monotonic_us, lambda _: None)
 
     def reopen(self) -> None:
         """The agent's process is replaced."""
@@ -98,8 +138,8 @@ class QuantumRig:
 
     def clean(self) -> None:
         """Nothing is known of any attempt, and nothing is left to hear."""
-        for number in range(1, 20):
-            self.adapter.forget(AttemptId(f"att-{number:026d}"))
+        for record in (self.folder / "quantum/records").iterdir():
+            self.adapter.forget(AttemptId(record.stem))
         self.gives_up_s = time.monotonic() + WAIT_S
         while any((self.folder / "quantum/records").iterdir()):
             assert self.pass_time(), "an attempt was not forgotten"
@@ -128,6 +168,7 @@ class QuantumRig:
         self.adapter.start(order)
         self.gives_up_s = time.monotonic() + WAIT_S
         self.seen: list[Update] = []
+        self.latest = order.attempt_id
         return order
 
     def until(self, done) -> None:
@@ -140,10 +181,14 @@ class QuantumRig:
         return next(one for one in self.seen if one.kind is kind)
 
     def end(self) -> Update:
-        """Wait for the last word."""
-        self.until(lambda: any(one.kind in TERMINAL for one in self.seen))
-        (found,) = [one for one in self.seen if one.kind in TERMINAL]
-        return found
+        """Wait for the last word of the attempt that was started last."""
+
+        def found() -> list[Update]:
+            return [one for one in self.seen if one.kind in TERMINAL and one.attempt_id == self.latest]
+
+        self.until(found)
+        (last,) = found()
+        return last
 
     def run(self, request: TaskRequest, pool: str = "general") -> Update:
         """Start the next attempt, and wait for its end."""

@@ -1,7 +1,7 @@
 """Every case of the conformance suite that a circuit can be written for, on the real simulator."""
 
 import pytest
-from tests.sites.quantum_rig import KINDS_THAT_NO_CIRCUIT_IS, QUANTUM, QuantumRig
+from tests.sites.quantum_rig import KINDS_THAT_NO_CIRCUIT_IS, QUANTUM
 
 from suanwang.agent.conformance import adapter_cases
 
@@ -9,19 +9,11 @@ pytestmark = QUANTUM
 CASES = adapter_cases(without=KINDS_THAT_NO_CIRCUIT_IS)
 
 
-@pytest.fixture(scope="module")
-def one(tmp_path_factory):
-    """A rig whose simulator is loaded once for all cases."""
-    made = QuantumRig(tmp_path_factory.mktemp("quantum"))
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def rig(one):
-    one.clean()
-    yield one
-    one.clean()
+def rig(quantum):
+    quantum.clean()
+    yield quantum
+    quantum.clean()
 
 
 @pytest.mark.parametrize("name", sorted(CASES))

@@ -73,10 +73,12 @@ class RunnerProcess:
         with suppress(OSError):
             self._channel.send(json.dumps(order).encode())
 
-    def close(self) -> None:
-        """End it, with all that runs."""
+    def close(self, *, listens: bool) -> None:
+        """End it, with all that runs. One that does not listen yet, since it still loads, is killed."""
         with suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)
+        if not listens:
+            self._process.kill()
         try:
             self._process.wait(END_S)
         except subprocess.TimeoutExpired:
@@ -88,7 +90,7 @@ class RunnerProcess:
 
 def _environment(settings: QuantumSettings) -> dict[str, str]:
     own = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
-    own |= {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"}
+    own["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     # One arena: the address space of a task is bounded, and each arena takes 64 MiB of it.
     return {**own, "MALLOC_ARENA_MAX": "1", "QISKIT_PARALLEL": "FALSE", **settings.environment}
 
@@ -179,7 +181,7 @@ class AerHost:
 
     def close(self) -> None:
         if self._runner is not None:
-            self._runner.close()
+            self._runner.close(listens=self._ready)
             self._runner = None
 
     def _ended(self, facts: Mapping[str, Any]) -> None:
@@ -196,7 +198,7 @@ class AerHost:
         """The runner's process has ended, and with it all that was at work."""
         runner, self._runner = self._runner, None
         assert runner is not None, "only one that was there can go"
-        runner.close()
+        runner.close(listens=True)  # it is gone, or about to be
         was_ready, self._ready = self._ready, False
         if not was_ready:
             self._fail(self.down or "the simulator's process ended before it was ready")

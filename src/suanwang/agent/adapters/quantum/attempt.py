@@ -1,6 +1,7 @@
 """One attempt at a device: what is known of it, and what it has to tell. Only the clerk's thread changes it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from hashlib import blake2b
@@ -80,9 +81,13 @@ class Attempt:
         request, services = self.order.request, self.services
         path = services.folder.log_path(self.order.attempt_id)
         ended = self.record.last is not None
-        if not ended:
-            path.unlink(missing_ok=True)  # an attempt that is begun again says everything again
+        said = b""
+        if not ended:  # it goes on behind what an earlier process said, which the brain may have
+            with suppress(FileNotFoundError):
+                said = path.read_bytes()
+                path.unlink()
         self.log = LogFile(path, services.settings.log_bytes_max, ended)
+        self.log.write(said)
         self.saver = Saver(self.order, services.objects, self.log, self.post)
         self.left = numbers_left(self.saver.done, request.array)
         self.meter = Meter(elements_of(request))

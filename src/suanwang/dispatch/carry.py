@@ -278,9 +278,12 @@ class Carrier:
         failpoints.hit("brain.deliver.ordered")
 
     def queue(self) -> None:
-        """Back to the planner: at once where the site failed, after a growing pause where the task itself did."""
+        """Back to the planner: at once where the site failed, after a growing pause where the task itself did, and where
+        backends have failed it before: one that fails at once would be asked again at once, for ever."""
         own = self.cause.reason is not None and self.cause.reason not in NOT_THE_TASKS_FAULT and bool(self.task.attempt)
         pause_us = min(RETRY_DELAY_US << self.task.own_failures, RETRY_DELAY_US_MAX) if own else 0
+        if self.cause.reason is FailureReason.BACKEND and self.task.attempts > 1:
+            pause_us = min(RETRY_DELAY_US << min(self.task.attempts - 2, 6), RETRY_DELAY_US_MAX)
         reason = WaitReason.RETRY_DELAY if pause_us else WaitReason.QUEUED
         if self._may_bring_more():
             pause_us, reason = PARTING_US, WaitReason.CHECKPOINT

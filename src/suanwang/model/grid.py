@@ -195,6 +195,7 @@ class PriceBook(Value):
     accelerator_hour_micro_yuan: dict[Slug, MicroYuan] = Field(default_factory=dict)
     node_hour_micro_yuan: MicroYuan = 0
     qpu_shot_micro_yuan: MicroYuan = 0
+    qpu_hour_micro_yuan: MicroYuan = 0  # of one processor, while it is held
     energy_kwh_micro_yuan: MicroYuan = 0
     time_of_use: tuple[TimeOfUse, ...] = ()
 

@@ -16,6 +16,7 @@ class ChargeKind(StrEnum):
     MEMORY = "memory"
     ACCELERATOR = "accelerator"
     NODE = "node"
+    QPU = "qpu"
     QPU_SHOT = "qpu_shot"
     ENERGY = "energy"
     BANDWIDTH = "bandwidth"

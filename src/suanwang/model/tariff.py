@@ -125,11 +125,13 @@ def meters_of(book: PriceBook, pool: Pool, site: Site, demand: Demand) -> tuple[
     microsecond's amount). One without amount or price makes no line."""
     accelerator_price = book.accelerator_hour_micro_yuan.get(pool.accelerator_model or "", 0)
     nodes = demand.nodes if pool.kind is PoolKind.HPC else 0
+    devices = demand.nodes if pool.kind is PoolKind.QUANTUM else 0
     return (
         (ChargeKind.CORE, demand.cores, book.core_hour_micro_yuan, CORE_HOUR),
         (ChargeKind.MEMORY, demand.memory_bytes, book.gib_hour_micro_yuan, GIB_HOUR),
         (ChargeKind.ACCELERATOR, demand.accelerators, accelerator_price, CORE_HOUR),
         (ChargeKind.NODE, nodes, book.node_hour_micro_yuan, CORE_HOUR),
+        (ChargeKind.QPU, devices, book.qpu_hour_micro_yuan, CORE_HOUR),
         (ChargeKind.ENERGY, power_mw(pool, site, demand), book.energy_kwh_micro_yuan, KWH_MW_US),
     )
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from served import Grid, served
 
 from suanwang.client import AsyncClient, Client
 from suanwang.model.cats import DRAFT, CatsMetrics
@@ -11,6 +12,13 @@ from suanwang.model.error import ConflictError, FaultsError, NotFoundError
 from suanwang.model.network import CutFound, NetVerified, NetworkNow, PathsFound
 
 GBPS = 10**9
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory) -> Iterator[Grid]:
+    """A brain of its own: what is held by the tasks of other tests would be counted in every figure here."""
+    with served(tmp_path_factory.mktemp("network")) as found:
+        yield found
 
 
 def test_the_view_of_the_origin_and_of_another_site(user, grid):

@@ -66,6 +66,8 @@ def test_every_ending_has_its_verdict(ending, verdict):
     ("ending", "reason", "words"),
     [
         (Ending("CANCELLED"), R.BACKEND, "cancelled at the site"),
+        (Ending("CANCELLED", status=15, told=143), R.BACKEND, "cancelled at the site"),  # a quick script wrote it down
+        (Ending("NODE_FAIL", told=137), R.BACKEND, "node of the job failed"),
         (Ending("NODE_FAIL"), R.BACKEND, "node of the job failed"),
         (Ending("BOOT_FAIL"), R.BACKEND, "did not boot"),
         (Ending("PREEMPTED"), R.BACKEND, "preempted"),

@@ -12,6 +12,9 @@ from suanwang.model.reason import FailureReason
 KILLED: Final = 9
 # Slurm's own word for "the script could not be begun": its folder or its log cannot be opened on the node.
 NOT_BEGUN: Final = 53
+# What Slurm ends a job's processes with. A script that is quick writes that signal down before it falls to the next one:
+# beside a state of `OUTSIDE` it is Slurm's doing and not the work's own end.
+SENT: Final = frozenset({9, 15})
 OUTSIDE: Final = {
     "CANCELLED": "the job was cancelled at the site",
     "NODE_FAIL": "a node of the job failed",
@@ -48,10 +51,10 @@ def judge(ending: Ending) -> Verdict:
         return Verdict(FailureReason.OUT_OF_MEMORY, code, signal if code or signal else KILLED)
     if ending.state == "TIMEOUT":
         return Verdict(FailureReason.WALL_TIME)
+    if ending.state in OUTSIDE and (ending.told is None or signal in SENT):
+        return Verdict(FailureReason.BACKEND, detail=OUTSIDE[ending.state])
     if ending.told is not None:
         return _own(code, signal)
-    if ending.state in OUTSIDE:
-        return Verdict(FailureReason.BACKEND, detail=OUTSIDE[ending.state])
     if ending.state is None:
         return Verdict(FailureReason.LOST, detail="Slurm no longer knows the job, and it left no exit status")
     if ending.state == "COMPLETED":

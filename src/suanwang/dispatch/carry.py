@@ -29,7 +29,7 @@ from suanwang.model.tariff import LineRow, total_micro_yuan
 from suanwang.model.task import elements_of
 from suanwang.observe.resume import resumes, saved_spans
 from suanwang.observe.state import Attempt, Task
-from suanwang.settle import Bills, capped, capped_rows, settle, settle_held
+from suanwang.settle import Bills, capped, capped_rows, settle, settle_held, settle_rows
 
 # A failed attempt is tried again after 1, 2, 4 ... seconds, a minute at most: long enough for a passing fault to
 # pass, short enough for a person who watches.

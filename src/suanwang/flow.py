@@ -76,7 +76,8 @@ class Road(Reserving):
             if request.secrets:
                 self.secrets[task_id] = {name: offer.secrets[name] for name in request.secrets}
             self.emit_taken(now_us, tenant, principal, Taken(task_id, request, key))
-        return Submitted(task_id=task_id, phase=Phase.WAITING)
+            self.hold_back(self.state.tasks[task_id], now_us)
+        return Submitted(task_id=task_id, phase=self.state.tasks[task_id].phase)
 
     def _submit_parts(
         self,
@@ -103,14 +104,17 @@ class Road(Reserving):
             wanted = {name: offer.secrets[name] for name in request.secrets}
             self.secrets |= dict.fromkeys(parts, wanted)
         self.emit(TaskAdmitted(at_us=now_us, task_id=task_id))
-        for part, elements in zip(parts, shares, strict=True):
-            share = spread.part_of(request, elements, task_id)
+        for number, (part, elements) in enumerate(zip(parts, shares, strict=True)):
+            before = self.state.tasks[task_id].parts[number - 1] if number else None
+            share = spread.part_of(request, elements, task_id, before)
             self.emit(
                 TaskSubmitted(
                     at_us=now_us, task_id=part, tenant=tenant, principal=principal, request=share, part_of=task_id
                 )
             )
             self.emit(TaskAdmitted(at_us=now_us, task_id=part))
+        for part in parts:
+            self.hold_back(self.state.tasks[part], now_us)
 
     # -- Admitted -> Plan --------------------------------------------------------------------------------------
 

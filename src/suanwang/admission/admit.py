@@ -35,6 +35,7 @@ class Applicant:
     now_us: int
     secret_names: frozenset[str] = frozenset()
     above: tuple[tuple[Tenant, Standing], ...] = ()  # its parent, the parent's parent and so on
+    strangers: frozenset[str] = frozenset()  # tasks that it would come after and that are none of its tenant
 
     def way_up(self) -> Iterator[tuple[Tenant, Standing, str]]:
         """Everyone whose limits count, with what a refusal adds to a limit that is not the tenant's own."""
@@ -170,6 +171,12 @@ def _secrets(a: Applicant) -> Iterator[Refusal]:
             yield Refusal(reason=RefusalReason.SECRET_MISSING, field=f"secrets[{position}]", got=name)
 
 
+def _after(a: Applicant) -> Iterator[Refusal]:
+    for position, one in enumerate(a.request.after):
+        if one.task in a.strangers:
+            yield Refusal(reason=RefusalReason.AFTER_UNKNOWN, field=f"after[{position}].task", got=one.task)
+
+
 CLAUSES: tuple[Callable[[Applicant], Iterator[Refusal]], ...] = (
     _live_tasks,
     _quota,
@@ -180,4 +187,5 @@ CLAUSES: tuple[Callable[[Applicant], Iterator[Refusal]], ...] = (
     _names,
     _data,
     _secrets,
+    _after,
 )

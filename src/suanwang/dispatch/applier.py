@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from suanwang.dispatch import carry, lifecycle, reconcile, spread, watch
+from suanwang.dispatch import after, carry, lifecycle, reconcile, spread, watch
+from suanwang.dispatch.after import Outlook
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.dispatch.scribe import Scribe
 from suanwang.model.batch import Opened
@@ -77,6 +78,7 @@ class Applier(Scribe):
     verify_faults: int = 0  # plans that did not pass the checker
     plan_faults: int = 0  # tasks on which the planner broke, and the latest of them
     plan_fault: tuple[TaskId, Exception] | None = None
+    _news: list[TaskId] = field(default_factory=list)  # that began or ended, and whose followers were not asked yet
 
     def signal(self, task: Task, signal: Signal, cause: carry.Cause) -> bool:
         """Move a task by the table; False where the signal has no effect in its phase."""
@@ -111,6 +113,33 @@ class Applier(Scribe):
         super().emit(record)
         if isinstance(record, TaskEnded | TaskRefused):
             self._end_whole(record)
+            self._tell_followers(record.task_id)
+
+    def hold_back(self, task: Task, now_us: int) -> None:
+        """A task that was just admitted waits for those that it comes after."""
+        if task.request is not None and task.request.after and self._decide_after(task, now_us) is Outlook.OPEN:
+            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.AFTER))
+
+    def _decide_after(self, task: Task, now_us: int) -> Outlook:
+        """One whose turn can never come ends here."""
+        assert task.request is not None, "a live task has its request"
+        found = after.look(task.request.after, self.state.tasks)
+        if found.lost is not None:
+            self.signal(task, Signal.AFTER_LOST, carry.Cause(now_us, FailureReason.AFTER_LOST, detail=found.lost))
+        return found.outlook
+
+    def _tell_followers(self, task_id: TaskId) -> None:
+        """Ask again those that wait for a task that began or ended. Whoever ends by that has followers of its own: one
+        after the other, since a chain of them may be longer than calls can be deep."""
+        self._news.append(task_id)
+        if len(self._news) > 1:
+            return  # whoever is at it goes on
+        for leader in self._news:  # grows on the way
+            for one in self.state.following.of(leader):
+                task, now_us = self.state.tasks[one], self.clock()
+                if self._decide_after(task, now_us) is Outlook.TRUE:
+                    self.emit(TaskWaits(at_us=now_us, task_id=one, reason=WaitReason.QUEUED))
+        self._news = []
 
     def _end_whole(self, record: TaskEnded | TaskRefused) -> None:
         """With the last of its parts a task in parts ends."""
@@ -179,17 +208,26 @@ class Applier(Scribe):
         if transition is not None and is_plain(event):
             if not transition.effects:
                 self.emit_heard(now_us, event, task, None)
+                self._tell_began(task, event)
                 return
             if transition is lifecycle.SUCCESS and carry.is_plain_success(task):
                 self._succeed(task, event, now_us)
                 return
         effective = transition is not None
         self.emit(EventApplied(at_us=now_us, event=event, effective=effective))
+        if effective:
+            self._tell_began(task, event)
         if transition is not None and transition.effects:
             cause = cause_of(event, now_us)
             if event.kind is EventKind.STOPPED and task.phase is not Phase.STOPPING:
                 cause = replace(cause, reason=FailureReason.BACKEND)  # nobody asked for it: the site's own doing
             self._carry(task, transition, cause)
+
+    def _tell_began(self, task: Task, event: Event) -> None:
+        if event.kind is EventKind.RUNNING:
+            for one in (task.task_id, task.part_of):
+                if one is not None and one in self.state.following.followers:
+                    self._tell_followers(one)
 
     def _succeed(self, task: Task, event: Event, now_us: int) -> None:
         """The common end: the attempt is closed and billed and the task ends, as one row."""
@@ -197,6 +235,7 @@ class Applier(Scribe):
         self.emit_heard(now_us, event, task, closing)
         self.room_us = now_us
         self.planned_us.pop(task.task_id, None)
+        self._tell_followers(task.task_id)
 
     def _take_parting(self, event: Event, heartbeat: Heartbeat, now_us: int) -> None:
         """An event of an attempt that the grid has stopped: what it has done is kept as long as nobody relies on what

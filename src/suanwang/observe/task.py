@@ -49,6 +49,7 @@ class Task:
     fence: int = 0
     own_failures: int = 0  # attempts that failed by the task's own doing
     attempts: int = 0
+    began: bool = False  # an attempt of it, or of a part of it, has run
     plan: AnyPlan | None = None
     parent: PlanId | None = None
     attempt: Attempt | None = None

@@ -284,7 +284,7 @@ class Brain(Switches):
             if any(one.field in ("origin",) or one.field.startswith(("sites[", "inputs[")) for one in refusals):
                 return DryPlan(refusals=refusals)  # names that do not exist cannot be planned
             shares = spread.shares_of(request, road.state.index, road.waits.places)
-            one = spread.part_of(request, shares[0], TaskId("task-dry")) if shares else request
+            one = spread.part_of(request, shares[0], TaskId("task-dry"), None) if shares else request
             one = rest_of(with_defaults(one, road.state.index), None)
             ask = PlanAsk(TaskId("task-dry"), principal.tenant, one, 1, None)
             found = plan(road.state.snapshot(), [ask], self.clock(), road.seed, self.ids)[0]

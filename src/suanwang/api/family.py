@@ -69,9 +69,9 @@ def _place(row: EventRow) -> tuple[int, int]:
 
 def as_one(here: Context, view: TaskView, whole: bool) -> TaskView:
     """The view of a task with the figures of its parts; as it is where it has none."""
-    parts = here.brain.parts(view.task_id)
+    parts, number = here.brain.parts(view.task_id), here.brain.number_of(view.task_id)
     if not parts:
-        return view
+        return view.model_copy(update={"number": number})
     by_id = tasks_by_id(here.brain.store, parts)
     rows = [by_id[one] for one in parts if one in by_id]
     told = [row.progress_permille if row.phase not in ENDS else 1000 for row in rows]
@@ -85,6 +85,7 @@ def as_one(here: Context, view: TaskView, whole: bool) -> TaskView:
     phase = view.phase if view.ended_us is not None else next((one for one in _FIRST if one in phases), view.phase)
     return view.model_copy(
         update={
+            "number": number,
             "phase": phase,
             "site": SiteId(sites.pop()) if len(sites) == 1 else None,
             "emulated": any(row.emulated for row in rows),

@@ -62,10 +62,11 @@ def _read(file: str, files: Path | None) -> "tuple[TaskRequest, Path]":
 
     if file == "-":
         return read_task(sys.stdin.buffer.read(), "<stdin>"), files or Path()
-    return read_task(_bytes(Path(file)), file), files or Path(file).parent
+    return read_task(read_bytes(Path(file)), file), files or Path(file).parent
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes. Raises FaultsError where it cannot be read."""
     from suanwang.model.error import Fault, FaultsError
 
     try:
@@ -75,7 +76,7 @@ def _bytes(path: Path) -> bytes:
         raise FaultsError([fault], str(path)) from None
 
 
-def _secrets(given: list[str] | None) -> dict[str, str]:
+def read_secrets(given: list[str] | None) -> dict[str, str]:
     """`NAME=VALUE`, or `NAME` for the value of this environment variable, which no process list shows."""
     found = {}
     for one in given or ():
@@ -102,7 +103,7 @@ def submit(
         views = []
         for at, (task, folder) in enumerate(tasks):
             key = f"{idempotency_key}.{at}" if idempotency_key and len(tasks) > 1 else idempotency_key
-            views.append(client.submit(task, files=folder, secrets=_secrets(secret), idempotency_key=key))
+            views.append(client.submit(task, files=folder, secrets=read_secrets(secret), idempotency_key=key))
         if session.as_json:
             session.document(views[0] if len(views) == 1 else {"tasks": views})
         else:
@@ -119,7 +120,7 @@ def submit(
 def _submit_bulk(session: Session, path: Path, key: str | None) -> Exit:
     from suanwang.intent.read import read_tasks_ndjson
 
-    requests = read_tasks_ndjson(_bytes(path), str(path))
+    requests = read_tasks_ndjson(read_bytes(path), str(path))
     with session.client() as client:
         done = client.submit_many(requests, idempotency_key=key)
     if session.as_json:
@@ -140,7 +141,7 @@ def run(
 ) -> Exit:
     task, folder = _read(file, files)
     with session.client() as client:
-        view = client.submit(task, files=folder, secrets=_secrets(secret))
+        view = client.submit(task, files=folder, secrets=read_secrets(secret))
         try:
             return _run_on(session, client, view, outputs)
         except KeyboardInterrupt:

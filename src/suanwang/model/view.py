@@ -60,6 +60,9 @@ class TaskView(Value):
     """One task as a list shows it. What a plan decides is of the newest plan; `request` only in the answer of one."""
 
     task_id: TaskId
+    number: int = (
+        0  # of its submission, from 1; of a part that of its whole. Stands for the id wherever one is asked for
+    )
     tenant: TenantId
     name: str
     phase: Phase

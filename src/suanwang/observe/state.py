@@ -172,7 +172,8 @@ class State:
     ) -> Task:
         self.submissions += 1
         task_id, request, key = row
-        task = Task(task_id, tenant, self.submissions, at_us, request, request.priority)
+        number = self.submissions if part_of is None else self.tasks[part_of].number
+        task = Task(task_id, tenant, self.submissions, number, at_us, request, request.priority)
         resources = request.resources
         nodes = resources.nodes * elements_of(request) * places_of(request)
         if not parts:  # else its parts hold, and count, what it asks for

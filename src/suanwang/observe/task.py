@@ -41,6 +41,7 @@ class Task:
     task_id: TaskId
     tenant: TenantId
     order: int  # of submission
+    number: int  # as people see it: its order, of a part that of its whole
     submitted_us: int
     request: TaskRequest | None
     priority: int

@@ -1,0 +1,58 @@
+"""Lines of `#SUANWANG key=value`: what the grid can be asked for and Slurm has no option for. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from suanwang.intent.document import Loc
+from suanwang.intent.foreign import Draft
+from suanwang.intent.slurm_options import OWN_MARK, OWN_OPTION, Own
+from suanwang.intent.tes_parameters import PARAMETERS, read_parameters
+from suanwang.model.error import Fault
+
+# Beside the parameters that TES has: what a task without a shared file system needs, and what the task file has.
+LISTS: Final = ("inputs", "outputs", "secrets")
+TEXTS: Final = ("checkpoint", "checkpoint_every", "image")
+KEYS: Final = tuple(sorted((*PARAMETERS, *LISTS, *TEXTS)))
+
+
+def read_own(lines: Sequence[Own], draft: Draft, source: Callable[[Own], Loc], faults: list[Fault]) -> None:
+    """Put what the lines say into the draft. Of a key that stands twice the last one counts; lists are added up."""
+    parameters: dict[str, Own] = {}
+    for one in lines:
+        if one.key in LISTS:
+            for word in one.value.split(","):
+                if word.strip():
+                    draft.add(one.key, _item(one.key, word.strip()), source(one))
+        elif one.key in TEXTS:
+            draft.set((one.key,), one.value, source(one))
+        elif one.key in PARAMETERS:
+            parameters[one.key] = one
+        else:
+            known = ", ".join(f"`{name}`" for name in KEYS)
+            faults.append(Fault("suanwang_key", _where(one), one.key, one.line, {"known": known}))
+    asked = read_parameters({name: one.value for name, one in parameters.items()}, True, ())
+    faults += [
+        Fault(found.code, _where(parameters[str(found.loc[-1])]), found.shown(), parameters[str(found.loc[-1])].line)
+        for found in asked.found
+    ]
+    for loc, value, name in asked.values:
+        draft.set(loc, value, source(parameters[name]))
+
+
+def _where(one: Own) -> str:
+    return f"{OWN_MARK if one.line else f'--{OWN_OPTION}'} {one.key}"
+
+
+def _item(key: str, word: str) -> Any:
+    """`path` or `path=source` of an input, `path` or `path=target` of an output."""
+    if key == "secrets":
+        return word
+    path, equals, other = word.partition("=")
+    if key == "inputs":
+        return {"source": other if equals else path, "path": path}
+    return {"path": path, "target": other} if equals else {"path": path}
+
+
+def keys() -> Iterator[str]:
+    """Every key, for the guide's test."""
+    yield from KEYS

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from suanwang import grids, intent, texts
+from suanwang.intent import kubernetes_fields, skypilot
 from suanwang.intent.mapping import CODES, PATTERN_CODES, UNION_CODES
 from suanwang.intent.slurm_options import OPTIONS
 
@@ -22,6 +23,8 @@ UNITS = {
 }  # of the model
 COMPOSED = {"unknown_site", "unknown_price_book", "unknown_tenant"}  # check.py makes them from what is referred to
 COMPOSED |= {"slurm_constraint", "slurm_clusters", "slurm_no_hetjob"}  # handed on, or of a word
+COMPOSED |= {code for fields in kubernetes_fields.REFUSED.values() for code in fields.values()}
+COMPOSED |= {*skypilot.REFUSED.values(), *skypilot.TASK_REFUSED.values()}
 COMPOSED |= {one.fate for one in OPTIONS.values() if one.fate not in ("used", "none", "quiet")}
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from suanwang.intent.own_lines import KEYS
 from suanwang.intent.slurm import Desk, SbatchRead, read_command, read_sbatch
 from suanwang.intent.slurm_options import OPTIONS
-from suanwang.intent.slurm_own import KEYS
 from suanwang.model.doors import DoorRules
 from suanwang.model.error import FaultsError
 from suanwang.model.grid import PoolKind

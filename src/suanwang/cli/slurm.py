@@ -64,7 +64,7 @@ def sbatch(
         return Exit.OK
     script, source = _script(asked)
     with session.client() as client:
-        found = read_sbatch(script, source, asked, _desk(client), client.doors())
+        found = read_sbatch(script, source, asked, desk_of(client), client.doors())
         warn(found.warnings, source)
         if found.test_only:
             return _test(session, client, found)
@@ -93,7 +93,8 @@ def _script(asked: "Command") -> tuple[bytes, str]:
     return read_bytes(Path(asked.script)), asked.script
 
 
-def _desk(client: "Client") -> "Desk":
+def desk_of(client: "Client") -> "Desk":
+    """Who sits here, when, and which tasks have numbers."""
     from suanwang.intent.slurm import Desk
     from suanwang.model.error import NotFoundError
     from suanwang.model.ids import TaskId

@@ -1,6 +1,7 @@
 """What the readers of other systems' forms share: where each field came from, what has no effect, images and models. Pure."""
 
-from collections.abc import Iterator, Sequence
+import string
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -8,12 +9,15 @@ from typing import Any, Final
 from suanwang.intent.document import Document, Loc
 from suanwang.intent.mapping import Found
 from suanwang.intent.read import check_task
+from suanwang.intent.tes_tags import tag_value
 from suanwang.model.doors import DoorRules
 from suanwang.model.error import Fault
 from suanwang.model.grid import PoolKind
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import OWN_TAGS, TaskRequest
 
 SCRIPT_CHARS_MAX: Final = 64 * 1024  # what `run` takes
+TAG_MAX: Final = 64
+_SLUG_LETTERS: Final = frozenset(string.ascii_lowercase + string.digits + "._-")
 _KINDS: Final = frozenset(kind.value for kind in PoolKind)
 
 
@@ -96,6 +100,19 @@ def partition_of(name: str, rules: DoorRules) -> list[tuple[Loc, Any]]:
     for loc, value in (one for word in words for one in place_of(word.strip(), rules)):
         out[loc] = [*out.get(loc, []), *value] if loc == ("sites",) else value
     return list(out.items())
+
+
+def tags_of(labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels of other systems as tags: `app.kubernetes.io/name` is `app.kubernetes.io.name`. One that has no form of ours at
+    all is left out: labels are for people, and the task is the same without."""
+    out: dict[str, str] = {}
+    for key, value in labels.items():
+        name = "".join(ch if ch in _SLUG_LETTERS else "." for ch in key.lower()).strip("._-")[:TAG_MAX].strip("._-")
+        if name.startswith(OWN_TAGS):
+            name = f"label.{name}"[:TAG_MAX].strip("._-")
+        if name:
+            out[name] = tag_value(value)
+    return out
 
 
 def known_fault(code: str, loc: Loc, got: Any, names: Sequence[str]) -> Found:

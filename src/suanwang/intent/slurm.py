@@ -11,6 +11,7 @@ from typing import Any, Final
 from suanwang.intent.document import Loc
 from suanwang.intent.foreign import SCRIPT_CHARS_MAX, Draft, partition_of, place_of
 from suanwang.intent.mapping import Found, path_text
+from suanwang.intent.own_lines import read_own
 from suanwang.intent.slurm_options import (
     OWN_MARK,
     OWN_OPTION,
@@ -21,7 +22,6 @@ from suanwang.intent.slurm_options import (
     read_script,
     read_words,
 )
-from suanwang.intent.slurm_own import read_own
 from suanwang.intent.slurm_resources import shape_of
 from suanwang.intent.slurm_script import Batch, check_pattern, command_of, glob_of
 from suanwang.intent.slurm_values import (

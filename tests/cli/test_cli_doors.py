@@ -145,6 +145,31 @@ class TestOnFakeSites:
         assert doors["zones"][site.id] == [site.id]
         assert doors["wall_time_us"] == 3_600_000_000
 
+    def test_the_api_translates_and_submits_nothing(self, grid):
+        with grid.http("user") as http:
+            before = len(http.get("/v1/tasks", params={"limit": 500}).json()["items"])
+            job = http.post("/v1/doors", content=JOB, headers={"Content-Type": "text/plain"}).json()
+            assert (job["form"], len(job["tasks"]), job["tasks"][0]["choices"][0]["array"]) == ("kubernetes", 1, 3)
+            script = "#!/bin/sh\n#SBATCH --nice -d afterok:1\n"
+            told = http.post("/v1/doors", content=script, headers={"Content-Type": "text/x-shellscript"})
+            assert (told.status_code, [one["code"] for one in told.json()["faults"]]) == (422, ["slurm_job_unknown"])
+            own = http.post("/v1/tasks", json={"run": "echo", "tags": {"fake.duration-us": "1000"}}).json()
+            script = f"#!/bin/sh\n#SBATCH --nice -d afterok:{own['number']}\n"
+            read = http.post(
+                "/v1/doors",
+                params={"name": "x.sh"},
+                content=script,
+                headers={"Content-Type": "text/plain", "Accept-Language": "zh-TW"},
+            ).json()
+            (request,) = read["tasks"][0]["choices"]
+            assert (request["name"], request["after"][0]["task"]) == ("x.sh", own["task_id"])
+            assert [(one["code"], one["line"], one["text"]) for one in read["warnings"]] == [
+                ("slurm_no_effect", 2, "此選項在這裡沒有作用。")
+            ]
+            made = http.post("/v1/tasks", json=request)
+            assert made.status_code == 201
+            assert len(http.get("/v1/tasks", params={"limit": 500}).json()["items"]) == before + 2
+
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):

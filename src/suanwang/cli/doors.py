@@ -13,8 +13,9 @@ from suanwang.cli.words import t
 
 if TYPE_CHECKING:
     from suanwang.client import Client
-    from suanwang.intent.doors import DoorRead, Form, Wish
+    from suanwang.intent.doors import DoorRead, Form
     from suanwang.model.task import TaskRequest
+    from suanwang.model.view import DoorWish
 
 SKIPPED_FOLDERS = frozenset({".git"})  # of a working folder that is uploaded
 
@@ -68,7 +69,7 @@ def open_file(file: str, files: Path | None, form: str | None) -> TaskFile:
     return TaskFile(text, source, folder, kind, read)
 
 
-def _chosen(client: "Client", wish: "Wish", folder: Path) -> "TaskRequest":
+def _chosen(client: "Client", wish: "DoorWish", folder: Path) -> "TaskRequest":
     """The only choice; of several the first that fits (`ordered`), or the cheapest. Where none fits the first one, so that
     its reasons are told."""
     if len(wish.choices) == 1:

@@ -13,7 +13,7 @@ from suanwang.intent.slurm import Desk, read_command, read_sbatch
 from suanwang.intent.yaml_parts import parts_of
 from suanwang.model.doors import DoorRules
 from suanwang.model.error import Fault, FaultsError
-from suanwang.model.task import TaskRequest
+from suanwang.model.view import DoorWish
 
 
 class Form(StrEnum):
@@ -26,17 +26,9 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True)
-class Wish:
-    """One task to be submitted: the only request, or the best of several. `ordered`: the first that fits, not the cheapest."""
-
-    choices: tuple[TaskRequest, ...]
-    ordered: bool = False
-
-
-@dataclass(frozen=True)
 class DoorRead:
     form: Form
-    wishes: tuple[Wish, ...]
+    wishes: tuple[DoorWish, ...]
     warnings: tuple[Fault, ...] = ()
 
 
@@ -59,13 +51,13 @@ def read_any(
 ) -> DoorRead:
     """The tasks of a file of this form. Raises FaultsError with every fault."""
     if form is Form.TASK:
-        return DoorRead(form, (Wish((read_task(text, source),)),))
+        return DoorRead(form, (DoorWish(choices=(read_task(text, source),)),))
     if form is Form.SBATCH:
         found = read_sbatch(text, source, read_command([source]), desk, rules)
-        return DoorRead(form, (Wish((found.request,)),), found.warnings)
+        return DoorRead(form, (DoorWish(choices=(found.request,)),), found.warnings)
     if form is Form.KUBERNETES:
         jobs = read_kubernetes(text, source, rules)
-        return DoorRead(form, tuple(Wish((one,)) for one in jobs.requests), jobs.warnings)
+        return DoorRead(form, tuple(DoorWish(choices=(one,)) for one in jobs.requests), jobs.warnings)
     return _skypilot(text, source, rules, files)
 
 
@@ -77,4 +69,4 @@ def _skypilot(text: str | bytes, source: str, rules: DoorRules, files: Files) ->
     found: Translated = read_skypilot(parts[0], source, rules, files)
     data = parse(parts[0].text, source).data
     resources = data.get("resources") or {}
-    return DoorRead(Form.SKYPILOT, (Wish(found.requests, "ordered" in resources),), found.warnings)
+    return DoorRead(Form.SKYPILOT, (DoorWish(choices=found.requests, ordered="ordered" in resources),), found.warnings)

@@ -275,6 +275,21 @@ class FaultView(Value):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
+class DoorWish(Value):
+    """One task to be submitted: the only request, or of several the best: the first that fits (`ordered`), else the cheapest."""
+
+    choices: tuple[TaskRequest, ...]
+    ordered: bool = False
+
+
+class DoorTasks(Value):
+    """The tasks of a file in the form of another system. `warnings`: what was written and has no effect here."""
+
+    form: str
+    tasks: tuple[DoorWish, ...]
+    warnings: tuple[FaultView, ...] = ()
+
+
 class Problem(Value):
     """RFC 9457, with the error's code and, of a document, every fault."""
 

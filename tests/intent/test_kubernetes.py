@@ -219,6 +219,14 @@ def test_a_comment_that_asks_for_nothing_known_has_its_line() -> None:
     assert faults("#SUANWANG latency=soon\n" + job()) == [("latency_form", "#SUANWANG latency", 1)]
 
 
+def test_a_character_that_no_command_holds() -> None:
+    found = faults(
+        '{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": {"template": {"spec": {"containers": ['
+        '{"name": "c", "image": "busybox", "command": ["a\\u0000b"]}]}}}}'
+    )
+    assert [one[:2] for one in found] == [("nul_in_text", "spec.template.spec.containers[0].command")]
+
+
 def test_a_map_alone_and_a_missing_key_and_command() -> None:
     assert faults(MAP) == [("k8s_no_job", "kind", None)]
     key = "env: [{name: A, valueFrom: {configMapKeyRef: {name: conf, key: gone}}}]"

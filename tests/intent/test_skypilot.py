@@ -18,7 +18,7 @@ from suanwang.texts import languages, text
 
 RULES = DoorRules(
     host_images=("ubuntu*",),
-    zones={"CN-GD": (SiteId("sz"), SiteId("gz")), "sz": (SiteId("sz"),)},
+    zones={"CN-GD": (SiteId("sz"), SiteId("gz")), "sz": (SiteId("sz"),), "gz": (SiteId("gz"),)},
     accelerators=("a100", "l20"),
 )
 FOLDERS = {".": ["train.py", "lib/a.py"], "data": ["x.csv"], "./data": ["x.csv"]}
@@ -113,6 +113,7 @@ FAULTS = [
     ("resources: {accelerators: 'A100:0.5'}", "sky_accelerators", "resources.accelerators"),
     ("resources: {any_of: [{cpus: 1}], ordered: [{cpus: 1}]}", "sky_any_and_ordered", "resources.ordered"),
     ("resources: {infra: aws/us-east-1}", "sky_place", "resources.infra"),
+    ("resources: {infra: sz, zone: gz}", "sky_place", "resources.zone"),
     ("resources: {cloud: gcp}", "sky_place", "resources.cloud"),
     ("resources: {instance_type: p4d}", "sky_instance", "resources.instance_type"),
     ("resources: {max_hourly_cost: 3, cpus: 1}", "sky_hourly", "resources.max_hourly_cost"),

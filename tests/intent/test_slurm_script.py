@@ -108,7 +108,7 @@ def test_what_else_a_task_has() -> None:
         " --export=MODE=fast,TOKEN; -a 1-9:2%2; #SUANWANG latency=provincial; #SUANWANG budget: 12 yuan;"
         " #SUANWANG inputs=data.csv,in/x=s3://b/x; #SUANWANG outputs=out/*.png; #SUANWANG secrets=KEY; #SUANWANG checkpoint=state/*"
     ).request
-    assert (request.sites, request.resources.kind) == (("sz", "gz"), PoolKind.HPC)
+    assert (request.sites, request.resources.kind) == (("sz",), PoolKind.HPC)
     assert request.after == (After(task=JOBS[7]), After(task=JOBS[8], when=When.ENDED))
     assert (request.earliest_start, request.deadline) == (NOW_US + US_PER_HOUR, NOW_US + 10 * US_PER_HOUR)
     assert (request.priority, request.array, request.at_once) == (50, 5, 2)
@@ -118,6 +118,22 @@ def test_what_else_a_task_has() -> None:
     assert [(one.path, one.source) for one in request.inputs] == [("data.csv", "data.csv"), ("in/x", "s3://b/x")]
     assert [one.path for one in request.outputs] == ["slurm-*_*.out", "out/*.png"]
     assert request.checkpoint == "state/*"
+
+
+PLACES = [
+    ("-p fat", ("sz", "gz")),
+    ("-p gz; -M CN-GD", ("gz",)),
+    ("-p gz; -M sz", ("sz",)),  # a partition is a hint
+    ("-M sz,gz", ("sz", "gz")),
+    ("-C CN-GD&gz", ("gz",)),
+    ("-C hpc&gz", ("gz",)),
+    ("-p debug", ()),
+]
+
+
+@pytest.mark.parametrize(("lines", "sites"), PLACES)
+def test_where_a_job_may_run(lines: str, sites: tuple[str, ...]) -> None:
+    assert read(lines).request.sites == sites
 
 
 def test_own_words_on_the_command_line() -> None:
@@ -166,6 +182,9 @@ FAULTS = [
     ("-o run-%4x.log", "slurm_pattern", "-o"),
     ("-C haswell", "slurm_constraint", "-C"),
     ("-M nowhere", "slurm_clusters", "-M"),
+    ("-C sz&gz", "slurm_constraint", "-C"),
+    ("-C sz; -M gz", "slurm_clusters", "-M"),
+    ("-M hpc", "slurm_clusters", "-M"),
     ("--export=UNSET_NAME", "slurm_export_unset", "--export"),
     ("-H", "slurm_no_hold", "-H"),
     ("-w node1", "slurm_no_nodelist", "-w"),

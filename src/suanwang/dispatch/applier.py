@@ -131,6 +131,8 @@ class Applier(Scribe):
     def _tell_followers(self, task_id: TaskId) -> None:
         """Ask again those that wait for a task that began or ended. Whoever ends by that has followers of its own: one
         after the other, since a chain of them may be longer than calls can be deep."""
+        if task_id not in self.state.following.followers:
+            return
         self._news.append(task_id)
         if len(self._news) > 1:
             return  # whoever is at it goes on
@@ -226,7 +228,7 @@ class Applier(Scribe):
     def _tell_began(self, task: Task, event: Event) -> None:
         if event.kind is EventKind.RUNNING:
             for one in (task.task_id, task.part_of):
-                if one is not None and one in self.state.following.followers:
+                if one is not None:
                     self._tell_followers(one)
 
     def _succeed(self, task: Task, event: Event, now_us: int) -> None:

@@ -9,7 +9,7 @@ from suanwang.intent.foreign import Translated
 from suanwang.intent.kubernetes import read_kubernetes
 from suanwang.intent.read import read_task
 from suanwang.intent.skypilot import Files, is_skypilot, read_skypilot
-from suanwang.intent.slurm import Desk, read_command, read_sbatch
+from suanwang.intent.slurm import Command, Desk, read_sbatch
 from suanwang.intent.yaml_parts import parts_of
 from suanwang.model.doors import DoorRules
 from suanwang.model.error import Fault, FaultsError
@@ -39,7 +39,7 @@ def form_of(text: str | bytes, source: str) -> Form:
         return Form.SBATCH
     try:
         data: Any = parse(parts_of(text, source)[0].text, source).data
-    except (FaultsError, IndexError):
+    except FaultsError:
         return Form.TASK
     if isinstance(data, dict) and "apiVersion" in data and "kind" in data:
         return Form.KUBERNETES
@@ -53,7 +53,7 @@ def read_any(
     if form is Form.TASK:
         return DoorRead(form, (DoorWish(choices=(read_task(text, source),)),))
     if form is Form.SBATCH:
-        found = read_sbatch(text, source, read_command([source]), desk, rules)
+        found = read_sbatch(text, source, Command((), (), source, ()), desk, rules)
         return DoorRead(form, (DoorWish(choices=(found.request,)),), found.warnings)
     if form is Form.KUBERNETES:
         jobs = read_kubernetes(text, source, rules)

@@ -396,6 +396,8 @@ class _Reader:
             self.found.append(Found("k8s_command", _BOX, box.image))
             return
         words = [self._expanded(one) for one in (*box.command, *(box.args or ()))]
+        if any("\0" in one for one in words):
+            self.found.append(Found("nul_in_text", (*_BOX, "command")))
         lines = [_file(one, number) for number, one in enumerate(self.files)]
         names = [*self.by_index, *([_INDEX_NAME] if self.job.spec.completionMode == "Indexed" else [])]
         lines += [f'export {name}="$SUANWANG_ARRAY_INDEX"\n' for name in names]

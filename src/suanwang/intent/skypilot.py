@@ -215,6 +215,8 @@ class _Reader:
                 self.found.append(Found("sky_place", (*loc, name), word))
                 continue
             sites = [one for one in found[0] if sites is None or one in sites]
+            if not sites:  # none at all would be any
+                self.found.append(Found("sky_place", (*loc, name), word))
             self.draft.set(("sites",), sites, (*loc, name))
 
     def _amount(self, text: str, field: str, loc: Loc) -> None:

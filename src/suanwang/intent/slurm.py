@@ -41,6 +41,7 @@ from suanwang.model.task import TaskRequest
 SCRIPT_BYTES_MAX: Final = 48 * 1024  # of a script: with what is put around it the command of a task
 NAME_MAX: Final = 200
 WRAP_NAME: Final = "wrap"
+_CONSTRAINT, _CLUSTERS = "slurm_constraint", "slurm_clusters"
 _JOB_TAG: Final = "slurm"  # of all tasks that came by this door
 _ABSOLUTE: Final = "root"  # of the task's folder: where absolute folders lie in it
 
@@ -234,35 +235,55 @@ class _Reader:
             self.warnings.append(self.options["no-requeue"].warning("slurm_no_requeue"))
 
     def _place(self) -> None:
-        """Partitions are a hint, constraints and clusters are not."""
+        """Constraints and clusters have to be met; of a partition only what they leave is a hint."""
+        sites: list[str] | None = None
+        for option, split, code in (("constraint", "&", _CONSTRAINT), ("clusters", ",", _CLUSTERS)):
+            one = self.options.get(option)
+            if one is None:
+                continue
+            words = [self._word(word.strip(), option, code) for word in one.value.split(split)]
+            groups = [word for word in words if word]
+            if option == "clusters":  # any of them
+                groups = [[site for group in groups for site in group]] if groups else []
+            for group in groups:
+                sites = list(dict.fromkeys(site for site in group if sites is None or site in sites))
+                if not sites:
+                    self.faults.append(one.fault(code))
+            if sites:
+                self._set(("sites",), sites, option)
+        self._partition(sites)
+
+    def _word(self, word: str, option: str, code: str) -> list[str]:
+        """The sites of a word of `--constraint` or `--clusters`; a kind or a model is noted, and is no site."""
+        places = list(place_of(word, self.rules))
+        sites = [site for loc, value in places if loc == ("sites",) for site in value]
+        if not places or (option == "clusters" and not sites):
+            self.faults.append(self.options[option].fault(code))
+        for loc, value in places:
+            if loc != ("sites",):
+                self._note(loc, value, option)
+        return sites
+
+    def _partition(self, sites: list[str] | None) -> None:
         one = self.options.get("partition")
-        if one is not None:
-            found = [place for name in one.value.split(",") for place in partition_of(name, self.rules)]
-            if not found:
-                self.warnings.append(one.warning("slurm_partition_hint"))
-            for loc, value in found:
-                self._merge(loc, value, "partition")
-            self.variables["SLURM_JOB_PARTITION"] = one.value
-        self._strict("constraint", "&", "slurm_constraint", "")
-        self._strict("clusters", ",", "slurm_clusters", "sites")
+        if one is None:
+            return
+        self.variables["SLURM_JOB_PARTITION"] = one.value
+        found = [place for name in one.value.split(",") for place in partition_of(name, self.rules)]
+        if not found:
+            self.warnings.append(one.warning("slurm_partition_hint"))
+        hinted = [site for loc, value in found if loc == ("sites",) for site in value]
+        hinted = list(dict.fromkeys(site for site in hinted if sites is None or site in sites))
+        if hinted:
+            self._set(("sites",), hinted, "partition")
+        for loc, value in found:
+            if loc != ("sites",):
+                self._note(loc, value, "partition")
 
-    def _strict(self, option: str, split: str, code: str, only: str) -> None:
-        """Places that have to be: every word is one, and where `only` says so a site or region."""
-        one = self.options.get(option)
-        for word in one.value.split(split) if one is not None else ():
-            places = list(place_of(word.strip(), self.rules))
-            if not places or (only and places[0][0] != (only,)):
-                self.faults.append(self.options[option].fault(code))
-            for loc, value in places:
-                self._merge(loc, value, option)
-
-    def _merge(self, loc: Loc, value: Any, option: str) -> None:
-        """Sites are added up; a model is taken where cards are asked for and none was named; a kind where none stands."""
-        resources = self.draft.data.get("resources", {})
-        if loc == ("sites",):
-            sites = [*self.draft.data.get("sites", []), *value]
-            self._set(loc, list(dict.fromkeys(sites)), option)
-        elif loc[-1] == "accelerator":
+    def _note(self, loc: Loc, value: Any, option: str) -> None:
+        """A model is taken where cards are asked for and none was named; a kind where none stands."""
+        resources = self.draft.data["resources"]
+        if loc[-1] == "accelerator":
             if resources.get("accelerators") and resources.get("accelerator") in (None, "any"):
                 self._set(loc, value, option)
         elif "kind" not in resources and not resources.get("accelerators"):

@@ -169,6 +169,7 @@ def test_what_has_no_effect_is_told() -> None:
     ("# words\n---\napiVersion: v1\nkind: ConfigMap\n---\nkind: Job\n", Form.KUBERNETES),
     ('{"apiVersion": "batch/v1", "kind": "Job"}', Form.KUBERNETES),
     ("#!/bin/bash\n#SBATCH -n 1\necho", Form.SBATCH),
+    ("// a circuit\nOPENQASM 3.0;\nqubit q;", Form.QASM),
     ("#!/bin/bash\necho", Form.TASK),
     ("", Form.TASK),
     ("a: [", Form.TASK),

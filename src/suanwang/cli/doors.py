@@ -64,8 +64,9 @@ def open_file(file: str, files: Path | None, form: str | None) -> TaskFile:
         raise typer.BadParameter(t("cli.form", got=form, known=", ".join(Form)), param_hint="--form")
     text, source = (sys.stdin.buffer.read(), "<stdin>") if file == "-" else (read_bytes(Path(file)), file)
     folder = files or (Path() if file == "-" else Path(file).parent)
-    kind = Form(form) if form is not None else form_of(text, source)
-    read = read_any(text, source, kind, DoorRules(), Desk()) if kind is Form.TASK else None
+    named = Form.QASM if file.endswith(".qasm") else None
+    kind = Form(form) if form is not None else named or form_of(text, source)
+    read = read_any(text, source, kind, DoorRules(), Desk()) if kind in (Form.TASK, Form.QASM) else None
     return TaskFile(text, source, folder, kind, read)
 
 

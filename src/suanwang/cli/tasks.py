@@ -14,7 +14,10 @@ from suanwang.cli.session import Session
 from suanwang.cli.words import t
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from suanwang.client import Client
+    from suanwang.model.task import TaskRequest
     from suanwang.model.view import PlanView, TaskView
 
 File = Annotated[str, typer.Argument(help=t("cli.arg.file"), show_default=False)]
@@ -40,12 +43,23 @@ def add_to(app: typer.Typer) -> None:
 def plan(session: Session, file: File, files: Files = None, form: Form = None) -> Exit:
     given = open_file(file, files, form)
     with session.client() as client:
-        found = [client.plan(one, files=given.folder) for one in given.tasks(client)]
-        if session.as_json:
-            session.document(found[0] if len(found) == 1 else {"plans": found})
-        else:
-            for one in found:
-                _print_plan(session, client, one)
+        return show_plans(session, client, given.tasks(client), given.folder)
+
+
+def show_plan(session: Session, task: "TaskRequest", folder: Path) -> Exit:
+    """Where a task would run, when and at what price; nothing is submitted."""
+    with session.client() as client:
+        return show_plans(session, client, [task], folder)
+
+
+def show_plans(session: Session, client: "Client", tasks: "Sequence[TaskRequest]", folder: Path) -> Exit:
+    """The same of several tasks."""
+    found = [client.plan(one, files=folder) for one in tasks]
+    if session.as_json:
+        session.document(found[0] if len(found) == 1 else {"plans": found})
+    else:
+        for one in found:
+            _print_plan(session, client, one)
     return Exit.OK if all(one.plan is not None and not one.refusals for one in found) else Exit.REFUSED
 
 
@@ -102,18 +116,22 @@ def submit(
         views = []
         for at, (task, folder) in enumerate(tasks):
             key = f"{idempotency_key}.{at}" if idempotency_key and len(tasks) > 1 else idempotency_key
-            secrets = read_secrets(secret)
-            views.append(client.submit(task, files=folder, secrets=secrets, idempotency_key=key))
-        if session.as_json:
-            session.document(views[0] if len(views) == 1 else {"tasks": views})
-        else:
-            from suanwang.cli.show.forms import mark
-            from suanwang.cli.show.plan import refusals
+            views.append(client.submit(task, files=folder, secrets=read_secrets(secret), idempotency_key=key))
+        return show_submitted(session, views)
 
-            for view in views:
-                session.console.print(mark(view.phase), view.task_id, view.name, t(f"phase.{view.phase.value}"))
-                if view.refusals:
-                    session.console.print(refusals(view.refusals))
+
+def show_submitted(session: Session, views: "list[TaskView]") -> Exit:
+    """The ids of what was submitted, or why it was refused."""
+    if session.as_json:
+        session.document(views[0] if len(views) == 1 else {"tasks": views})
+    else:
+        from suanwang.cli.show.forms import mark
+        from suanwang.cli.show.plan import refusals
+
+        for view in views:
+            session.console.print(mark(view.phase), view.task_id, view.name, t(f"phase.{view.phase.value}"))
+            if view.refusals:
+                session.console.print(refusals(view.refusals))
     return Exit.REFUSED if any(view.phase == "refused" for view in views) else Exit.OK
 
 
@@ -152,27 +170,32 @@ def run(
 
 
 def _run_on(session: Session, client: "Client", view: "TaskView", outputs: Path | None) -> Exit:
-    from suanwang.model.record import ENDS
-
-    if view.phase not in ENDS:
-        if session.as_json:
-            view = client.wait(view.task_id)
-        else:
-            from suanwang.cli.follow import Follower
-            from suanwang.cli.show.forms import Places
-
-            Follower(client, session.console, Places(client.grid()), view.task_id).follow()
-            view = client.task(view.task_id)
+    view = follow(session, client, view)
     saved = client.outputs.save(view, outputs if outputs is not None else Path(view.name)) if view.outputs else ()
     cost = client.task_bill(view.task_id)
     if session.as_json:
         session.document({"task": view, "bill": cost, "saved": [str(one) for one in saved]})
     else:
-        _print_run(session, client, view, cost, saved)
-    return _exit_of(view)
+        print_run(session, client, view, cost, saved)
+    return exit_of(view)
 
 
-def _print_run(session: Session, client: "Client", view: "TaskView", cost: Any, saved: tuple[Path, ...]) -> None:
+def follow(session: Session, client: "Client", view: "TaskView") -> "TaskView":
+    """Wait for the end of a task, telling what happens to it."""
+    from suanwang.model.record import ENDS
+
+    if view.phase in ENDS:
+        return view
+    if session.as_json:
+        return client.wait(view.task_id)
+    from suanwang.cli.follow import Follower
+    from suanwang.cli.show.forms import Places
+
+    Follower(client, session.console, Places(client.grid()), view.task_id).follow()
+    return client.task(view.task_id)
+
+
+def print_run(session: Session, client: "Client", view: "TaskView", cost: Any, saved: tuple[Path, ...]) -> None:
     from suanwang.cli.show.bill import of_task
     from suanwang.cli.show.forms import Places, plain
     from suanwang.cli.show.plan import refusals
@@ -180,7 +203,7 @@ def _print_run(session: Session, client: "Client", view: "TaskView", cost: Any, 
 
     if view.refusals:
         session.console.print(refusals(view.refusals))
-    elif _exit_of(view) is not Exit.OK:
+    elif exit_of(view) is not Exit.OK:
         session.console.print(outcome(view), style="bold red")
     for path in saved:
         session.console.print(t("cli.run.saved", path=plain(str(path))), soft_wrap=True)
@@ -189,7 +212,7 @@ def _print_run(session: Session, client: "Client", view: "TaskView", cost: Any, 
             session.console.print(one)
 
 
-def _exit_of(view: "TaskView") -> Exit:
+def exit_of(view: "TaskView") -> Exit:
     if view.phase == "refused":
         return Exit.REFUSED
     return Exit.OK if view.phase == "succeeded" else Exit.TASK_FAILED

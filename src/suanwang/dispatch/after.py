@@ -25,16 +25,20 @@ class Found(NamedTuple):
 
 def look(after: Sequence[After], tasks: Mapping[TaskId, Task]) -> Found:
     """What one ended as it never takes back, so an outlook that is not open stays as it is."""
-    found = [(one, _look(one.when, tasks[TaskId(one.task)])) for one in after]
+    found = [(one, _look(one.when, tasks[TaskId(one.task)], tasks)) for one in after]
     lost = next((TaskId(one.task) for one, outlook in found if outlook is Outlook.LOST), None)
     if lost is not None:
         return Found(Outlook.LOST, lost)
     return Found(Outlook.TRUE if all(outlook is Outlook.TRUE for _, outlook in found) else Outlook.OPEN)
 
 
-def _look(when: When, task: Task) -> Outlook:
+def _began(task: Task, tasks: Mapping[TaskId, Task]) -> bool:
+    return task.began or any(tasks[part].began for part in task.parts)
+
+
+def _look(when: When, task: Task, tasks: Mapping[TaskId, Task]) -> Outlook:
     if task.phase not in ENDS:
-        return Outlook.TRUE if when is When.STARTED and task.began else Outlook.OPEN
+        return Outlook.TRUE if when is When.STARTED and _began(task, tasks) else Outlook.OPEN
     succeeded = task.phase is Phase.SUCCEEDED
     wrong = {When.SUCCEEDED: not succeeded, When.FAILED: succeeded}
     return Outlook.LOST if wrong.get(when, False) else Outlook.TRUE

@@ -1,9 +1,12 @@
 """One file, whatever system's form it is in: which that is, and its tasks. Pure."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from pathlib import PurePath
+from typing import Any, Final
 
+from suanwang.intent.circuits import circuit_task
 from suanwang.intent.document import parse
 from suanwang.intent.foreign import Translated
 from suanwang.intent.kubernetes import read_kubernetes
@@ -23,6 +26,10 @@ class Form(StrEnum):
     SBATCH = "sbatch"
     KUBERNETES = "kubernetes"
     SKYPILOT = "skypilot"
+    QASM = "qasm"  # a circuit in OpenQASM
+
+
+_CIRCUIT: Final = re.compile(r"^\s*OPENQASM\s+[0-9]", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,8 @@ def form_of(text: str | bytes, source: str) -> Form:
     head = text[:65_536].decode(errors="replace") if isinstance(text, bytes) else text[:65_536]
     if head.startswith("#!") and "\n#SBATCH" in head:
         return Form.SBATCH
+    if _CIRCUIT.search(head):
+        return Form.QASM
     try:
         data: Any = parse(parts_of(text, source)[0].text, source).data
     except FaultsError:
@@ -52,6 +61,9 @@ def read_any(
     """The tasks of a file of this form. Raises FaultsError with every fault."""
     if form is Form.TASK:
         return DoorRead(form, (DoorWish(choices=(read_task(text, source),)),))
+    if form is Form.QASM:
+        circuit, _ = circuit_task(text, source, name=PurePath(source).stem or source)
+        return DoorRead(form, (DoorWish(choices=(circuit,)),))
     if form is Form.SBATCH:
         found = read_sbatch(text, source, Command((), (), source, ()), desk, rules)
         return DoorRead(form, (DoorWish(choices=(found.request,)),), found.warnings)

@@ -378,8 +378,6 @@ export interface TaskRequest {
   checkpoint_every: number | null;
   standby: "site" | "region" | null;
   spread: { sites: number | null; per_site_max: number | null } | null;
-  at_once?: number | null;
-  after?: { task: string; when: "succeeded" | "failed" | "ended" | "started" }[];
   preemptible: boolean;
   origin: string | null;
   latency: string | number | null;

@@ -365,6 +365,7 @@ class Agent:
             not_before_us=order.not_before_us,
             secrets=secrets,
             kept=order.kept,
+            number=order.number,
         )
         failpoints.hit("agent.start.before")
         try:

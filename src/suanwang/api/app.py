@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from suanwang.api import (
     agents,
     bulk,
+    doors,
     follow,
     grid,
     keys,
@@ -46,6 +47,7 @@ ROUTERS = tuple(
         bulk,
         follow,
         planning,
+        doors,
         money,
         grid,
         objects,

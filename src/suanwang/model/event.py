@@ -117,6 +117,7 @@ class Instruction(Value):
     pool: PoolId
     demand: Demand = Demand()
     request: TaskRequest | None = None  # of a start
+    number: int = 0  # of a start: the task's, as people see it
     not_before_us: int = 0  # work does not start before its data would be there
     outputs: tuple[OutputFile, ...] = ()  # of a deliver
     kept: Kept | None = None  # of a start: what earlier attempts have done

@@ -164,4 +164,5 @@ class Road(Reserving):
         self.commit()
         failpoints.hit("brain.settle.committed")
         failpoints.hit("brain.dispatch.sent")
-        return Orders(acknowledged=self.state.cursors.get(heartbeat.agent, 0), instructions=found.instructions)
+        seen = self.state.cursors.get(heartbeat.agent, 0)
+        return Orders(acknowledged=seen, at_us=now_us, instructions=found.instructions)

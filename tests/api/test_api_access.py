@@ -25,6 +25,7 @@ BODIES = {
     ("POST", "/ga4gh/tes/v1/tasks"): {"json": {"executors": [{"image": "host", "command": ["true"]}]}},
     ("POST", "/v1/what-if"): {"json": {"day": {"drawn": 1}}},
     ("PUT", "/v1/objects/{blake3}"): {"content": OBJECT, "headers": OCTETS},
+    ("POST", "/v1/agents/{agent_id}/bus"): {"json": {}},
     ("POST", "/v1/agents/{agent_id}/logs/{attempt_id}"): {"content": b"x", "headers": OCTETS},
     ("PUT", "/v1/tenants/{tenant_id}"): {"json": {"name": "Bio"}},
     ("POST", "/v1/keys"): {"json": {"tenant": "bio", "role": "viewer"}},

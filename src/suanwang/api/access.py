@@ -88,6 +88,7 @@ ACCESS: tuple[Access, ...] = (
     Access("PUT", "/v1/objects/{blake3}", WRITERS | AGENTS, Scope.OWN),
     Access("GET", "/v1/objects/{blake3}", WRITERS | AGENTS, Scope.OWN),
     Access("HEAD", "/v1/objects/{blake3}", WRITERS | AGENTS, Scope.OWN),
+    Access("POST", "/v1/agents/{agent_id}/bus", OPERATORS | AGENTS, Scope.SITES),
     Access("POST", "/v1/agents/{agent_id}/exchange", AGENTS, Scope.SITES),
     Access("POST", "/v1/agents/{agent_id}/logs/{attempt_id}", AGENTS, Scope.SITES),
     Access("GET", "/v1/tenants", OPERATORS, Scope.GRID),

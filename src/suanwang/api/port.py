@@ -3,11 +3,22 @@
 from collections.abc import Callable, Sequence
 from typing import BinaryIO, Protocol
 
+from suanwang.model.bus import BusAsk, BusTold
 from suanwang.model.cats import CatsMetrics
 from suanwang.model.error import SuanwangError
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.grid import Tenant
-from suanwang.model.ids import AttemptId, KeyId, LinkId, ReservationId, SecurityPoolId, SiteId, TaskId, TenantId
+from suanwang.model.ids import (
+    AgentId,
+    AttemptId,
+    KeyId,
+    LinkId,
+    ReservationId,
+    SecurityPoolId,
+    SiteId,
+    TaskId,
+    TenantId,
+)
 from suanwang.model.network import (
     CutFound,
     LinkHeld,
@@ -122,6 +133,7 @@ class BrainPort(Protocol):
     def wait_tables(self) -> bool: ...
     def plan_faults(self) -> dict[str, int]: ...
     def wait_change(self, seen: int, timeout_s: float) -> int: ...
+    def bus_of(self, principal: Principal, agent: AgentId, ask: BusAsk) -> BusTold: ...
     def exchange(self, principal: Principal, heartbeat: Heartbeat, wait_ms: int) -> Orders: ...
     def append_log(self, principal: Principal, attempt_id: AttemptId, offset: int, data: bytes) -> int: ...
     def read_log(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes: ...

@@ -129,5 +129,6 @@ class Orders(Value):
     secrets by attempt (they travel here and nowhere else)."""
 
     acknowledged: int
+    at_us: int = 0  # by the brain's clock, when it answered: the instants in the instructions are by that clock
     instructions: tuple[Instruction, ...] = ()
     secrets: dict[AttemptId, dict[str, str]] = Field(default_factory=dict)

@@ -18,6 +18,7 @@ from suanwang.agent.objects import LocalObjects
 from suanwang.dispatch import spread
 from suanwang.dispatch.sharing import shares_of
 from suanwang.flow import Road
+from suanwang.model.bus import BusAsk, BusKind, BusTold
 from suanwang.model.compact import full_plan
 from suanwang.model.error import FaultsError, NotAllowedError, NotFoundError, NotKnownError, StoreError, SuanwangError
 from suanwang.model.event import Heartbeat, Orders
@@ -87,6 +88,7 @@ class Brain(Switches):
         self.network = NetworkDesk(self._verb, self._look, self.clock, self.ids)
         self.policies = PolicyDesk(self._look, self._verb, self.wait_change)
         self.desk = WhatIfDesk(self.clock, self.ids.what_if_id, new_seed)
+        self.let_in: Callable[[Principal, AgentId, BusAsk], BusTold] | None = None  # of a bus beside HTTP
         self._hear_known_agents()
 
     def _hear_known_agents(self) -> None:
@@ -216,7 +218,15 @@ class Brain(Switches):
         given = blake3(secret.encode("utf-8", "surrogatepass")).hexdigest()
         expected = held.key.secret_blake3 if held is not None else "0" * 64
         same = hmac.compare_digest(given, expected)
-        if prefix != "sw" or held is None or held.revoked or not same:
+        if prefix != "sw" or held is None or not same:
+            raise NotKnownError("key_unknown")
+        return self.principal_of(held.key.key_id)
+
+    def principal_of(self, key_id: KeyId) -> Principal:
+        """Whom a key belongs to, for a bus that has proved who holds it. Raises NotKnownError."""
+        with self._changed:
+            held = self.road.state.keys.get(key_id)
+        if held is None or held.revoked:
             raise NotKnownError("key_unknown")
         return Principal(key_id=held.key.key_id, tenant=held.key.tenant, role=Role(held.key.role), sites=held.key.sites)
 
@@ -389,6 +399,13 @@ class Brain(Switches):
             return road.report_paths(reports)
 
     # -- agents ------------------------------------------------------------------------------------------------
+
+    def bus_of(self, principal: Principal, agent: AgentId, ask: BusAsk) -> BusTold:
+        """By which bus an agent is to speak, and what lets it in."""
+        self._check_sites(principal, ())
+        if self.let_in is None:
+            return BusTold(kind=BusKind.HTTP, key_id=principal.key_id)
+        return self.let_in(principal, agent, ask)
 
     def exchange(self, principal: Principal, heartbeat: Heartbeat, wait_ms: int = 0) -> Orders:
         """An agent's round; waits up to `wait_ms` for something to do where there is nothing at once."""

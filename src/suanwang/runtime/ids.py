@@ -74,6 +74,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(24).replace("_", "-")
 
 
+def new_seed_bytes() -> bytes:
+    """256 random bits, the seed of a signing key."""
+    return secrets.token_bytes(32)
+
+
 def new_seed() -> int:
     """A seed that was not chosen; whoever uses it prints it first."""
     return secrets.randbelow(10**9)

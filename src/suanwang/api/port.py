@@ -11,6 +11,7 @@ from suanwang.model.grid import Tenant
 from suanwang.model.ids import (
     AgentId,
     AttemptId,
+    JoinId,
     KeyId,
     LinkId,
     ReservationId,
@@ -19,6 +20,7 @@ from suanwang.model.ids import (
     TaskId,
     TenantId,
 )
+from suanwang.model.joining import JoinAsk, JoinTerms, JoinView
 from suanwang.model.network import (
     CutFound,
     LinkHeld,
@@ -82,6 +84,16 @@ class PoliciesPort(Protocol):
     def exchange(self, principal: Principal, report: NetworkReport, wait_ms: int = 0) -> WantedNetwork: ...
 
 
+class JoinsPort(Protocol):
+    """Sites that ask to join."""
+
+    def ask(self, principal: Principal, ask: JoinAsk) -> JoinView: ...
+    def requests(self, principal: Principal) -> tuple[JoinView, ...]: ...
+    def request(self, principal: Principal, join_id: JoinId) -> JoinView: ...
+    def approve(self, principal: Principal, join_id: JoinId, terms: JoinTerms) -> JoinView: ...
+    def refuse(self, principal: Principal, join_id: JoinId, why: str) -> JoinView: ...
+
+
 class Limits(Protocol):
     """The settings that the API keeps to."""
 
@@ -114,6 +126,8 @@ class BrainPort(Protocol):
     def network(self) -> NetworkPort: ...
     @property
     def policies(self) -> PoliciesPort: ...
+    @property
+    def joins(self) -> JoinsPort: ...
 
     def authenticate(self, token: str) -> Principal: ...
     def submit(self, principal: Principal, items: Sequence[Submission]) -> list[Submitted]: ...

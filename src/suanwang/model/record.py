@@ -15,6 +15,7 @@ from suanwang.model.ids import (
     AgentId,
     AttemptId,
     ChargeId,
+    JoinId,
     KeyId,
     LeaseId,
     PlanId,
@@ -23,6 +24,7 @@ from suanwang.model.ids import (
     TaskId,
     TenantId,
 )
+from suanwang.model.joining import JoinAsk, Joining
 from suanwang.model.path_report import PathObservation
 from suanwang.model.plan import ClauseCount, Line, Plan, Relaxation
 from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
@@ -328,11 +330,43 @@ class PathRestored(Value):
     plan_id: PlanId
 
 
+class SiteAsked(Value):
+    """An agent asks, with a token of the role joiner, to bring a site into the grid. `proposed` is what an operator sees."""
+
+    t: Literal["site_asked"] = "site_asked"
+    at_us: int
+    join_id: JoinId
+    token: KeyId
+    ask: JoinAsk
+    proposed: Joining
+
+
+class SiteJoined(Value):
+    """An operator has let a site in: it is part of the grid from here on. The agent's key is in the same batch, and the grown
+    grid as the one that is adopted."""
+
+    t: Literal["site_joined"] = "site_joined"
+    at_us: int
+    join_id: JoinId
+    principal: str
+    key_id: KeyId
+    joining: Joining
+
+
+class SiteRefused(Value):
+    t: Literal["site_refused"] = "site_refused"
+    at_us: int
+    join_id: JoinId
+    principal: str
+    why: str
+
+
 Record = Annotated[
     GridAdopted | TenantSet | KeyIssued | KeyRevoked | TaskSubmitted | TaskAdmitted | TaskRefused | TaskWaits
     | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | LeaseExtended | AttemptClosed
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
     | PathRepaired | PathBroken | PathRestored
+    | SiteAsked | SiteJoined | SiteRefused
     | ReservationMade | ReservationMoved | ReservationBroken | ReservationEnded,
     Field(discriminator="t"),
 ]  # fmt: skip

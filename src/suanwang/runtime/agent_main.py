@@ -24,8 +24,8 @@ TIMEOUT_S: Final = 60.0
 DIAL_S: Final = 30.0  # in which a brain that is starting has to answer
 
 
-def run(settings: Settings, name: str | None, sites: tuple[str, ...]) -> int:
-    """Work for `sites` until a signal; 0, or 1 where the agent itself failed.
+def run(settings: Settings, name: str | None, sites: tuple[str, ...], emulated: bool = True) -> int:
+    """Work for `sites` until a signal; 0, or 1 where the agent itself failed. Not `emulated`: with `local` this host is the site.
 
     Raises FaultsError where a setting is missing or wrong or a site is not of the grid, UnreachableError where no brain answers; with
     a lab also NotFoundError where it is not up, ConflictError where it is not of the brain's grid.
@@ -46,7 +46,7 @@ def run(settings: Settings, name: str | None, sites: tuple[str, ...]) -> int:
     objects = HttpObjects(client, _spool)
     try:
         bus = open_bus(client, agent_id, folder)
-        adapter = make_adapter(settings, folder, objects, grid, sites)
+        adapter = make_adapter(settings, folder, objects, grid, sites, emulated)
     except BaseException:
         client.close()
         raise

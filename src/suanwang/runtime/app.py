@@ -63,11 +63,14 @@ def open_brain(settings: Settings) -> Brain:
         store.grids.know(state.index)
         adopted: GridAdopted | None = None
         for _, records in store.read():
+            before = state.index
             state.apply_all(records)
+            if state.index is not before:  # a site has joined
+                store.grids.know(state.index)
             adopted = next((one for one in reversed(records) if isinstance(one, GridAdopted)), adopted)
         objects = LocalObjects(settings.home / "objects", settings.object_bytes_max)
         brain = Brain(settings, store, state, objects)
-        _adopt(brain, grid, adopted)
+        _adopt(brain, state.index.grid, adopted)
         _tenants(brain, grid)
         _credentials(brain)
     except BaseException:
@@ -129,7 +132,9 @@ def local_agent(
     join: Join | None = None,
 ) -> AgentLoop:
     """An agent in this process whose sites are all backed by this one host (and marked emulated)."""
-    chosen = tuple(sites) if sites is not None else tuple(site.id for site in brain.index.grid.sites if site.pools)
+    joined = {one.view.ask.site for one in brain.road.state.joins.values()}  # these have agents of their own
+    every = (site.id for site in brain.index.grid.sites if site.pools and site.id not in joined)
+    chosen = tuple(sites) if sites is not None else tuple(every)
     folder = brain.settings.home / "agents" / agent_id
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     adapter = local_adapter(brain.settings, folder, brain.objects, dict(brain.index.data_sets), join)

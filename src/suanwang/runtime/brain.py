@@ -41,6 +41,7 @@ from suanwang.plan import PlanAsk, Standing, plan, report_of
 from suanwang.runtime import clock as real_clock
 from suanwang.runtime.ids import RealIds, new_seed
 from suanwang.runtime.issue import issue
+from suanwang.runtime.join_desk import JoinDesk
 from suanwang.runtime.network import NetworkDesk
 from suanwang.runtime.optimise import OptimiseWatch
 from suanwang.runtime.orders import with_secrets
@@ -87,6 +88,7 @@ class Brain(Switches):
         self.optimiser = OptimiseWatch(settings.optimise_s, self._movable, self._improve, self.clock, ids)
         self.network = NetworkDesk(self._verb, self._look, self.clock, self.ids)
         self.policies = PolicyDesk(self._look, self._verb, self.wait_change)
+        self.joins = JoinDesk(self._verb, self._look, self.clock, self.ids, store.grids.know)
         self.desk = WhatIfDesk(self.clock, self.ids.what_if_id, new_seed)
         self.let_in: Callable[[Principal, AgentId, BusAsk], BusTold] | None = None  # of a bus beside HTTP
         self._hear_known_agents()

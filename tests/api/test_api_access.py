@@ -37,6 +37,7 @@ BODIES = {
 EXPECTED = {
     ("POST", "/v1/what-if"): {202, 409},  # one at a time
     ("GET", "/v1/what-if/{run_id}"): {404},
+    ("POST", "/v1/sites/{site_id}:check"): {404},  # it has not joined
     ("POST", "/v1/joins"): {422},  # an empty request
     ("GET", "/v1/joins/{join_id}"): {404},
     ("POST", "/v1/joins/{join_id}:approve"): {404},

@@ -41,7 +41,7 @@ def home(tmp_path):
     site = site_of("core", [general("core", cores=1, memory=2**30)])
     file.write_text(dump_grid(grid_of([site], [], books=(PriceBook(id="plain"),))), "utf-8")
     return Settings(
-        home=tmp_path / "brain", grid=str(file), port=0, scarcity_s=0, optimise_s=0, bus="nats", nats_port=0
+        home=tmp_path / "brain", grid=str(file), port=0, scarcity_s=0, optimise_s=0, trust_s=0, bus="nats", nats_port=0
     )
 
 
@@ -101,6 +101,10 @@ def test_from_a_clean_host_to_the_first_task_and_on_through_kills(home, tmp_path
             assert approved.state is JoinState.APPROVED
             assert site.names()[:2] == ["looks", "measures"]
             assert site.names()[-3:] == ["waits", "approved", "serving"]
+            assert client.wait(client.check_site("annex"), timeout_s=PATIENCE_S).phase is Phase.SUCCEEDED
+            trust = until(lambda: client.joins()[0].trust, "what the check found")
+            assert (trust.checks, trust.marked) == (1, False)
+            assert trust.gives_permille > 0
             _goes_on_without_its_token(site, client)
             _lives_through_a_dead_broker(here, client)
             held = tmp_path / "site/agents/agent-annex/joined.json"

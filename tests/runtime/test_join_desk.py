@@ -54,7 +54,9 @@ class Town:
         file = folder / "grid.yaml"
         file.write_text(dump_grid(grid_of(sites, [link_of("road", "here", "there")], books=(PriceBook(id="plain"),))))
         self.file = file
-        self.settings = Settings(home=folder / "home", grid=str(file), scarcity_s=0, optimise_s=0, heartbeat_lost_s=600)
+        self.settings = Settings(
+            home=folder / "home", grid=str(file), scarcity_s=0, optimise_s=0, heartbeat_lost_s=600, trust_s=0
+        )
         self.open()
 
     def open(self):
@@ -77,8 +79,8 @@ class Town:
     def agent(self, view):
         return self.brain.authenticate(f"sw_{view.key_id}_{SECRET}")
 
-    def run(self, view, task_id):
-        """As its agent: take the order up and finish it."""
+    def run(self, view, task_id, log=b""):
+        """As its agent: take the order up and finish it, having printed something."""
         who, said, sequence = self.agent(view), [], self.brain.road.state.cursors.get(ASK.agent, 0)
         deadline = time.monotonic() + 60
         while self.brain.road.state.tasks[task_id].phase is not Phase.SUCCEEDED:
@@ -88,6 +90,7 @@ class Town:
             said = []
             for order in orders.instructions:
                 if order.kind is InstructionKind.START:
+                    self.brain.append_log(who, order.attempt_id, 0, log)
                     for kind in (EventKind.ACCEPTED, EventKind.RUNNING, EventKind.FINISHED):
                         sequence += 1
                         facts = {"exit_code": 0} if kind is EventKind.FINISHED else {}

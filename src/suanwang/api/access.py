@@ -75,6 +75,7 @@ ACCESS: tuple[Access, ...] = (
     Access("GET", "/v1/what-if", OPERATORS, Scope.GRID),
     Access("GET", "/v1/what-if/{run_id}", OPERATORS, Scope.GRID),
     Access("DELETE", "/v1/what-if/{run_id}", OPERATORS, Scope.GRID),
+    Access("POST", "/v1/sites/{site_id}:check", OPERATORS, Scope.GRID),
     Access("POST", "/v1/sites/{site_id}:fail", OPERATORS, Scope.GRID),
     Access("POST", "/v1/sites/{site_id}:heal", OPERATORS, Scope.GRID),
     Access("POST", "/v1/links/{link_id}:fail", OPERATORS, Scope.GRID),

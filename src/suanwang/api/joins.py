@@ -8,10 +8,10 @@ from fastapi.responses import Response
 from suanwang.api.caller import Caller
 from suanwang.api.context import Here
 from suanwang.api.documents import answer, check_media, read_json
-from suanwang.api.inputs import RawBody
+from suanwang.api.inputs import RawBody, SitePath
 from suanwang.api.openapi import json_body, raw_body
-from suanwang.model.ids import JoinId
-from suanwang.model.joining import JoinAsk, JoinRefusal, JoinTerms, JoinView, Probed
+from suanwang.model.ids import JoinId, SiteId
+from suanwang.model.joining import CheckSent, JoinAsk, JoinRefusal, JoinTerms, JoinView, Probed
 from suanwang.model.view import Page
 
 router = APIRouter(tags=["joins"])
@@ -72,3 +72,9 @@ def approve(request: Request, here: Here, caller: Caller, join_id: JoinPath, raw
 )
 def refuse(request: Request, here: Here, caller: Caller, join_id: JoinPath, raw: RawBody) -> Response:
     return answer(here.brain.joins.refuse(caller, JoinId(join_id), read_json(request, raw, JoinRefusal).why))
+
+
+@router.post("/v1/sites/{site_id}:check", status_code=202, response_model=CheckSent, summary="Check what a site gives")
+def check(here: Here, caller: Caller, site_id: SitePath) -> Response:
+    """Sends a small task there that says how much arithmetic it got; what follows is in the site's request to join (`trust`)."""
+    return answer(CheckSent(task_id=here.brain.trust.check(caller, SiteId(site_id))), 202)

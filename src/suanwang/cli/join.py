@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     command(site, "requests")(requests)
     command(site, "approve")(approve)
     command(site, "refuse")(refuse)
+    command(site, "check")(check)
     app.add_typer(site)
 
 
@@ -180,6 +181,17 @@ def refuse(
     with session.client() as client:
         view = client.refuse_join(join_id, why)
     _decided(session, view, "cli.site.refused")
+
+
+def check(
+    session: Session, site: Annotated[str, typer.Argument(help=t("cli.arg.join_site"), show_default=False)]
+) -> None:
+    with session.client() as client:
+        task_id = client.check_site(site)
+    if session.as_json:
+        session.document({"task_id": task_id})
+    else:
+        session.console.print(t("cli.site.checking", task=task_id))
 
 
 def _decided(session: Session, view: "JoinView", key: str) -> None:

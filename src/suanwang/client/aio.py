@@ -20,6 +20,7 @@ from suanwang.client.outputs import AsyncOutputs
 from suanwang.client.uploads import Upload, local_inputs
 from suanwang.model.cats import CatsMetrics
 from suanwang.model.grid import Grid, Tenant
+from suanwang.model.ids import TaskId
 from suanwang.model.joining import JoinTerms, JoinView
 from suanwang.model.network import (
     CutFound,
@@ -398,6 +399,10 @@ class AsyncClient:
 
     async def refuse_join(self, join_id: str, why: str = "") -> JoinView:
         return await self.call(calls.refuse_join(join_id, why))
+
+    async def check_site(self, site: str) -> TaskId:
+        """Send a check task to a site that has joined; its id."""
+        return (await self.call(calls.check_site(site))).task_id
 
     async def revoke_key(self, key_id: str) -> None:
         await self.call(calls.revoke_key(key_id))

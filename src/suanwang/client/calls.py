@@ -16,7 +16,7 @@ from suanwang.model.cats import CatsMetrics
 from suanwang.model.error import UnreachableError
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import TaskId
-from suanwang.model.joining import JoinRefusal, JoinTerms, JoinView
+from suanwang.model.joining import CheckSent, JoinRefusal, JoinTerms, JoinView
 from suanwang.model.network import (
     CutFound,
     LinkHeld,
@@ -300,6 +300,10 @@ def approve_join(join_id: str, terms: JoinTerms) -> Call[JoinView]:
 
 def refuse_join(join_id: str, why: str) -> Call[JoinView]:
     return _decide(join_id, "refuse", JoinRefusal(why=why))
+
+
+def check_site(site: str) -> Call[CheckSent]:
+    return Call("POST", f"/v1/sites/{quote(site, safe='')}:check", _as(CheckSent), safe=False)
 
 
 def _decide(join_id: str, verb: str, body: BaseModel) -> Call[JoinView]:

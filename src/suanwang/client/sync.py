@@ -19,6 +19,7 @@ from suanwang.client.outputs import Outputs
 from suanwang.client.uploads import Upload, local_inputs
 from suanwang.model.cats import CatsMetrics
 from suanwang.model.grid import Grid, Tenant
+from suanwang.model.ids import TaskId
 from suanwang.model.joining import JoinTerms, JoinView
 from suanwang.model.network import (
     CutFound,
@@ -390,6 +391,10 @@ class Client:
 
     def refuse_join(self, join_id: str, why: str = "") -> JoinView:
         return self.call(calls.refuse_join(join_id, why))
+
+    def check_site(self, site: str) -> TaskId:
+        """Send a check task to a site that has joined; its id."""
+        return self.call(calls.check_site(site)).task_id
 
     def revoke_key(self, key_id: str) -> None:
         self.call(calls.revoke_key(key_id))

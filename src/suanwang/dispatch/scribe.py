@@ -25,7 +25,7 @@ from suanwang.model.batch import (
 from suanwang.model.compact import AnyPlan, CompactPlan
 from suanwang.model.event import Event
 from suanwang.model.ids import AttemptId, ChargeId, LeaseId, PlanId, TaskId, TenantId
-from suanwang.model.record import PlanCommitted, Record, SiteJoined
+from suanwang.model.record import PlanCommitted, Record, SiteChecked, SiteJoined
 from suanwang.observe.state import State, Task
 
 # From so many rows on a batch is smaller and faster as columns than as single records.
@@ -72,7 +72,7 @@ class Scribe:
         self.waits.before(record)
         self.state.apply(record)
         self.pending.append(record)
-        if isinstance(record, SiteJoined):
+        if isinstance(record, SiteJoined | SiteChecked):
             self.waits = Waits(self.state)  # what waits for what is of one grid; as after a start
         self.waits.follow(record)
 

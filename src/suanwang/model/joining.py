@@ -7,7 +7,7 @@ from pydantic import Field
 
 from suanwang.model.base import Value
 from suanwang.model.grid import Count, Grid, Link, Name, PoolKind, PriceBook, Region, SecurityLevel, Site
-from suanwang.model.ids import SLUG_PATTERN, AgentId, JoinId, KeyId, PriceBookId, SiteId, Slug
+from suanwang.model.ids import SLUG_PATTERN, AgentId, JoinId, KeyId, PriceBookId, SiteId, Slug, TaskId
 from suanwang.model.units import Bps, Bytes, SpanUs
 
 POOLS_MAX = 64
@@ -49,7 +49,10 @@ class Measured(Value):
     """What a benchmark of some seconds gave on the host of the agent; 0 where it was not measured."""
 
     cores: Count = 0
-    matmul_fp64_mflops: Count = 0  # all cores, numpy
+    matmul_fp64_mflops: Annotated[int, Field(ge=0, le=10**12)] = 0  # all cores, numpy
+    core_loops_s: Annotated[int, Field(ge=0, le=10**12)] = (
+        0  # of one process that does nothing else: see `agent/probe.py`
+    )
     memory_bytes_s: Bytes = 0  # copied, read and written both counted
     disk_write_bytes_s: Bytes = 0
     disk_sync_us: SpanUs = 0
@@ -109,6 +112,17 @@ class Joining(Value):
     links: tuple[Link, ...]
 
 
+class Trust(Value):
+    """How what a site gives stands to what it claims, by the brain's own check tasks, in thousandths."""
+
+    checks: int
+    checked_us: int
+    gives_permille: int  # of the last check, 1000 at most
+    low: int = 0  # checks in a row that gave too little
+    marked: bool = False  # it claims more than it gives: priced down to what it gives
+    price_permille: int = 1_000  # of the prices that were approved
+
+
 class JoinView(Value):
     """A request to join, as its agent and an operator see it."""
 
@@ -120,7 +134,14 @@ class JoinView(Value):
     decided_us: int | None = None
     decided_by: str = ""
     why: str = ""
+    trust: Trust | None = None  # once a check task has run there
     key_id: KeyId | None = None  # of the agent, once approved: its token is `sw_<key id>_<its own secret>`
+
+
+class CheckSent(Value):
+    """The task that will say what a site gives."""
+
+    task_id: TaskId
 
 
 class Probed(Value):
@@ -147,6 +168,33 @@ def grown(grid: Grid, joining: Joining) -> Grid:
         "price_books": (*grid.price_books, *books),
     }
     return grid.model_copy(update=parts)
+
+
+def corrected(grid: Grid, joining: Joining, price_permille: int) -> Grid:
+    """The grid with the figures and prices of a site that has joined at so many thousandths of what was approved; every place
+    in every order stays what it was."""
+    site = joining.site
+    pools = tuple(
+        one.model_copy(update={"gflops_per_node": max(1, one.gflops_per_node * price_permille // 1_000)})
+        if one.gflops_per_node
+        else one
+        for one in site.pools
+    )
+    changed = site.model_copy(update={"pools": pools})
+    book = priced(joining.prices, price_permille)
+    parts = {
+        "sites": tuple(changed if one.id == site.id and one.price_book == book.id else one for one in grid.sites),
+        "price_books": tuple(book if one.id == book.id else one for one in grid.price_books),
+    }
+    return grid.model_copy(update=parts)
+
+
+def priced(book: PriceBook, permille: int) -> PriceBook:
+    """A price book at so many thousandths."""
+    names = ("core_hour", "gib_hour", "node_hour", "qpu_shot", "energy_kwh")
+    plain = {f"{name}_micro_yuan": getattr(book, f"{name}_micro_yuan") * permille // 1_000 for name in names}
+    cards = {model: one * permille // 1_000 for model, one in book.accelerator_hour_micro_yuan.items()}
+    return book.model_copy(update={**plain, "accelerator_hour_micro_yuan": cards})
 
 
 def book_of(site: SiteId) -> PriceBookId:

@@ -24,7 +24,7 @@ from suanwang.model.ids import (
     TaskId,
     TenantId,
 )
-from suanwang.model.joining import JoinAsk, Joining
+from suanwang.model.joining import JoinAsk, Joining, Trust
 from suanwang.model.path_report import PathObservation
 from suanwang.model.plan import ClauseCount, Line, Plan, Relaxation
 from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
@@ -353,6 +353,17 @@ class SiteJoined(Value):
     joining: Joining
 
 
+class SiteChecked(Value):
+    """A check task has ended at a site that has joined. What its figures and prices are from here on is in `trust`; where that is
+    another share than before, the changed grid is adopted in the same batch."""
+
+    t: Literal["site_checked"] = "site_checked"
+    at_us: int
+    join_id: JoinId
+    task_id: TaskId
+    trust: Trust
+
+
 class SiteRefused(Value):
     t: Literal["site_refused"] = "site_refused"
     at_us: int
@@ -366,7 +377,7 @@ Record = Annotated[
     | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | LeaseExtended | AttemptClosed
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
     | PathRepaired | PathBroken | PathRestored
-    | SiteAsked | SiteJoined | SiteRefused
+    | SiteAsked | SiteJoined | SiteRefused | SiteChecked
     | ReservationMade | ReservationMoved | ReservationBroken | ReservationEnded,
     Field(discriminator="t"),
 ]  # fmt: skip

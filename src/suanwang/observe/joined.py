@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from suanwang.model.ids import KeyId
-from suanwang.model.joining import JoinState, JoinView, grown
-from suanwang.model.record import SiteAsked, SiteJoined, SiteRefused
+from suanwang.model.joining import JoinState, JoinView, corrected, grown
+from suanwang.model.record import SiteAsked, SiteChecked, SiteJoined, SiteRefused
 from suanwang.model.snapshot import index_grid
 
 if TYPE_CHECKING:
@@ -45,6 +45,15 @@ def _refused(state: "State", record: SiteRefused) -> None:
     _decide(state, record, JoinState.REFUSED, why=record.why)
 
 
+def _checked(state: "State", record: SiteChecked) -> None:
+    one = state.joins[record.join_id]
+    before = one.view.trust.price_permille if one.view.trust is not None else 1_000
+    one.view = one.view.model_copy(update={"trust": record.trust})
+    if record.trust.price_permille != before:
+        state.version += 1
+        state.index = index_grid(corrected(state.index.grid, one.view.proposed, record.trust.price_permille))
+
+
 def _decide(state: "State", record: SiteJoined | SiteRefused, to: JoinState, **more: Any) -> None:
     one = state.joins[record.join_id]
     assert one.view.state is JoinState.WAITING, "a request is decided once"
@@ -56,4 +65,5 @@ JOINS: Final[Mapping[type, Callable[["State", Any], None]]] = {
     SiteAsked: _asked,
     SiteJoined: _joined,
     SiteRefused: _refused,
+    SiteChecked: _checked,
 }

@@ -25,6 +25,7 @@ from suanwang.model.joining import (
     JoinView,
     book_of,
     grown,
+    priced,
 )
 from suanwang.model.principal import Principal, Role
 from suanwang.model.record import GridAdopted, KeyIssued, SiteAsked, SiteJoined, SiteRefused
@@ -39,7 +40,6 @@ POWER_W_PER_CORE: Final = 8
 POWER_W_PER_CARD: Final = 300
 LINK_BPS_MIN: Final = 1_000_000
 LINK_BPS_UNMEASURED: Final = 100_000_000
-PRICED: Final = ("core_hour", "gib_hour", "node_hour", "qpu_shot", "energy_kwh")
 
 
 class JoinDesk:
@@ -184,16 +184,7 @@ def propose(grid: Grid, ask: JoinAsk, terms: JoinTerms) -> Joining:
 
 
 def _prices(ask: JoinAsk, terms: JoinTerms) -> PriceBook:
-    changed = {
-        f"{name}_micro_yuan": getattr(ask.prices, f"{name}_micro_yuan") * terms.price_permille // 1_000
-        for name in PRICED
-    }
-    cards = {
-        model: price * terms.price_permille // 1_000 for model, price in ask.prices.accelerator_hour_micro_yuan.items()
-    }
-    return ask.prices.model_copy(
-        update={**changed, "accelerator_hour_micro_yuan": cards, "id": book_of(SiteId(ask.site))}
-    )
+    return priced(ask.prices, terms.price_permille).model_copy(update={"id": book_of(SiteId(ask.site))})
 
 
 def _pool(ask: JoinAsk, found: FoundPool) -> Pool:

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from suanwang.agent.adapter import Limit
 from suanwang.agent.measure import measure_host
+from suanwang.agent.probe import prove_here
 from suanwang.bus.http import checked
 from suanwang.intent.document import parse
 from suanwang.intent.read import validate
@@ -172,8 +173,10 @@ def _find_out(
         raise FaultsError([Fault("join_nothing", "adapter", settings.adapter)], "join")
     talk.say("cli.join.measures", {})
     here = measure_host(paths.folder, clock.monotonic_us)
+    proof = prove_here(1)
     way = measure_way(client, clock.monotonic_us)
     measured = here.model_copy(update={name: getattr(way, name) for name in ("rtt_us", "up_bps", "down_bps")})
+    measured = measured.model_copy(update={"core_loops_s": proof.core_loops_s if proof is not None else 0})
     return ask_of(wish, paths.agent, inventory, measured, secret)
 
 

@@ -70,6 +70,7 @@ SETTINGS: Final = (
     Setting("tes_wall_time_s", "int", 3600, "Longest run, in seconds, of a TES task that does not say."),
     Setting("tes_open", "flag", False, "TES callers on this machine need no key: they act for this installation's tenant. Not with `task_network`."),
     Setting("scarcity_s", "int", 60, "Seconds between two computations of what is scarce; 0: it is not computed."),
+    Setting("trust_s", "int", 21600, "Seconds between two check tasks at each site that has joined; 0: only when asked."),
     Setting("optimise_s", "int", 30, "Seconds between two looks for better plans of what has not begun; 0: none."),
     Setting("url", "text", "", "For clients: the address of a running brain; empty: a brain in this process."),
     Setting("key", "text", "", "For clients: the API key."),
@@ -114,6 +115,7 @@ class Settings:
     tes_wall_time_s: int = 3600
     tes_open: bool = False
     scarcity_s: int = 60
+    trust_s: int = 21600
     optimise_s: int = 30
     url: str = ""
     key: str = ""

@@ -79,7 +79,7 @@ def show_joining(console: Console, joining: Joining) -> None:
 
 
 def show_requests(console: Console, found: Sequence[JoinView]) -> None:
-    table = _table("join", "site", "state", "adapter", "pools", "asked")
+    table = _table("join", "site", "state", "adapter", "pools", "asked", "gives")
     for one in found:
         pools = ", ".join(
             f"{pool.nodes} x {pool.cores_per_node}"
@@ -87,7 +87,7 @@ def show_requests(console: Console, found: Sequence[JoinView]) -> None:
             for pool in one.ask.inventory.pools
         )
         state = t(f"join_state.{one.state.value}")
-        table.add_row(
-            one.join_id, one.ask.site, state, one.ask.inventory.adapter, pools, instant(one.asked_us, seconds=False)
-        )
+        gives = f"{one.trust.gives_permille / 10:.0f} %{' ⚠' if one.trust.marked else ''}" if one.trust else "-"
+        asked = instant(one.asked_us, seconds=False)
+        table.add_row(one.join_id, one.ask.site, state, one.ask.inventory.adapter, pools, asked, gives)
     console.print(table)

@@ -41,6 +41,7 @@ READ = [
     ("SUANWANG_STOP_GRACE_S", "3", "stop_grace_s", 3),
     ("SUANWANG_SCARCITY_S", "0", "scarcity_s", 0),
     ("SUANWANG_TRUST_S", "0", "trust_s", 0),
+    ("SUANWANG_RERUN_PERMILLE", "5", "rerun_permille", 5),
     ("SUANWANG_OPTIMISE_S", "0", "optimise_s", 0),
     ("SUANWANG_URL", "http://127.0.0.1:8440", "url", "http://127.0.0.1:8440"),
     ("SUANWANG_KEY", "sw_a_b", "key", "sw_a_b"),

@@ -119,7 +119,7 @@ def test_checks_are_sent_to_live_sites_that_have_joined_and_not_more_often_than_
     view = town.join(HONEST)
     state = town.brain.road.state
     watch = TrustWatch(
-        3_600, town.brain._verb, town.brain._look, town.brain.clock, lambda index: None, lambda task_id: b""
+        3_600, town.brain._verb, town.brain._look, town.brain.clock, lambda index: None, lambda task_id: b"", None
     )
     watch.step()
     assert not state.tasks, "it has no agent yet"

@@ -134,6 +134,8 @@ class JoinView(Value):
     decided_us: int | None = None
     decided_by: str = ""
     why: str = ""
+    compared: int = 0  # of its results, run again elsewhere
+    differing: int = 0  # of those, with other outputs
     trust: Trust | None = None  # once a check task has run there
     key_id: KeyId | None = None  # of the agent, once approved: its token is `sw_<key id>_<its own secret>`
 

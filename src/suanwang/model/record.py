@@ -364,6 +364,17 @@ class SiteChecked(Value):
     trust: Trust
 
 
+class ResultCompared(Value):
+    """A task of a third party's site was run again elsewhere (`second`), and left the same outputs or others."""
+
+    t: Literal["result_compared"] = "result_compared"
+    at_us: int
+    join_id: JoinId
+    task_id: TaskId
+    second: TaskId
+    same: bool
+
+
 class SiteRefused(Value):
     t: Literal["site_refused"] = "site_refused"
     at_us: int
@@ -377,7 +388,7 @@ Record = Annotated[
     | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | LeaseExtended | AttemptClosed
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
     | PathRepaired | PathBroken | PathRestored
-    | SiteAsked | SiteJoined | SiteRefused | SiteChecked
+    | SiteAsked | SiteJoined | SiteRefused | SiteChecked | ResultCompared
     | ReservationMade | ReservationMoved | ReservationBroken | ReservationEnded,
     Field(discriminator="t"),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from suanwang.model.ids import KeyId
 from suanwang.model.joining import JoinState, JoinView, corrected, grown
-from suanwang.model.record import SiteAsked, SiteChecked, SiteJoined, SiteRefused
+from suanwang.model.record import ResultCompared, SiteAsked, SiteChecked, SiteJoined, SiteRefused
 from suanwang.model.snapshot import index_grid
 
 if TYPE_CHECKING:
@@ -54,6 +54,13 @@ def _checked(state: "State", record: SiteChecked) -> None:
         state.index = index_grid(corrected(state.index.grid, one.view.proposed, record.trust.price_permille))
 
 
+def _compared(state: "State", record: ResultCompared) -> None:
+    one = state.joins[record.join_id]
+    state.compared.add(record.second)
+    counts = {"compared": one.view.compared + 1, "differing": one.view.differing + int(not record.same)}
+    one.view = one.view.model_copy(update=counts)
+
+
 def _decide(state: "State", record: SiteJoined | SiteRefused, to: JoinState, **more: Any) -> None:
     one = state.joins[record.join_id]
     assert one.view.state is JoinState.WAITING, "a request is decided once"
@@ -66,4 +73,5 @@ JOINS: Final[Mapping[type, Callable[["State", Any], None]]] = {
     SiteJoined: _joined,
     SiteRefused: _refused,
     SiteChecked: _checked,
+    ResultCompared: _compared,
 }

@@ -110,6 +110,7 @@ class State:
     ended: dict[Phase, int] = field(default_factory=dict)
     broken: dict[TaskId, PathBroken] = field(default_factory=dict)  # running on a path that is out of its promise
     joins: dict[JoinId, Join] = field(default_factory=dict)
+    compared: set[TaskId] = field(default_factory=set)  # second runs whose outputs have been compared
     placements: Placements = field(default_factory=Placements)  # of the tasks with a plan that stands
     agenda: Agenda = field(init=False)  # of `planned`
     tally: Loads = field(init=False)  # `loads`, and the same up the tree of tenants

@@ -44,6 +44,7 @@ from suanwang.runtime.path_reports import check_reports
 from suanwang.runtime.policies import PolicyDesk
 from suanwang.runtime.projecting import Projecting
 from suanwang.runtime.quality import QualityWatch
+from suanwang.runtime.rerun import Reruns, secret_of
 from suanwang.runtime.scarce import ScarcityWatch, Sight, sight_of
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.switches import Switches
@@ -85,7 +86,9 @@ class Brain(Identity, Switches):
         self.network = NetworkDesk(self._verb, self._look, self.clock, self.ids)
         self.policies = PolicyDesk(self._look, self._verb, self.wait_change)
         self.joins = JoinDesk(self._verb, self._look, self.clock, self.ids, store.grids.know)
-        self.trust = TrustWatch(settings.trust_s, self._verb, self._look, self.clock, store.grids.know, self._log_of)
+        reruns = Reruns(settings.rerun_permille, secret_of(settings.home), store, self._verb, self._look, self.clock)
+        know = store.grids.know
+        self.trust = TrustWatch(settings.trust_s, self._verb, self._look, self.clock, know, self._log_of, reruns)
         self.desk = WhatIfDesk(self.clock, self.ids.what_if_id, new_seed)
         self.let_in: Callable[[Principal, AgentId, BusAsk], BusTold] | None = None  # of a bus beside HTTP
         self._hear_known_agents()

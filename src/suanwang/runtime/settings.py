@@ -71,6 +71,7 @@ SETTINGS: Final = (
     Setting("tes_open", "flag", False, "TES callers on this machine need no key: they act for this installation's tenant. Not with `task_network`."),
     Setting("scarcity_s", "int", 60, "Seconds between two computations of what is scarce; 0: it is not computed."),
     Setting("trust_s", "int", 21600, "Seconds between two check tasks at each site that has joined; 0: only when asked."),
+    Setting("rerun_permille", "int", 20, "Of a thousand repeatable results of third parties' sites, how many are run again on own sites and compared; 0: none."),
     Setting("optimise_s", "int", 30, "Seconds between two looks for better plans of what has not begun; 0: none."),
     Setting("url", "text", "", "For clients: the address of a running brain; empty: a brain in this process."),
     Setting("key", "text", "", "For clients: the API key."),
@@ -116,6 +117,7 @@ class Settings:
     tes_open: bool = False
     scarcity_s: int = 60
     trust_s: int = 21600
+    rerun_permille: int = 20
     optimise_s: int = 30
     url: str = ""
     key: str = ""

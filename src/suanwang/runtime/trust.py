@@ -25,6 +25,7 @@ from suanwang.model.snapshot import GridIndex
 from suanwang.model.task import Resources, TaskRequest
 from suanwang.model.units import MIB
 from suanwang.runtime.ids import RealIds
+from suanwang.runtime.rerun import Reruns
 from suanwang.runtime.switches import operators_only
 
 LOW_PERMILLE: Final = 700  # other work on the same host takes a little; less than this is another machine
@@ -51,9 +52,11 @@ class TrustWatch:
         clock: Callable[[], int],
         know: Callable[[GridIndex], None],
         read_log: ReadLog,
+        reruns: Reruns,
     ) -> None:
         self._every_us = every_s * 1_000_000
         self._verb, self._look, self._clock, self._know, self._read_log = verb, look, clock, know, read_log
+        self._reruns = reruns
         self._ids = RealIds(clock)
         self._pending: dict[JoinId, TaskId] = {}
         self._sent_us: dict[JoinId, int] = {}
@@ -73,6 +76,7 @@ class TrustWatch:
         while not self._stop.wait(LOOK_S):
             try:
                 self.step()
+                self._reruns.step()
             except SuanwangError as error:
                 _log.warning("trust_waits", detail=str(error))
 

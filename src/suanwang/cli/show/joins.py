@@ -88,6 +88,8 @@ def show_requests(console: Console, found: Sequence[JoinView]) -> None:
         )
         state = t(f"join_state.{one.state.value}")
         gives = f"{one.trust.gives_permille / 10:.0f} %{' ⚠' if one.trust.marked else ''}" if one.trust else "-"
+        if one.differing:
+            gives += f", {one.differing}/{one.compared} ≠"
         asked = instant(one.asked_us, seconds=False)
         table.add_row(one.join_id, one.ask.site, state, one.ask.inventory.adapter, pools, asked, gives)
     console.print(table)

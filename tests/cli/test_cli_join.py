@@ -1,5 +1,6 @@
 """From a clean host to the first task: `suanwang join` in processes of its own, over NATS, and what may be killed on the way."""
 
+import io
 import json
 import os
 import signal
@@ -8,18 +9,24 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
+from rich.console import Console
 from tests.agent.rigs import SANDBOX
 from tests.plan.worlds import general, grid_of, site_of
 
 from suanwang.cli import main
+from suanwang.cli.show.joins import show_ask
 from suanwang.client import Client
 from suanwang.grids import dump_grid
+from suanwang.model.error import FaultsError, NotAllowedError
 from suanwang.model.grid import PriceBook
-from suanwang.model.joining import JoinState
+from suanwang.model.joining import JoinState, Measured
 from suanwang.model.record import Phase
+from suanwang.runtime import join_main
 from suanwang.runtime.app import serving
+from suanwang.runtime.join_main import Talk, Wish
 from suanwang.runtime.settings import Settings
 
 PATIENCE_S = 120
@@ -131,7 +138,8 @@ def _lives_through_a_dead_broker(here, client):
 
 
 def test_an_operator_sees_requests_and_decides(home, tmp_path, capsys, monkeypatch):
-    with serving(home, with_agent=False) as here, Client(here.url, here.key) as client:
+    monkeypatch.setattr(join_main, "measure_host", lambda folder, clock: Measured(cores=1, matmul_fp64_mflops=9_000))
+    with serving(replace(home, bus="http"), with_agent=False) as here:
         monkeypatch.setenv("SUANWANG_URL", here.url)
         monkeypatch.setenv("SUANWANG_KEY", here.key)
 
@@ -139,26 +147,43 @@ def test_an_operator_sees_requests_and_decides(home, tmp_path, capsys, monkeypat
             code = main.run(["site", *words, "--json"])
             return code, json.loads(capsys.readouterr().out)
 
-        token = told("token")[1]["token"]
-        site = Site(tmp_path / "site", here.url, token, "--near", "core", "--city", "Yizhuang")
-        try:
-            (asked,) = until(client.joins, "the site asks")
+        def say(key, values):
+            if key != "cli.join.waits":
+                return
             _, listed = told("requests")
-            assert [one["join_id"] for one in listed["items"]] == [asked.join_id]
+            assert [one["join_id"] for one in listed["items"]] == [values["join"]]
             assert main.run(["site", "requests"]) == 0
             assert "annex" in capsys.readouterr().out
-            assert told("refuse", asked.join_id, "--why", "no contract")[1]["state"] == "refused"
-            assert site.process.wait(PATIENCE_S) != 0
-            site.reader.join(30)
-            text = "".join(site.lines)
-            said = json.loads(text[text.index("{\n") :])["error"]
-            assert (said["code"], "no contract" in said["text"]) == ("join_refused", True)
-            code, said = told("approve", asked.join_id)
-            assert (code != 0, said["error"]["code"]) == (True, "join_decided")
-            assert told("requests")[1]["items"] == []
-            assert len(told("requests", "--all")[1]["items"]) == 1
-        finally:
-            site.kill()
+            assert told("refuse", values["join"], "--why", "no contract")[1]["state"] == "refused"
+            asked.append(values["join"])
+
+        asked, shown = [], []
+        talk = Talk(say, lambda ask: show_ask(console, ask) or True, lambda view: shown.append(view))
+        console = Console(file=io.StringIO(), width=200)
+        own = Settings(home=tmp_path / "site", url=here.url)
+        with pytest.raises(NotAllowedError) as refused:
+            join_main.run(own, told("token")[1]["token"], Wish(site="annex", near="core", city="Yizhuang"), talk)
+        assert (refused.value.code, refused.value.params["why"]) == ("join_refused", "no contract")
+        assert shown[0].proposed.site.city == "Yizhuang"
+        assert "9.0 GFLOP/s" in console.file.getvalue()
+        assert not (tmp_path / "site/agents/agent-annex/join.json").exists()
+        code, said = told("approve", asked[0])
+        assert (code != 0, said["error"]["code"]) == (True, "join_decided")
+        assert told("requests")[1]["items"] == []
+        assert len(told("requests", "--all")[1]["items"]) == 1
+
+
+def test_whoever_does_not_agree_has_asked_nothing(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(join_main, "measure_host", lambda folder, clock: Measured(cores=1))
+    with serving(replace(home, bus="http"), with_agent=False) as here, Client(here.url, here.key) as client:
+        token = client.issue_key("local", "joiner").key
+        own = Settings(home=tmp_path / "site", url=here.url)
+        nothing = Talk(lambda key, values: None, lambda ask: False, lambda view: None)
+        assert join_main.run(own, token, Wish(site="annex"), nothing) == 0
+        assert client.joins() == ()
+        with pytest.raises(FaultsError) as refused:
+            join_main.run(own, token, Wish(site="annex", region="nowhere"), nothing)
+        assert [fault.where for fault in refused.value.faults] == ["region"]
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,8 @@ def _check(settings: Settings, token: str, wish: Wish) -> None:
         faults += _slurm_faults(wish)
     if faults:
         raise FaultsError(faults, "join")
+    nothing = Inventory(adapter=settings.adapter, pools=())
+    ask_of(wish, AgentId("agent"), nothing, Measured(), "")  # what was said wrongly is said before anything is measured
 
 
 def _slurm_faults(wish: Wish) -> list[Fault]:

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import ssl
+import string
 import threading
 import time
 from dataclasses import replace
@@ -19,8 +21,9 @@ from suanwang.bus import nats, nats_names
 from suanwang.bus.nats_brain import NatsGateway
 from suanwang.bus.nats_names import STREAM, connect, down, inbox, log, up
 from suanwang.model.error import NotKnownError, StoreError, UnreachableError
-from suanwang.model.event import EventKind, Orders
-from suanwang.model.ids import AgentId, KeyId
+from suanwang.model.event import AttemptSeen, EventKind, Orders
+from suanwang.model.ids import AgentId, AttemptId, KeyId
+from suanwang.model.task import TaskRequest
 from suanwang.runtime import nats_desk
 
 K = EventKind
@@ -240,6 +243,54 @@ def test_a_round_that_the_brain_could_not_write_comes_again_by_itself(side):
         with pytest.raises(UnreachableError):
             bus.exchange(heartbeat(side.sites), 0)
         until(lambda: failing.rounds >= 2, "the same round comes again")
+    finally:
+        gateway.stop()
+
+
+def test_more_orders_than_fit_come_in_several_answers(side, monkeypatch):
+    """Twelve megabytes of scripts: no answer may stop the agent from being answered at all."""
+    monkeypatch.setattr(nats, "ANSWER_S", 20.0)
+    order = start_of(side, side.bus())
+    stream = random.Random(5)
+    scripts = ["".join(stream.choices(string.printable[:90], k=60_000)) for _ in range(8)]
+    many = [
+        order.model_copy(
+            update={
+                "attempt_id": AttemptId(f"att-{at:026d}"),
+                "request": TaskRequest(run=scripts[at % 8]),
+            }
+        )
+        for at in range(200)
+    ]
+    wanted = {one.attempt_id: one for one in many}
+
+    class Busy:
+        def principal_of(self, key_id):
+            return side.brain.principal_of(KeyId(key_id))
+
+        def append_log(self, principal, attempt_id, offset, data):
+            raise AssertionError
+
+        def exchange(self, principal, said, wait_ms=0):
+            for one in said.attempts:
+                wanted.pop(one.attempt_id, None)
+            left = tuple(wanted.values())
+            return Orders(acknowledged=0, instructions=left, secrets={one.attempt_id: {"K": "v"} for one in left})
+
+    bus = side.bus()
+    side.nats.gateway.stop()
+    gateway = NatsGateway(Busy(), side.nats._access)
+    gateway.start()
+    try:
+        assert gateway.wait_ready(PATIENCE_S)
+        held, answers = [], 0
+        while wanted:
+            said = heartbeat(side.sites).model_copy(update={"attempts": tuple(held)})
+            orders = patiently(lambda said=said: bus.exchange(said, 0))
+            assert {one.attempt_id for one in orders.instructions} == set(orders.secrets)
+            held += [AttemptSeen(attempt_id=one.attempt_id, fence=1, live=True) for one in orders.instructions]
+            answers += 1
+        assert 3 <= answers < 20
     finally:
         gateway.stop()
 

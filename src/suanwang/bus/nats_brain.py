@@ -40,10 +40,12 @@ from suanwang.bus.nats_names import (
 )
 from suanwang.bus.told import problem_of
 from suanwang.model.error import Fault, FaultsError, StoreError, SuanwangError, UnreachableError
-from suanwang.model.event import Heartbeat
+from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.ids import AttemptId, KeyId
 from suanwang.model.principal import Principal
 
+# Unpacked, of one answer: a few seconds on a thin line, even where it does not pack. What is left out comes with the next ones.
+ANSWER_BYTES_MAX: Final = 4 * 1024**2
 WAIT_MS_MAX: Final = 30_000
 THREADS_MAX: Final = 512  # an agent that waits for orders holds one; more wait for their turn
 RETRY_S: Final = 0.3
@@ -183,7 +185,7 @@ class NatsGateway:
                     [Fault("agent_other", "body.agent", heartbeat.agent, None, {"path": agent})], "request"
                 )
             wait_ms = 0 if hurry else min(WAIT_MS_MAX, max(0, _number(whole.headers.get(WAIT, ""))))
-            return 200, self._brain.exchange(principal, heartbeat, wait_ms).model_dump_json().encode()
+            return 200, _body(self._brain.exchange(principal, heartbeat, wait_ms))
         except ValidationError as error:
             return problem_of(_bad("body", "", str(error.errors(include_input=False)[0]["msg"])))
         except SuanwangError as error:
@@ -223,6 +225,18 @@ class NatsGateway:
         except Exception as error:  # as above
             _log.error("nats_log_broke", exc_info=error)
             return problem_of(UnreachableError(cause=type(error).__name__))
+
+
+def _body(orders: Orders) -> bytes:
+    """An answer that fits, whatever it holds: instructions that are left out are given again while their effect is not seen."""
+    body = orders.model_dump_json().encode()
+    while len(body) > ANSWER_BYTES_MAX and len(orders.instructions) > 1:
+        some = orders.instructions[: len(orders.instructions) // 2]
+        held = {one.attempt_id for one in some}
+        secrets = {one: values for one, values in orders.secrets.items() if one in held}
+        orders = orders.model_copy(update={"instructions": some, "secrets": secrets})
+        body = orders.model_dump_json().encode()
+    return body
 
 
 def _number(text: str) -> int:

@@ -25,7 +25,7 @@ from suanwang.model.batch import (
 from suanwang.model.compact import AnyPlan, CompactPlan
 from suanwang.model.event import Event
 from suanwang.model.ids import AttemptId, ChargeId, LeaseId, PlanId, TaskId, TenantId
-from suanwang.model.record import PlanCommitted, Record, SiteChecked, SiteJoined
+from suanwang.model.record import PlanCommitted, Record
 from suanwang.observe.state import State, Task
 
 # From so many rows on a batch is smaller and faster as columns than as single records.
@@ -70,10 +70,11 @@ class Scribe:
     def emit(self, record: Record) -> None:
         """One record."""
         self.waits.before(record)
+        index = self.state.index
         self.state.apply(record)
         self.pending.append(record)
-        if isinstance(record, SiteJoined | SiteChecked):
-            self.waits = Waits(self.state)  # what waits for what is of one grid; as after a start
+        if self.state.index is not index:  # what waits for what is of one grid; as after a start
+            self.waits = Waits(self.state)
         self.waits.follow(record)
 
     def emit_taken(self, at_us: int, tenant: TenantId, principal: str, row: Taken) -> None:

@@ -20,7 +20,7 @@ from suanwang.cli import main
 from suanwang.cli.show.joins import show_ask
 from suanwang.client import Client
 from suanwang.grids import dump_grid
-from suanwang.model.error import FaultsError, NotAllowedError
+from suanwang.model.error import ConflictError, FaultsError, NotAllowedError
 from suanwang.model.grid import PriceBook
 from suanwang.model.joining import JoinState, Measured
 from suanwang.model.record import Phase
@@ -173,14 +173,23 @@ def test_an_operator_sees_requests_and_decides(home, tmp_path, capsys, monkeypat
         assert len(told("requests", "--all")[1]["items"]) == 1
 
 
-def test_whoever_does_not_agree_has_asked_nothing(home, tmp_path, monkeypatch):
+def test_whoever_does_not_agree_has_asked_nothing_and_who_was_wrong_may_ask_again(home, tmp_path, monkeypatch):
     monkeypatch.setattr(join_main, "measure_host", lambda folder, clock: Measured(cores=1))
+    monkeypatch.setattr(join_main, "prove_here", lambda cores: None)
     with serving(replace(home, bus="http"), with_agent=False) as here, Client(here.url, here.key) as client:
         token = client.issue_key("local", "joiner").key
         own = Settings(home=tmp_path / "site", url=here.url)
         nothing = Talk(lambda key, values: None, lambda ask: False, lambda view: None)
         assert join_main.run(own, token, Wish(site="annex"), nothing) == 0
         assert client.joins() == ()
+        willing = Talk(lambda key, values: None, lambda ask: True, lambda view: None)
+        with pytest.raises(FaultsError) as refused:
+            join_main.run(own, token, Wish(site="annex", near="nowhere"), willing)
+        assert [fault.code for fault in refused.value.faults] == ["unknown_site"]
+        with pytest.raises(ConflictError) as taken:
+            join_main.run(own, token, Wish(site="core"), willing)
+        assert taken.value.code == "join_site_taken"
+        assert not list((tmp_path / "site").rglob("join.json")), "so that it can be said otherwise"
         with pytest.raises(FaultsError) as refused:
             join_main.run(own, token, Wish(site="annex", region="nowhere"), nothing)
         assert [fault.where for fault in refused.value.faults] == ["region"]

@@ -152,7 +152,11 @@ def _join(settings: Settings, client: httpx.Client, wish: Wish, talk: Talk, path
         if not talk.agree(ask):
             return False
         write_private(paths.asked, json.dumps({"ask": ask.model_dump(mode="json"), "secret": secret}))
-    view = _send(client, ask)
+    try:
+        view = _send(client, ask)
+    except (FaultsError, ConflictError, NotAllowedError):
+        paths.asked.unlink()  # so that it can be said otherwise
+        raise
     talk.proposed(view)
     talk.say("cli.join.waits", {"join": view.join_id})
     while view.state is JoinState.WAITING:

@@ -15,7 +15,7 @@ from suanwang.model.units import MICRO_PER_YUAN, show_bytes
 def _table(*columns: str) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        table.add_column(t(f"cli.join.col.{name}"))
+        table.add_column(t(f"cli.join.col.{name}"), no_wrap=name in ("join", "site"), overflow="fold")
     return table
 
 

@@ -47,7 +47,7 @@ serve: setup ## the brain with its API and page on this machine
 	$(BIN)/suanwang serve $(ARGS)
 
 test: setup ## all tests but the long ones
-	$(BIN)/pytest -q -n $(JOBS) -m "not soak" $(ARGS)
+	$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not soak" $(ARGS)
 
 lint: $(VENV)/.installed ## ruff, mypy --strict, tsc
 	$(BIN)/ruff check .
@@ -63,7 +63,7 @@ bench: $(VENV)/.installed ## tasks/s end to end and the time of a plan
 	$(BIN)/python -m bench.road $(ARGS)
 
 soak: setup ## the long runs of the twin: hours
-	$(BIN)/pytest -q -n $(JOBS) -m soak $(ARGS)
+	$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m soak $(ARGS)
 
 docs: $(VENV)/.installed ## reference pages from the code, then the site into site/
 	$(BIN)/python tools/gen_docs.py

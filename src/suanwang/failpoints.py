@@ -42,6 +42,9 @@ POINTS: Final = (
 )
 
 
+_NAMES: Final = frozenset(POINTS)
+
+
 def _armed() -> tuple[str, int] | None:
     setting = os.environ.get("SUANWANG_FAILPOINT")
     if not setting:
@@ -66,7 +69,7 @@ def arm(setting: str) -> None:
 def hit(name: str) -> None:
     """Pass the point; die here if it is the armed one and its time has come."""
     global _passes
-    assert name in POINTS, f"{name!r} is not in the failpoint table"
+    assert name in _NAMES, f"{name!r} is not in the failpoint table"
     if _ARMED is None or _ARMED[0] != name:
         return
     _passes += 1

@@ -12,16 +12,16 @@ half-way leaves the memory ahead of the log, so the process must end and replay:
 from collections.abc import Sequence
 
 from suanwang import failpoints
-from suanwang.admission.admit import Refused, admit
-from suanwang.dispatch import carry, company, reconcile, repeats, spread, watch
+from suanwang.admission.admit import Refused, admit, plainly_admitted
+from suanwang.dispatch import carry, company, intake, reconcile, repeats, spread, watch
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.model.batch import Taken
-from suanwang.model.event import Heartbeat, Orders
+from suanwang.model.event import Heartbeat, Orders, orders_of
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.principal import Submission, Submitted
 from suanwang.model.reason import FailureReason
 from suanwang.model.record import Phase, TaskAdmitted, TaskRefused, TaskSubmitted
-from suanwang.model.task import Elements
+from suanwang.model.task import Elements, elements_of
 from suanwang.reserve import Reserving
 
 # How many waiting tasks are planned and committed as one batch: large enough to share an fsync, small enough
@@ -42,12 +42,36 @@ class Road(Reserving):
         failpoints.hit("brain.submit.read")
         repeats.check_keys(self.state, tenant, offers)
         now_us = self.clock()
-        out = [
-            self._submit(tenant, principal, offer, task_id, now_us)
-            for offer, task_id in zip(offers, task_ids, strict=True)
-        ]
+        out = self._submit_all(tenant, principal, offers, task_ids, now_us)
         self.commit()
         failpoints.hit("brain.submit.committed")
+        return out
+
+    def _submit_all(
+        self,
+        tenant: TenantId,
+        principal: str,
+        offers: Sequence[Submission],
+        task_ids: Sequence[TaskId],
+        now_us: int,
+    ) -> list[Submitted]:
+        """Runs of plain tasks together, any other by itself, in their order."""
+        plain = plainly_admitted([one.request for one in offers], self._standings(tenant), self.state.index)
+        out: list[Submitted] = []
+        run: list[Taken] = []
+        keys: set[str] = set()
+        for offer, task_id, admitted in zip(offers, task_ids, plain, strict=True):
+            request, key = offer.request, offer.idempotency_key
+            is_new = key is None or (key not in keys and (tenant, key) not in self.state.idempotency)
+            if admitted and is_new and elements_of(request) == 1:
+                run.append(Taken(task_id, request, key))
+                keys |= set() if key is None else {key}
+                out.append(Submitted(task_id=task_id, phase=Phase.WAITING))
+                continue
+            self.emit_all_taken(now_us, tenant, principal, run)
+            run = []
+            out.append(self._submit(tenant, principal, offer, task_id, now_us))
+        self.emit_all_taken(now_us, tenant, principal, run)
         return out
 
     def _submit(self, tenant: TenantId, principal: str, offer: Submission, task_id: TaskId, now_us: int) -> Submitted:
@@ -57,16 +81,15 @@ class Road(Reserving):
         request, key = offer.request, offer.idempotency_key
         answer = admit(self.applicant(tenant, request, frozenset(offer.secrets), now_us))
         if isinstance(answer, Refused):
-            self.emit(
-                TaskSubmitted(
-                    at_us=now_us,
-                    task_id=task_id,
-                    tenant=tenant,
-                    principal=principal,
-                    request=request,
-                    idempotency_key=key,
-                )
+            submitted = TaskSubmitted(
+                at_us=now_us,
+                task_id=task_id,
+                tenant=tenant,
+                principal=principal,
+                request=request,
+                idempotency_key=key,
             )
+            self.emit(submitted)
             self.emit(TaskRefused(at_us=now_us, task_id=task_id, refusals=answer.refusals))
             return Submitted(task_id=task_id, phase=Phase.REFUSED, refusals=answer.refusals)
         shares = spread.shares_of(request, self.state.index, self.waits.places)
@@ -75,7 +98,7 @@ class Road(Reserving):
         else:
             if request.secrets:
                 self.secrets[task_id] = {name: offer.secrets[name] for name in request.secrets}
-            self.emit_taken(now_us, tenant, principal, Taken(task_id, request, key))
+            self.emit_all_taken(now_us, tenant, principal, [Taken(task_id, request, key)])
         return Submitted(task_id=task_id, phase=Phase.WAITING)
 
     def _submit_parts(
@@ -152,9 +175,7 @@ class Road(Reserving):
         now_us = self.clock()
         self.hear(heartbeat, now_us)
         failpoints.hit("brain.events.received")
-        for event in heartbeat.events:
-            if event.sequence > self.state.cursors.get(heartbeat.agent, 0):
-                self.take(event, heartbeat, now_us)
+        intake.take_all(self, heartbeat, now_us)
         failpoints.hit("brain.settle.made")
         self.commit()
         failpoints.hit("brain.events.applied")
@@ -165,4 +186,4 @@ class Road(Reserving):
         failpoints.hit("brain.settle.committed")
         failpoints.hit("brain.dispatch.sent")
         seen = self.state.cursors.get(heartbeat.agent, 0)
-        return Orders(acknowledged=seen, at_us=now_us, instructions=found.instructions)
+        return orders_of(seen, now_us, found.instructions)

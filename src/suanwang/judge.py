@@ -21,6 +21,7 @@ from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, Wait
 from suanwang.model.record import Phase, Refusal, TaskRefused, TaskWaits
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest
+from suanwang.observe import batches
 from suanwang.observe.lending import may_hold
 from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
 from suanwang.observe.resume import checkpoint_data, rest_of
@@ -78,25 +79,52 @@ class Judge(Keeper):
         self._claims_left = CLAIMS_MAX
         self._relaxed_left = RELAXED_MAX if len(tasks) <= LARGE_ROUND else 0
         now_us, view = self.clock(), self.state.snapshot()
-        asks = [self.ask(task) for task in tasks]
+        budgets: dict[TenantId, list[int]] = {}
+        asks = [self.ask(task, budgets) for task in tasks]
         seen = round_before(view, asks, now_us) if self.watch is not None and self.watch.wants() else None
         answers = plan_batch(view, asks, now_us, self.seed, self.ids)
         failpoints.hit("brain.plan.made")
         self._sound = _plainly_sound(asks, answers, view)
-        for task, ask, answer in zip(tasks, asks, answers, strict=True):
-            self._decide(task, ask, answer, now_us)
+        self._decide_all(tasks, asks, answers, now_us)
         if self.watch is not None and seen is not None:
             plans = tuple(task.plan for task in tasks)
             made = {answer.plan.plan_id for answer in answers if answer.plan is not None}
             if all(plan is None or plan.plan_id in made for plan in plans):  # none in whose favour others gave way
                 self.watch.take(seen._replace(plans=plans))
 
-    def ask(self, task: Task) -> PlanAsk:
-        """What the planner is asked for a task: within what its tenant and its price limit still leave."""
+    def _decide_all(
+        self, tasks: Sequence[Task], asks: Sequence[PlanAsk], answers: Sequence[PlanAnswer], now_us: int
+    ) -> None:
+        """Decide on each by its answer, in order; runs of those on which nothing is left to decide together."""
+        free = batches.quotas_hold(self.state, tasks)  # no plan of this batch comes above a quota
+        run: list[CompactPlan] = []
+        for task, ask, answer in zip(tasks, asks, answers, strict=True):
+            plan = answer.plan
+            plain = free and type(plan) is CompactPlan and task.task_id in self._sound
+            if plain and isinstance(plan, CompactPlan) and ask.request.price_limit is None and answer.fault is None:
+                failpoints.hit("brain.plan.verified")
+                run.append(plan)
+                continue
+            self._commit_run(run, now_us)
+            run = []
+            self._decide(task, ask, answer, now_us)
+        self._commit_run(run, now_us)
+
+    def _commit_run(self, run: Sequence[CompactPlan], now_us: int) -> None:
+        if run:
+            self.emit_plans(now_us, run)
+            self.planned_us.update(dict.fromkeys([plan.task_id for plan in run], now_us))
+
+    def ask(self, task: Task, budgets: dict[TenantId, list[int]] | None = None) -> PlanAsk:
+        """What the planner is asked for a task: within what its tenant and its price limit still leave. `budgets` keeps
+        what tenants have left while many are asked about on one state."""
         assert task.request is not None, "a live task has its request"
         request = with_defaults(task.request, self.state.index)
         own = 0 if task.plan is None else task.plan.quote_micro_yuan  # a plan that is made again gives its quote back
-        rooms = [left + own for left in self._budgets_left(task.tenant)]
+        known = {} if budgets is None else budgets
+        if task.tenant not in known:
+            known[task.tenant] = list(self._budgets_left(task.tenant))
+        rooms = [left + own for left in known[task.tenant]]
         rooms += [] if request.price_limit is None else [request.price_limit - task.billed_micro_yuan]
         if rooms:
             request = request.model_copy(update={"price_limit": max(0, min(rooms))})

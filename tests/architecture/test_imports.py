@@ -12,7 +12,8 @@ ALLOWED: dict[str, set[str]] = {
     "model": set(),
     "failpoints": set(),
     "texts": set(),
-    "intent": {"model"},
+    "qasm": {"model"},  # text of a circuit in, what it is made of out
+    "intent": {"model", "qasm"},
     "grids": {"model", "intent"},
     "admission": {"model"},
     "fair": {"model"},
@@ -23,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "observe": {"model"},
     "settle": {"model"},
     "dispatch": {"model", "fair", "observe", "settle"},
-    "agent": {"model"},
+    "agent": {"model", "qasm"},  # what is checked at the door is what the device is given
     "bus": {"model"},
     "store": {"model"},
     "judge": {"model", "admission", "plan", "verify", "dispatch", "observe"},
@@ -35,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"model", "intent", "observe", "store"},  # the store to read its projections; only the brain writes
     "client": {"model", "intent"},
     # `suanwang twin` and `what-if` ship with the product.
-    "cli": {"model", "intent", "grids", "client", "runtime", "twin", "whatif"},
+    "cli": {"model", "intent", "qasm", "grids", "client", "runtime", "twin", "whatif"},
     "services": {"model"},
     "lab": {"model", "net"},  # real routers on this machine; only `runtime` imports it
     "twin": {
@@ -121,6 +122,7 @@ def test_pure_stages_import_no_input_or_output() -> None:
     pure = {
         "model",
         "intent",
+        "qasm",
         "admission",
         "fair",
         "plan",

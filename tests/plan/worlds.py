@@ -114,6 +114,7 @@ BOOKS = (
         accelerator_hour_micro_yuan={"card-a": 5_000_001, "card-b": 3_000_000},
         node_hour_micro_yuan=900_001,
         qpu_shot_micro_yuan=11,
+        qpu_hour_micro_yuan=700_003,
         energy_kwh_micro_yuan=600_003,
     ),
     PriceBook(
@@ -123,6 +124,7 @@ BOOKS = (
         accelerator_hour_micro_yuan={"card-a": 4_000_003},
         node_hour_micro_yuan=800_001,
         qpu_shot_micro_yuan=12,
+        qpu_hour_micro_yuan=400_001,
         energy_kwh_micro_yuan=300_001,
         time_of_use=(
             TimeOfUse(from_hour=0, to_hour=7, permille=333),

@@ -28,6 +28,7 @@ def grid(time_of_use=()):
         accelerator_hour_micro_yuan={"a1": 10_000_000},
         node_hour_micro_yuan=5_000_000,
         qpu_shot_micro_yuan=100,
+        qpu_hour_micro_yuan=36_000_000,
         energy_kwh_micro_yuan=500_000,
         time_of_use=time_of_use,
     )
@@ -119,7 +120,8 @@ ROWS = [
     ("a/g",  Demand(cores=1, memory_bytes=0),           18_000,   0,     0,    0,    1),
     ("a/ai", Demand(cores=8, memory_bytes=0, accelerators=2), HOUR, 0,   0,    0,    2 * 10_000_000 + 800_000),
     ("a/h",  Demand(nodes=3),                           2 * HOUR, 0,     0,    0,    30_000_000),
-    ("a/q",  Demand(nodes=1),                           HOUR,     1_000, 0,    0,    100_000),
+    ("a/q",  Demand(nodes=1),                           HOUR,     1_000, 0,    0,    36_000_000 + 100_000),
+    ("a/q",  Demand(nodes=3),                           1_000_000, 10,   0,    0,    3 * 10_000 + 1_000),  # 0.01 yuan a second
     ("a/h",  Demand(nodes=1),                           HOUR,     0,     2,    0,    5_000_000 + 6_000_000),
     ("a/h",  Demand(nodes=1),                           HOUR,     0,     0,    50,   5_000_000 + 50_000),
     ("a/h",  Demand(nodes=1),                           0,        0,     2,    50,   50_000),

@@ -1,6 +1,7 @@
-"""Clusters that tests share: one that is never broken, and one that may be. Each worker has its own."""
+"""Clusters that tests share: one that is never broken, and one that may be; and quantum devices. Each worker has its own."""
 
 import pytest
+from tests.sites.quantum_rig import QuantumRig, every_kind
 from tests.sites.slurm_cluster import SlurmCluster
 from tests.sites.slurm_rig import SlurmRig
 
@@ -40,3 +41,11 @@ def overdue(steady, tmp_path_factory):
     steady.run("scontrol", "update", f"jobid={number}", "timelimit=0")
     yield rig
     rig.close()
+
+
+@pytest.fixture(scope="session")
+def quantum(tmp_path_factory):
+    """Simulated quantum devices of several kinds. Loading the simulator takes seconds: all tests share one."""
+    made = QuantumRig(tmp_path_factory.mktemp("quantum"), *every_kind())
+    yield made
+    made.close()

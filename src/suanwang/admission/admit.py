@@ -1,6 +1,6 @@
 """The clauses of admission, one function each, all applied: a refusal names everything that is wrong."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from suanwang.model.grid import Tenant
@@ -59,6 +59,40 @@ def admit(applicant: Applicant) -> Admitted | Refused:
     if refusals:
         return Refused(refusals)
     return Admitted(with_defaults(applicant.request, applicant.index))
+
+
+def plainly_admitted(
+    requests: Sequence[TaskRequest], way_up: Sequence[tuple[Tenant, Standing]], index: GridIndex
+) -> list[bool]:
+    """For each request of one tenant whether `admit` certainly admits it beside the others, in any order. `way_up`: the
+    tenant and those above it, as they stand before the first. False says nothing: `admit` has the word.
+
+    What limits them together is judged on all of them at once; what each says of itself, one by one.
+    """
+    tenant, sites = way_up[0][0], index.sites
+    counts = [one.resources.nodes * elements_of(one) * places_of(one) for one in requests]
+    cores = sum([one.resources.cpu * count for one, count in zip(requests, counts, strict=True)])
+    cards = sum([one.resources.accelerators * count for one, count in zip(requests, counts, strict=True)])
+    if not all(_leaves_room(one, standing, len(requests), cores, cards) for one, standing in way_up):
+        return [False] * len(requests)
+    return [
+        one.priority <= tenant.priority_max
+        and one.security_level <= tenant.security_level_max
+        and (one.origin is None or one.origin in sites)
+        and not (one.deadline is not None or one.sites or one.owners or one.inputs or one.secrets)
+        for one in requests
+    ]
+
+
+def _leaves_room(tenant: Tenant, standing: Standing, tasks: int, cores: int, cards: int) -> bool:
+    """Whether the limits of a tenant leave room for so many tasks, and so much, more."""
+    budget = tenant.budget_micro_yuan
+    return (
+        standing.live_tasks + tasks <= tenant.live_tasks_max
+        and (not cores or standing.cores + cores <= tenant.cores_max + tenant.cores_borrowed_max)
+        and (not cards or standing.accelerators + cards <= tenant.accelerators_max + tenant.accelerators_borrowed_max)
+        and (budget is None or standing.spent_micro_yuan < budget)
+    )
 
 
 def with_defaults(request: TaskRequest, index: GridIndex) -> TaskRequest:

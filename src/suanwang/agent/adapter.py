@@ -7,7 +7,7 @@ fences, sequences or the brain: the agent keeps those. `conformance.py` holds ev
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from suanwang.model.event import LAST_WORDS, EventKind, Kept, OutputFile, Usage
 from suanwang.model.grid import PoolKind
@@ -62,8 +62,7 @@ class StartOrder:
     kept: Kept | None = None  # what earlier attempts have done
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """One thing that happened to one attempt; the agent makes an `Event` of it."""
 
     attempt_id: AttemptId

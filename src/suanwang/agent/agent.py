@@ -22,9 +22,21 @@ from suanwang.agent.journal import AttemptRow, Journal
 from suanwang.agent.readable import readable_in
 from suanwang.agent.shipping import LogShipper, LogSink
 from suanwang.model.error import BackendError
-from suanwang.model.event import AttemptSeen, Event, EventKind, Heartbeat, Instruction, InstructionKind, Orders
+from suanwang.model.event import (
+    PLAIN_KINDS,
+    AnyEvent,
+    AnyInstruction,
+    Event,
+    EventKind,
+    Heartbeat,
+    InstructionKind,
+    Orders,
+    OutputFile,
+    heartbeat_of,
+)
 from suanwang.model.ids import AgentId, AttemptId, SiteId, TaskId
 from suanwang.model.reason import FailureReason
+from suanwang.model.rows import EventRow, SeenRow
 
 # Of one message, in events and in outputs named by them: about 1 MiB and 4 MiB of JSON. A backlog drains in order.
 EVENTS_PER_EXCHANGE: Final = 4096
@@ -43,8 +55,27 @@ def _version() -> str:
     return importlib.metadata.version("suanwang")
 
 
-def _seen(row: AttemptRow) -> AttemptSeen:
-    return AttemptSeen(attempt_id=row.attempt_id, fence=row.fence, live=row.live)
+def _seen(row: AttemptRow) -> SeenRow:
+    return SeenRow(row.attempt_id, row.fence, row.live)
+
+
+def _numbered(event: AnyEvent, sequence: int) -> AnyEvent:
+    """The same event under another number."""
+    if isinstance(event, Event):
+        return event.model_copy(update={"sequence": sequence})
+    return event._replace(sequence=sequence)
+
+
+def _is_plain(update: Update) -> bool:
+    """Whether an update says no more than a row of events has room for."""
+    return (
+        update.kind in PLAIN_KINDS
+        and update.reason is None
+        and update.signal is None
+        and update.fraction_permille is None
+        and update.kept is None
+        and not update.detail
+    )
 
 
 class Agent:
@@ -69,11 +100,11 @@ class Agent:
         self._shipper = LogShipper(adapter, log_sink) if log_sink is not None and isinstance(adapter, Logs) else None
         self._known: dict[AttemptId, AttemptRow] = {row.attempt_id: row for row in journal.attempts()}
         self._live_of: dict[TaskId, AttemptId] = {r.task_id: r.attempt_id for r in self._known.values() if r.live}
-        self._waiting: deque[Event] = deque(journal.events())  # journaled, not acknowledged
+        self._waiting: deque[AnyEvent] = deque(journal.events())  # journaled, not acknowledged
         self._delivering: set[AttemptId] = set()
         self._unshipped: set[AttemptId] = set()  # ended, with logs that may not all be shipped
-        self._seen: dict[AttemptId, AttemptSeen] = {key: _seen(row) for key, row in self._known.items()}
-        self._todo: list[tuple[Instruction, int, dict[str, str]]] = []  # in hand: carried out when it is journaled
+        self._seen: dict[AttemptId, SeenRow] = {key: _seen(row) for key, row in self._known.items()}
+        self._todo: list[tuple[AnyInstruction, int, dict[str, str]]] = []  # in hand: carried out when it is journaled
         self._report_lost()
 
     # One round ------------------------------------------------------------------------------------------------
@@ -104,19 +135,19 @@ class Agent:
     def heartbeat(self) -> Heartbeat:
         """What the agent says now: every attempt it holds, and its oldest unacknowledged events."""
         manifest = self._adapter.manifest
-        return Heartbeat(
-            agent=self.agent_id,
-            adapter=manifest.name,
-            emulated=manifest.emulated,
-            sites=self.sites,
-            attempts=tuple(self._seen.values()),
-            events=self._oldest(),
-            version=_version(),
+        return heartbeat_of(
+            self.agent_id,
+            manifest.name,
+            manifest.emulated,
+            self.sites,
+            tuple(self._seen.values()),
+            self._oldest(),
+            _version(),
         )
 
-    def _oldest(self) -> tuple[Event, ...]:
+    def _oldest(self) -> tuple[AnyEvent, ...]:
         """The first events that wait, as many as one message takes; one at least, however large."""
-        out: list[Event] = []
+        out: list[AnyEvent] = []
         outputs = 0
         for event in islice(self._waiting, EVENTS_PER_EXCHANGE):
             outputs += len(event.outputs)
@@ -161,6 +192,19 @@ class Agent:
         self._journal.add_event(event)
         self._waiting.append(event)
 
+    def _plain_event(self, row: AttemptRow, kind: EventKind, at_us: int, update: Update | None = None) -> None:
+        """An event that says only what it always says, as a row."""
+        exit_code = usage = None
+        outputs: tuple[OutputFile, ...] = ()
+        if update is not None:
+            exit_code, usage = update.exit_code, update.usage
+            outputs = readable_in(update.outputs) if update.outputs else ()
+        sequence = self._journal.next_sequence()
+        attempt_id, fence = row.attempt_id, row.fence
+        event = EventRow(self.agent_id, sequence, row.site, attempt_id, fence, at_us, kind, exit_code, usage, outputs)
+        self._journal.add_event(event)
+        self._waiting.append(event)
+
     def _end(self, row: AttemptRow) -> None:
         row.live = False
         self._journal.put_attempt(row)
@@ -180,6 +224,9 @@ class Agent:
             self._end(row)
         if update.kind in _AFTER_THE_END:
             self._delivering.discard(update.attempt_id)
+        if _is_plain(update):
+            self._plain_event(row, update.kind, update.at_us, update)
+            return
         self._event(
             row,
             update.kind,
@@ -211,7 +258,7 @@ class Agent:
         self._journal.acknowledge(sequence)
 
     def _renumber(self, base: int) -> None:
-        events = [e.model_copy(update={"sequence": base + n}) for n, e in enumerate(self._waiting, start=1)]
+        events = [_numbered(one, base + number) for number, one in enumerate(self._waiting, start=1)]
         self._waiting = deque(events)
         self._journal.renumber(events, base + len(events))
 
@@ -235,7 +282,7 @@ class Agent:
         for instruction, not_before_us, secrets in todo:
             self._carry_out(instruction, not_before_us, secrets)
 
-    def _journal_order(self, order: Instruction) -> bool:
+    def _journal_order(self, order: AnyInstruction) -> bool:
         """Gather what the order changes; True where there is then something to do."""
         failpoints.hit("agent.order.received")
         match order.kind:
@@ -248,7 +295,7 @@ class Agent:
             case InstructionKind.FORGET:
                 return self._accept_forget(order)
 
-    def _accept(self, order: Instruction) -> bool:
+    def _accept(self, order: AnyInstruction) -> bool:
         if order.attempt_id in self._known:
             return False
         row = AttemptRow(order.attempt_id, order.task_id, order.site, order.fence, live=True)
@@ -261,16 +308,18 @@ class Agent:
         if order.site not in self._site_set:
             self._fail(row, FailureReason.BACKEND, f"agent {self.agent_id} does not serve site {order.site}")
             return False
-        self._event(row, EventKind.ACCEPTED, self._clock())
+        self._plain_event(row, EventKind.ACCEPTED, self._clock())
         return True
 
     def _hold(self, row: AttemptRow) -> None:
-        self._journal.raise_fence(row.task_id, max(row.fence, self._journal.fence(row.task_id)))
+        seen = self._journal.fence(row.task_id)
+        if row.fence > seen:
+            self._journal.raise_fence(row.task_id, row.fence)
         self._journal.put_attempt(row)
         self._known[row.attempt_id] = row
         self._seen[row.attempt_id] = _seen(row)
 
-    def _accept_stop(self, order: Instruction) -> bool:
+    def _accept_stop(self, order: AnyInstruction) -> bool:
         row = self._known.get(order.attempt_id)
         if row is None:
             # Its start never came, or was forgotten: the raised fence refuses it from now on.
@@ -280,7 +329,7 @@ class Agent:
             return False
         return row.live
 
-    def _accept_forget(self, order: Instruction) -> bool:
+    def _accept_forget(self, order: AnyInstruction) -> bool:
         row = self._known.pop(order.attempt_id, None)
         if row is None:
             return False
@@ -292,7 +341,7 @@ class Agent:
         del self._seen[order.attempt_id]
         return True
 
-    def _carry_out(self, order: Instruction, not_before_us: int, secrets: dict[str, str]) -> None:
+    def _carry_out(self, order: AnyInstruction, not_before_us: int, secrets: dict[str, str]) -> None:
         match order.kind:
             case InstructionKind.START:
                 self._start(order, not_before_us, secrets)
@@ -304,13 +353,13 @@ class Agent:
                 failpoints.hit("agent.forget.before")
                 self._adapter.forget(order.attempt_id)
 
-    def _stop(self, order: Instruction) -> None:
+    def _stop(self, order: AnyInstruction) -> None:
         if order.save and isinstance(self._adapter, Saves):
             self._adapter.save(order.attempt_id)
         else:
             self._adapter.stop(order.attempt_id)
 
-    def _start(self, order: Instruction, not_before_us: int, secrets: dict[str, str]) -> None:
+    def _start(self, order: AnyInstruction, not_before_us: int, secrets: dict[str, str]) -> None:
         assert order.request is not None, "a start carries its request"
         row = self._known.get(order.attempt_id)
         if row is None or not row.live:
@@ -338,7 +387,7 @@ class Agent:
             self._fail(row, fault.reason, fault.detail)
         failpoints.hit("agent.start.after")
 
-    def _deliver(self, order: Instruction) -> None:
+    def _deliver(self, order: AnyInstruction) -> None:
         row = self._known.get(order.attempt_id)
         if row is None:
             row = AttemptRow(order.attempt_id, order.task_id, order.site, order.fence, live=False)

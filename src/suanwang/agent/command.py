@@ -8,7 +8,7 @@ from suanwang.agent.adapter import StartOrder
 from suanwang.model.error import BackendError
 from suanwang.model.event import OutputFile
 from suanwang.model.reason import FailureReason
-from suanwang.model.task import PythonEntry
+from suanwang.model.task import CircuitEntry, PythonEntry
 
 TASK_FOLDER: Final = "/task"
 RUN_FOLDER: Final = "/run/suanwang"
@@ -35,6 +35,11 @@ def command_of(order: StartOrder, run_folder: str = RUN_FOLDER) -> list[str]:
         out = ["/bin/sh", "-c", run]
     elif isinstance(run, PythonEntry):
         out = ["python", *_python(run, run_folder), *run.arguments]
+    elif isinstance(run, CircuitEntry):
+        detail = (
+            "a circuit needs a quantum device: the adapter `quantum`, or, where sites are emulated, suanwang[quantum]"
+        )
+        raise BackendError(FailureReason.LIMIT_UNSUPPORTED, detail)
     else:
         out = list(run)
     if any("\0" in word for word in out):

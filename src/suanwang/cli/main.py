@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from suanwang.cli import files, grids, join, keys, lab, network, server, stores, tasks, tenants, what_if
+from suanwang.cli import files, grids, join, keys, lab, network, qasm, server, stores, tasks, tenants, what_if
 from suanwang.cli.exits import Exit
 from suanwang.cli.words import LANG, t
 
@@ -33,7 +33,7 @@ def build() -> typer.Typer:
             sys.stdout.write(f"suanwang {of('suanwang')}\n")
             raise typer.Exit()
 
-    for part in (tasks, grids, files, server, stores, keys, join, tenants, what_if, lab, network):
+    for part in (tasks, qasm, grids, files, server, stores, keys, join, tenants, what_if, lab, network):
         part.add_to(app)
     return app
 

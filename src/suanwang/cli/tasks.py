@@ -37,7 +37,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def plan(session: Session, file: File, files: Files = None) -> Exit:
-    task, folder = _read(file, files)
+    return show_plan(session, *_read(file, files))
+
+
+def show_plan(session: Session, task: "TaskRequest", folder: Path) -> Exit:
+    """Where a task would run, when and at what price; nothing is submitted."""
     with session.client() as client:
         found = client.plan(task, files=folder)
         if session.as_json:
@@ -57,15 +61,19 @@ def plan(session: Session, file: File, files: Files = None) -> Exit:
 
 
 def _read(file: str, files: Path | None) -> "tuple[TaskRequest, Path]":
-    """A task file, or `-` for the standard input; its faults are found before any brain is asked."""
+    """A task file, or `-` for the standard input, or a circuit; its faults are found before any brain is asked."""
     from suanwang.intent.read import read_task
 
     if file == "-":
         return read_task(sys.stdin.buffer.read(), "<stdin>"), files or Path()
-    return read_task(_bytes(Path(file)), file), files or Path(file).parent
+    if file.endswith(".qasm"):
+        from suanwang.intent.circuits import circuit_task
+
+        return circuit_task(read_bytes(Path(file)), file, name=Path(file).stem)[0], Path(file).parent
+    return read_task(read_bytes(Path(file)), file), files or Path(file).parent
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     from suanwang.model.error import Fault, FaultsError
 
     try:
@@ -103,23 +111,28 @@ def submit(
         for at, (task, folder) in enumerate(tasks):
             key = f"{idempotency_key}.{at}" if idempotency_key and len(tasks) > 1 else idempotency_key
             views.append(client.submit(task, files=folder, secrets=_secrets(secret), idempotency_key=key))
-        if session.as_json:
-            session.document(views[0] if len(views) == 1 else {"tasks": views})
-        else:
-            from suanwang.cli.show.forms import mark
-            from suanwang.cli.show.plan import refusals
+        return show_submitted(session, views)
 
-            for view in views:
-                session.console.print(mark(view.phase), view.task_id, view.name, t(f"phase.{view.phase.value}"))
-                if view.refusals:
-                    session.console.print(refusals(view.refusals))
+
+def show_submitted(session: Session, views: "list[TaskView]") -> Exit:
+    """The ids of what was submitted, or why it was refused."""
+    if session.as_json:
+        session.document(views[0] if len(views) == 1 else {"tasks": views})
+    else:
+        from suanwang.cli.show.forms import mark
+        from suanwang.cli.show.plan import refusals
+
+        for view in views:
+            session.console.print(mark(view.phase), view.task_id, view.name, t(f"phase.{view.phase.value}"))
+            if view.refusals:
+                session.console.print(refusals(view.refusals))
     return Exit.REFUSED if any(view.phase == "refused" for view in views) else Exit.OK
 
 
 def _submit_bulk(session: Session, path: Path, key: str | None) -> Exit:
     from suanwang.intent.read import read_tasks_ndjson
 
-    requests = read_tasks_ndjson(_bytes(path), str(path))
+    requests = read_tasks_ndjson(read_bytes(path), str(path))
     with session.client() as client:
         done = client.submit_many(requests, idempotency_key=key)
     if session.as_json:
@@ -149,27 +162,32 @@ def run(
 
 
 def _run_on(session: Session, client: "Client", view: "TaskView", outputs: Path | None) -> Exit:
-    from suanwang.model.record import ENDS
-
-    if view.phase not in ENDS:
-        if session.as_json:
-            view = client.wait(view.task_id)
-        else:
-            from suanwang.cli.follow import Follower
-            from suanwang.cli.show.forms import Places
-
-            Follower(client, session.console, Places(client.grid()), view.task_id).follow()
-            view = client.task(view.task_id)
+    view = follow(session, client, view)
     saved = client.outputs.save(view, outputs if outputs is not None else Path(view.name)) if view.outputs else ()
     cost = client.task_bill(view.task_id)
     if session.as_json:
         session.document({"task": view, "bill": cost, "saved": [str(one) for one in saved]})
     else:
-        _print_run(session, client, view, cost, saved)
-    return _exit_of(view)
+        print_run(session, client, view, cost, saved)
+    return exit_of(view)
 
 
-def _print_run(session: Session, client: "Client", view: "TaskView", cost: Any, saved: tuple[Path, ...]) -> None:
+def follow(session: Session, client: "Client", view: "TaskView") -> "TaskView":
+    """Wait for the end of a task, telling what happens to it."""
+    from suanwang.model.record import ENDS
+
+    if view.phase in ENDS:
+        return view
+    if session.as_json:
+        return client.wait(view.task_id)
+    from suanwang.cli.follow import Follower
+    from suanwang.cli.show.forms import Places
+
+    Follower(client, session.console, Places(client.grid()), view.task_id).follow()
+    return client.task(view.task_id)
+
+
+def print_run(session: Session, client: "Client", view: "TaskView", cost: Any, saved: tuple[Path, ...]) -> None:
     from suanwang.cli.show.bill import of_task
     from suanwang.cli.show.forms import Places, plain
     from suanwang.cli.show.plan import refusals
@@ -177,7 +195,7 @@ def _print_run(session: Session, client: "Client", view: "TaskView", cost: Any, 
 
     if view.refusals:
         session.console.print(refusals(view.refusals))
-    elif _exit_of(view) is not Exit.OK:
+    elif exit_of(view) is not Exit.OK:
         session.console.print(outcome(view), style="bold red")
     for path in saved:
         session.console.print(t("cli.run.saved", path=plain(str(path))), soft_wrap=True)
@@ -186,7 +204,7 @@ def _print_run(session: Session, client: "Client", view: "TaskView", cost: Any, 
             session.console.print(one)
 
 
-def _exit_of(view: "TaskView") -> Exit:
+def exit_of(view: "TaskView") -> Exit:
     if view.phase == "refused":
         return Exit.REFUSED
     return Exit.OK if view.phase == "succeeded" else Exit.TASK_FAILED

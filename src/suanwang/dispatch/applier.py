@@ -9,16 +9,26 @@ from suanwang.dispatch.scribe import Scribe
 from suanwang.model.batch import Opened
 from suanwang.model.compact import AnyPlan
 from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError
-from suanwang.model.event import LAST_WORDS, Event, EventKind, Heartbeat, Usage
+from suanwang.model.event import (
+    LAST_WORDS,
+    PLAIN_KINDS,
+    AnyEvent,
+    EventKind,
+    Heartbeat,
+    Usage,
+    as_event,
+)
 from suanwang.model.ids import AgentId, SiteId, TaskId
 from suanwang.model.reason import FailureReason, WaitReason
 from suanwang.model.record import ENDS, EventApplied, Phase, Record, SiteChanged, TaskEnded, TaskRefused, TaskWaits
+from suanwang.model.rows import EventRow
 from suanwang.observe.state import Task
+from suanwang.settle import Bills
 
 SiteCause = Literal["joined", "heartbeat_lost", "operator_failed", "operator_healed", "brain_started"]
 
 
-def cause_of(event: Event, now_us: int) -> carry.Cause:
+def cause_of(event: AnyEvent, now_us: int) -> carry.Cause:
     """An agent's event as the cause of a transition."""
     return carry.Cause(
         now_us,
@@ -34,16 +44,15 @@ def cause_of(event: Event, now_us: int) -> carry.Cause:
 
 
 INT64 = 2**63
-# What a batch of events has room for. Any other event has a record of its own.
-_PLAIN_KINDS = frozenset(
-    {EventKind.ACCEPTED, EventKind.STAGING, EventKind.RUNNING, EventKind.COLLECTING, EventKind.FINISHED}
-)
 
 
-def is_plain(event: Event) -> bool:
-    """Whether an event says only what it always says."""
+def is_plain(event: AnyEvent) -> bool:
+    """Whether an event says only what it always says, so that a batch of events has room for it. Any other event has a
+    record of its own."""
+    if isinstance(event, EventRow):
+        return _fits(event)
     return (
-        event.kind in _PLAIN_KINDS
+        event.kind in PLAIN_KINDS
         and event.reason is None
         and event.signal is None
         and event.fraction_permille is None
@@ -53,14 +62,17 @@ def is_plain(event: Event) -> bool:
     )
 
 
-def _fits(event: Event) -> bool:
+def _fits(event: AnyEvent) -> bool:
     """Whether its figures, which an agent may send as large as it likes, are of 64 bits."""
     usage = event.usage
-    figures = [event.sequence, event.at_us, event.fence, event.exit_code or 0]
     if usage is not None:  # the integral of memory is written as digits, whatever its size
-        figures += (usage.wall_us, usage.core_us, usage.memory_peak_bytes, usage.bytes_in, usage.bytes_out)
-        figures.append(usage.processes_peak)
-    return max(figures) < INT64 and min(figures) >= -INT64
+        figures = (usage.wall_us, usage.core_us, usage.memory_peak_bytes, usage.bytes_in, usage.bytes_out)
+        if max(*figures, usage.processes_peak) >= INT64 or min(*figures, usage.processes_peak) < -INT64:
+            return False
+    exit_code = event.exit_code or 0
+    return (
+        event.sequence < INT64 and event.fence < INT64 and -INT64 <= event.at_us < INT64 and -INT64 <= exit_code < INT64
+    )
 
 
 @dataclass
@@ -77,6 +89,11 @@ class Applier(Scribe):
     verify_faults: int = 0  # plans that did not pass the checker
     plan_faults: int = 0  # tasks on which the planner broke, and the latest of them
     plan_fault: tuple[TaskId, Exception] | None = None
+    bills: Bills = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.bills = Bills(self.state.index)
 
     def signal(self, task: Task, signal: Signal, cause: carry.Cause) -> bool:
         """Move a task by the table; False where the signal has no effect in its phase."""
@@ -163,8 +180,8 @@ class Applier(Scribe):
                     [Fault("agent_other", where, event.agent, None, {"path": heartbeat.agent})], "heartbeat"
                 )
 
-    def take(self, event: Event, heartbeat: Heartbeat, now_us: int) -> None:
-        """Apply one event: at most one transition of its task, or none where it is late or fenced out."""
+    def take(self, event: AnyEvent, heartbeat: Heartbeat, now_us: int) -> None:
+        """Apply one event by itself: at most one transition of its task, or none where it is late or fenced out."""
         if event.attempt_id in self.state.parting:
             self._take_parting(event, heartbeat, now_us)
             return
@@ -173,44 +190,30 @@ class Applier(Scribe):
         holder = (task.attempt or task.delivery) if task is not None else None
         ours = holder is not None and holder.fence == event.fence and holder.site in heartbeat.sites
         if task is None or not ours:
-            self.emit(EventApplied(at_us=now_us, event=event, effective=False))
+            self.emit(EventApplied(at_us=now_us, event=as_event(event), effective=False))
             return
         transition = lifecycle.step(task.phase, self._signal_of(task, event))
-        if transition is not None and is_plain(event):
-            if not transition.effects:
-                self.emit_heard(now_us, event, task, None)
-                return
-            if transition is lifecycle.SUCCESS and carry.is_plain_success(task):
-                self._succeed(task, event, now_us)
-                return
         effective = transition is not None
-        self.emit(EventApplied(at_us=now_us, event=event, effective=effective))
+        self.emit(EventApplied(at_us=now_us, event=as_event(event), effective=effective))
         if transition is not None and transition.effects:
             cause = cause_of(event, now_us)
             if event.kind is EventKind.STOPPED and task.phase is not Phase.STOPPING:
                 cause = replace(cause, reason=FailureReason.BACKEND)  # nobody asked for it: the site's own doing
             self._carry(task, transition, cause)
 
-    def _succeed(self, task: Task, event: Event, now_us: int) -> None:
-        """The common end: the attempt is closed and billed and the task ends, as one row."""
-        closing = carry.closing_of(task, event, now_us, self.state.index, self.ids)
-        self.emit_heard(now_us, event, task, closing)
-        self.room_us = now_us
-        self.planned_us.pop(task.task_id, None)
-
-    def _take_parting(self, event: Event, heartbeat: Heartbeat, now_us: int) -> None:
+    def _take_parting(self, event: AnyEvent, heartbeat: Heartbeat, now_us: int) -> None:
         """An event of an attempt that the grid has stopped: what it has done is kept as long as nobody relies on what
         was kept before; with its last word the task need not wait for more."""
         task = self.state.tasks[self.state.parting[event.attempt_id]]
         assert task.parting is not None, "who is parting is known by its task"
         ours = task.parting.fence == event.fence and task.parting.site in heartbeat.sites
         kept = ours and event.kind is EventKind.CHECKPOINT and task.phase is Phase.WAITING
-        self.emit(EventApplied(at_us=now_us, event=event, effective=kept))
+        self.emit(EventApplied(at_us=now_us, event=as_event(event), effective=kept))
         waits = task.phase is Phase.WAITING and task.wait_reason is WaitReason.CHECKPOINT
         if ours and waits and event.kind in LAST_WORDS:
             self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.QUEUED))
 
-    def _signal_of(self, task: Task, event: Event) -> Signal:
+    def _signal_of(self, task: Task, event: AnyEvent) -> Signal:
         assert task.request is not None, "a live task has its request"
         if event.kind in (EventKind.DELIVERY_FAILED, EventKind.DELIVERED) and task.delivery is not None:
             return lifecycle.signal_of(event, task.request.retries + 1 - task.delivery.tries, True)

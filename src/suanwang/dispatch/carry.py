@@ -1,15 +1,15 @@
 """Carry out a transition: from a task, a transition and its cause to the records that go into the log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from suanwang import failpoints
 from suanwang.dispatch.lifecycle import Effect, Transition
 from suanwang.model.batch import Closing
 from suanwang.model.compact import AnyPlan
-from suanwang.model.event import Event, OutputFile, Usage
-from suanwang.model.ids import AttemptId, ChargeId, SiteId
+from suanwang.model.event import AnyEvent, OutputFile, Usage
+from suanwang.model.ids import AttemptId, ChargeId, LeaseId, SiteId
 from suanwang.model.plan import ChargeKind, Line
 from suanwang.model.reason import NOT_THE_TASKS_FAULT, PARTS, FailureReason, WaitReason
 from suanwang.model.record import (
@@ -25,11 +25,11 @@ from suanwang.model.record import (
     TaskWaits,
 )
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.tariff import total_micro_yuan
+from suanwang.model.tariff import LineRow, total_micro_yuan
 from suanwang.model.task import elements_of
 from suanwang.observe.resume import resumes, saved_spans
 from suanwang.observe.state import Attempt, Task
-from suanwang.settle import capped, capped_rows, settle, settle_held, settle_rows
+from suanwang.settle import Bills, capped, capped_rows, settle, settle_held, settle_rows
 
 # A failed attempt is tried again after 1, 2, 4 ... seconds, a minute at most: long enough for a passing fault to
 # pass, short enough for a person who watches.
@@ -46,6 +46,7 @@ class Ids(Protocol):
 
     def attempt_id(self) -> AttemptId: ...
     def charge_id(self) -> ChargeId: ...
+    def charge_ids(self, count: int) -> list[ChargeId]: ...
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ def is_over_budget(task: Task, index: GridIndex, now_us: int) -> bool:
     if attempt is None or request is None or request.on_budget != "stop" or not attempt.run_us:
         return False
     shots = request.resources.shots * elements_of(request)
-    lines = settle(attempt.plan, index, shots, attempt.run_us, now_us, None)
-    return total_micro_yuan(lines) > room_micro_yuan(task)
+    rows = settle_rows(attempt.plan, index, shots, attempt.run_us, now_us)
+    return total_micro_yuan(rows) > room_micro_yuan(task)
 
 
 def held_span(attempt: Attempt, end_us: int, now_us: int) -> tuple[int, int]:
@@ -102,19 +103,40 @@ def is_plain_success(task: Task) -> bool:
     return plan is not None and plan.standby is None and task.resume is None and task.part_of is None
 
 
-def closing_of(task: Task, event: Event, now_us: int, index: GridIndex, ids: Ids) -> Closing:
-    """A success without outputs to deliver as one row: what `carry` would say in several records."""
+class Bill(NamedTuple):
+    """What a success costs: the lines without their ids."""
+
+    lease_id: LeaseId
+    held_start_us: int
+    held_end_us: int
+    emulated: bool
+    owner: str  # whom the site belongs to
+    lines: list[LineRow]
+    amount_micro_yuan: int  # of the lines together
+
+
+def bill_of(task: Task, event: AnyEvent, now_us: int, bills: Bills) -> Bill:
+    """The bill of a success without outputs to deliver, up to what the task may still be billed."""
     attempt, request = task.attempt, task.request
     assert attempt is not None and request is not None, "a live attempt is settled"
-    plan = attempt.plan
+    plan, shots = attempt.plan, request.resources.shots
     start_us, end_us = held_span(attempt, event.at_us or now_us, now_us)
-    rows = settle_rows(plan, index, request.resources.shots * elements_of(request), start_us, end_us)
-    owner = index.sites[attempt.site].owner
+    lines = bills.rows(plan, shots * elements_of(request) if shots else 0, start_us, end_us)
+    amount, room = sum([one.amount_micro_yuan for one in lines]), room_micro_yuan(task)
+    if amount > room:
+        lines = capped_rows(lines, room)
+        amount = room
+    owner = bills.index.sites[attempt.site].owner
+    return Bill(plan.lease_id, start_us, end_us, plan.emulated, owner, lines, amount)
+
+
+def closing_of(task: Task, bill: Bill, charge_ids: Iterator[ChargeId]) -> Closing:
+    """A success as one row: what `carry` would say in several records."""
     charges = tuple(
-        (ids.charge_id(), NETWORK_CREDITOR if row.kind in OF_NETWORK else owner, row)
-        for row in capped_rows(rows, room_micro_yuan(task))
+        [(next(charge_ids), NETWORK_CREDITOR if row.kind in OF_NETWORK else bill.owner, row) for row in bill.lines]
     )
-    return Closing(task.task_id, task.tenant, plan.lease_id, start_us, end_us, plan.emulated, charges)
+    lease_id, start_us, end_us, emulated, *_ = bill
+    return Closing(task.task_id, task.tenant, lease_id, start_us, end_us, emulated, charges)
 
 
 @dataclass
@@ -256,9 +278,12 @@ class Carrier:
         failpoints.hit("brain.deliver.ordered")
 
     def queue(self) -> None:
-        """Back to the planner: at once where the site failed, after a growing pause where the task itself did."""
+        """Back to the planner: at once where the site failed, after a growing pause where the task itself did, and where
+        backends have failed it before: one that fails at once would be asked again at once, for ever."""
         own = self.cause.reason is not None and self.cause.reason not in NOT_THE_TASKS_FAULT and bool(self.task.attempt)
         pause_us = min(RETRY_DELAY_US << self.task.own_failures, RETRY_DELAY_US_MAX) if own else 0
+        if self.cause.reason is FailureReason.BACKEND and self.task.attempts > 1:
+            pause_us = min(RETRY_DELAY_US << min(self.task.attempts - 2, 6), RETRY_DELAY_US_MAX)
         reason = WaitReason.RETRY_DELAY if pause_us else WaitReason.QUEUED
         if self._may_bring_more():
             pause_us, reason = PARTING_US, WaitReason.CHECKPOINT

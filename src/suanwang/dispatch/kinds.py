@@ -8,7 +8,7 @@ from suanwang.model.grid import PoolKind
 from suanwang.model.ids import PoolId
 from suanwang.model.share import amounts_of
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.task import TaskRequest, pool_kind
+from suanwang.model.task import Resources, TaskRequest, pool_kind
 from suanwang.observe.state import Task
 
 Key = Hashable
@@ -36,9 +36,9 @@ NOT_PLANNED = frozenset(
 )
 # What tells by their tags beside whom a task runs; all the rest of a request can be compared as it is.
 _OF_OTHERS = ("together_with", "apart_from")
-_planned = attrgetter(
-    *(name for name in TaskRequest.model_fields if name not in {*NOT_PLANNED, *_OF_OTHERS, "inputs", "price_limit"})
-)
+_APART = {*NOT_PLANNED, *_OF_OTHERS, "inputs", "price_limit", "resources"}
+_planned = attrgetter(*(name for name in TaskRequest.model_fields if name not in _APART))
+_figures = attrgetter(*Resources.model_fields)
 
 
 def key_of(task: Task, limited: bool, kept_out: bool = False) -> Key:
@@ -51,8 +51,10 @@ def key_of(task: Task, limited: bool, kept_out: bool = False) -> Key:
     others = (_frozen(request.together_with), _frozen(request.apart_from)) if social else None
     tags = (kept_out, _frozen(request.tags), others) if social else None
     own = (task.tenant, limit, task.billed_micro_yuan) if limited or social or limit is not None else None
-    data = tuple([(one.source if one.source.startswith("dataset:") else "", one.size) for one in request.inputs])
-    return (own, tags, data, _planned(request), _resumed(task))
+    data: Hashable = ()
+    if request.inputs:
+        data = tuple([(one.source if one.source.startswith("dataset:") else "", one.size) for one in request.inputs])
+    return (own, tags, data, _planned(request), _figures(request.resources), _resumed(task))
 
 
 def _resumed(task: Task) -> Hashable:

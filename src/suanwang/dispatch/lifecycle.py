@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from suanwang.model.event import Event, EventKind
+from suanwang.model.event import AnyEvent, EventKind
 from suanwang.model.reason import NOT_THE_TASKS_FAULT, RETRYABLE, FailureReason
 from suanwang.model.record import ENDS, Phase
 
@@ -41,6 +41,8 @@ class Signal(StrEnum):
     DELIVERED = "delivered"
     DELIVERY_RETRY = "delivery_retry"
     DELIVERY_FAILED = "delivery_failed"
+
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
 
 
 class Effect(StrEnum):
@@ -131,7 +133,7 @@ def step(phase: Phase, signal: Signal) -> Transition | None:
 _SIGNAL_OF: Final = {kind: Signal(kind.value) for kind in EventKind if kind.value in {one.value for one in Signal}}
 
 
-def signal_of(event: Event, retries_left: int, delivers: bool) -> Signal:
+def signal_of(event: AnyEvent, retries_left: int, delivers: bool) -> Signal:
     """The signal of an agent's event. `retries_left` counts the task's own; `delivers`: outputs have targets."""
     if event.kind is EventKind.FINISHED:
         return Signal.FINISHED_TO_DELIVER if delivers else Signal.FINISHED

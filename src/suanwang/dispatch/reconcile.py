@@ -7,10 +7,11 @@ repeated instruction, which an agent does once.
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 
-from suanwang.model.event import AttemptSeen, Heartbeat, Instruction, InstructionKind
+from suanwang.model.event import AttemptSeen, Heartbeat, InstructionKind
 from suanwang.model.ids import AttemptId, PlanId, PoolId, TaskId
 from suanwang.model.plan import Demand
 from suanwang.model.record import Phase
+from suanwang.model.rows import OrderRow, SeenRow
 from suanwang.observe.resume import kept_of
 from suanwang.observe.state import State, Task
 
@@ -23,14 +24,14 @@ Sent = MutableMapping[tuple[AttemptId, InstructionKind], int]
 
 @dataclass(frozen=True)
 class Reconciled:
-    instructions: tuple[Instruction, ...]
+    instructions: tuple[OrderRow, ...]
     lost: tuple[Task, ...]  # the agent answered for their attempts once, and no longer knows them
 
 
 def reconcile(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> Reconciled:
     """What this agent shall do now. Adds to `sent`; else pure."""
     seen = {(one.attempt_id, one.fence): one for one in heartbeat.attempts}
-    instructions: list[Instruction] = []
+    instructions: list[OrderRow] = []
     lost: list[Task] = []
     for site in heartbeat.sites:
         for task in state.by_site.get(site, {}).values():
@@ -42,8 +43,8 @@ def reconcile(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> Re
 
 
 def _wanted(
-    task: Task, seen: Mapping[tuple[AttemptId, int], AttemptSeen], has_news: bool, lost: list[Task]
-) -> Instruction | None:
+    task: Task, seen: Mapping[tuple[AttemptId, int], AttemptSeen | SeenRow], has_news: bool, lost: list[Task]
+) -> OrderRow | None:
     if task.delivery is not None:
         return _deliver(task)
     attempt = task.attempt
@@ -58,11 +59,11 @@ def _wanted(
     return None if known is not None else _order(task, InstructionKind.START)
 
 
-def _order(task: Task, kind: InstructionKind) -> Instruction:
+def _order(task: Task, kind: InstructionKind) -> OrderRow:
     attempt = task.attempt
     assert attempt is not None, "an order is about an attempt"
     starts = kind is InstructionKind.START
-    return Instruction(
+    return OrderRow(
         kind=kind,
         site=attempt.site,
         task_id=task.task_id,
@@ -73,15 +74,14 @@ def _order(task: Task, kind: InstructionKind) -> Instruction:
         demand=attempt.plan.demand,
         request=task.request if starts else None,
         not_before_us=attempt.plan.run_start_us if starts else 0,
-        outputs=(),
         kept=kept_of(task.request, task.resume) if starts and task.request is not None else None,
     )
 
 
-def _deliver(task: Task) -> Instruction:
+def _deliver(task: Task) -> OrderRow:
     delivery = task.delivery
     assert delivery is not None, "a delivery order is about a delivery"
-    return Instruction(
+    return OrderRow(
         kind=InstructionKind.DELIVER,
         site=delivery.site,
         task_id=task.task_id,
@@ -96,9 +96,9 @@ def _deliver(task: Task) -> Instruction:
     )
 
 
-def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> list[Instruction]:
+def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> list[OrderRow]:
     """Attempts that the agent holds and the brain has done with: stop what still runs, forget the rest."""
-    out: list[Instruction] = []
+    out: list[OrderRow] = []
     if not heartbeat.sites:
         return out  # it speaks for no site, so no order could be addressed to it
     for one in heartbeat.attempts:
@@ -108,7 +108,7 @@ def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> li
             if holder is not None and holder.fence == one.fence:
                 continue
         kind = InstructionKind.STOP if one.live else InstructionKind.FORGET
-        order = Instruction(
+        order = OrderRow(
             kind=kind,
             site=heartbeat.sites[0],
             task_id=TaskId(""),
@@ -127,7 +127,7 @@ def _unwanted(state: State, heartbeat: Heartbeat, now_us: int, sent: Sent) -> li
     return out
 
 
-def _due(sent: Sent, order: Instruction, now_us: int) -> bool:
+def _due(sent: Sent, order: OrderRow, now_us: int) -> bool:
     key = (order.attempt_id, order.kind)
     last_us = sent.get(key)
     if last_us is not None and _fresh(last_us, now_us):

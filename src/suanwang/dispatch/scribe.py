@@ -6,7 +6,7 @@ What is decided for many tasks alike is kept as rows of one record (`model.batch
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from suanwang.dispatch.waits import Waits
 from suanwang.model.batch import (
@@ -14,20 +14,19 @@ from suanwang.model.batch import (
     ROWS_MAX,
     AnyRecord,
     AttemptsOpened,
-    Closing,
     EventsHeard,
-    Heard,
     Opened,
     PlansMade,
     Taken,
     TasksTaken,
 )
 from suanwang.model.compact import AnyPlan, CompactPlan
-from suanwang.model.event import Event
 from suanwang.model.ids import AttemptId, ChargeId, LeaseId, PlanId, TaskId, TenantId
 from suanwang.model.record import PlanCommitted, Record
-from suanwang.observe.state import State, Task
+from suanwang.observe import batches
+from suanwang.observe.state import State
 
+RowBatch = AttemptsOpened | EventsHeard | PlansMade
 # From so many rows on a batch is smaller and faster as columns than as single records.
 ROWS_MIN = 16
 
@@ -48,6 +47,7 @@ class Ids(Protocol):
     def lease_id(self) -> LeaseId: ...
     def attempt_id(self) -> AttemptId: ...
     def charge_id(self) -> ChargeId: ...
+    def charge_ids(self, count: int) -> list[ChargeId]: ...
 
 
 @dataclass
@@ -77,20 +77,17 @@ class Scribe:
             self.waits = Waits(self.state)
         self.waits.follow(record)
 
-    def emit_taken(self, at_us: int, tenant: TenantId, principal: str, row: Taken) -> None:
-        """A task is submitted and admitted."""
-        last = self.pending[-1] if self.pending else None
-        if (
-            type(last) is TasksTaken
-            and last.at_us == at_us
-            and last.tenant == tenant
-            and last.principal == principal
-            and len(last.rows) < ROWS_MAX
-        ):
-            last.rows.append(row)
-        else:
-            self.pending.append(TasksTaken(at_us, tenant, principal, [row]))
-        self.waits.add(self.state.take_task(at_us, tenant, row))
+    def emit_all_taken(self, at_us: int, tenant: TenantId, principal: str, rows: Sequence[Taken]) -> None:
+        """Tasks are submitted and admitted."""
+        if not rows:
+            return
+        last, first = self.pending[-1] if self.pending else None, 0
+        if type(last) is TasksTaken and (last.at_us, last.tenant, last.principal) == (at_us, tenant, principal):
+            first = max(0, ROWS_MAX - len(last.rows))
+            last.rows.extend(rows[:first])
+        for begin in range(first, len(rows), ROWS_MAX):
+            self.pending.append(TasksTaken(at_us, tenant, principal, [*rows[begin : begin + ROWS_MAX]]))
+        self.waits.add_all(tenant, batches.take_tasks(self.state, at_us, tenant, rows))
 
     def emit_plan(self, at_us: int, plan: AnyPlan) -> None:
         """A plan is committed."""
@@ -104,6 +101,11 @@ class Scribe:
             self.pending.append(PlansMade(at_us, [plan]))
         self.waits.plan_made(self.state.make_plan(plan), plan, at_us)
 
+    def emit_plans(self, at_us: int, plans: Sequence[CompactPlan]) -> None:
+        """Plans are committed together."""
+        self.add_rows(PlansMade, at_us, plans)
+        self.waits.plans_made(batches.make_plans(self.state, plans), plans, at_us)
+
     def emit_opened(self, at_us: int, row: Opened) -> None:
         """An attempt is opened."""
         last = self.pending[-1] if self.pending else None
@@ -114,19 +116,15 @@ class Scribe:
         self.state.open_attempt(at_us, row)
         self.waits.attempt_opened(self.state.tasks[row.task_id])
 
-    def emit_heard(self, at_us: int, event: Event, task: Task, closing: Closing | None) -> None:
-        """An event takes effect, and may end its task."""
+    def add_rows(self, kind: Callable[[int, list[Any]], RowBatch], at_us: int, rows: Sequence[Any]) -> None:
+        """Rows that are folded already, as batches of one kind and moment."""
         last = self.pending[-1] if self.pending else None
-        row = Heard(event, closing)
-        if type(last) is EventsHeard and last.at_us == at_us and len(last.rows) < ROWS_MAX:
-            last.rows.append(row)
-        else:
-            self.pending.append(EventsHeard(at_us, [row]))
-        self.state.hear_event(at_us, event)
-        if closing is not None:
-            self.waits.before_leaving(task)
-            self.state.close_and_end(event, closing)
-            self.waits.task_ended(task)
+        first = 0
+        if type(last) is kind and isinstance(last, AttemptsOpened | EventsHeard | PlansMade) and last.at_us == at_us:
+            first = max(0, ROWS_MAX - len(last.rows))
+            last.rows.extend(rows[:first])
+        for begin in range(first, len(rows), ROWS_MAX):
+            self.pending.append(kind(at_us, [*rows[begin : begin + ROWS_MAX]]))
 
     def commit(self) -> None:
         """One batch, one fsync. Nothing is sent and no call returns before this."""

@@ -5,13 +5,13 @@ It is forgotten with the process, and after a start everything that waits may be
 all that waits: a tick costs what has become due, a round what it looks at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from suanwang.dispatch.company import binds, helps
 from suanwang.dispatch.kinds import Places, key_of, kind_of
 from suanwang.fair import Kind, Line, Shelf
-from suanwang.model.compact import AnyPlan
+from suanwang.model.compact import AnyPlan, CompactPlan
 from suanwang.model.ids import PoolId, TaskId, TenantId
 from suanwang.model.plan import ClauseCount
 from suanwang.model.reason import PAUSES, WaitReason
@@ -58,6 +58,7 @@ class Waits:
         self.line = Line(totals_of(state.index), state.tenants, self._held)
         self.late, self.pauses = Moments(), Moments()
         self.turned_away: list[TaskId] = []  # by their tenant's quota, in the last round
+        self._within: dict[tuple[TenantId, int, int], bool] = {}  # whose quota leaves room for what, in this round
         self.preemptible: dict[TaskId, Task] = {}  # with a plan that may give way
         self.places = Places(state.index)
         self._said: dict[TaskId, tuple[int, WaitReason, Clauses]] = {}
@@ -96,6 +97,7 @@ class Waits:
         self._wake()
         self._reopen_booked()
         self.turned_away = []
+        self._within = {}
         return [self.state.tasks[task_id] for task_id in self.line.take(limit, self._may)]
 
     def is_ready(self) -> bool:
@@ -104,7 +106,11 @@ class Waits:
 
     def _may(self, shelf: Shelf) -> bool:
         """Whether the quota leaves room; else the shelf waits until somebody of its tree lets go."""
-        if may_hold(self.state.tally, shelf.tenant, shelf.kind.cores, shelf.kind.cards):
+        asked = (shelf.tenant, shelf.kind.cores, shelf.kind.cards)
+        within = self._within.get(asked)
+        if within is None:
+            within = self._within[asked] = may_hold(self.state.tally, *asked)
+        if within:
             return True
         self.turned_away.append(shelf.heap[0][2])
         self.line.park(shelf, self._over_quota.setdefault(self._top(shelf.tenant), {}))
@@ -222,7 +228,7 @@ class Waits:
 
     def _gone(self, shelf: Shelf) -> None:
         """A shelf has no task left; with the last shelf of a kind nobody waits for what could wake it."""
-        for to_deadline in (False, True):
+        for to_deadline in (False, True) if self._full else ():
             full = self._full.get((shelf.tenant, to_deadline))
             if full is not None and full.pop(shelf, shelf) is None and not full:
                 del self._full[shelf.tenant, to_deadline]
@@ -310,6 +316,17 @@ class Waits:
         self._move(task, True)
         self.line.touch(task.tenant)
 
+    def plans_made(self, tasks: Sequence[Task], plans: Sequence[CompactPlan], now_us: int) -> None:
+        """`plan_made` of tasks that were taken in this round; their plans begin at once, so no place is kept for later."""
+        for task, plan in zip(tasks, plans, strict=True):
+            self._leave(task)
+            if _may_give_way(task):
+                self.preemptible[task.task_id] = task
+                self._freed[plan.pool] = None
+            self._move(task, True)
+        for tenant in dict.fromkeys(task.tenant for task in tasks):
+            self.line.touch(tenant)
+
     def attempt_opened(self, task: Task) -> None:
         self._unbook(task)
 
@@ -317,6 +334,16 @@ class Waits:
         """A task is over; what it held it has let go of."""
         self._leave(task)
         self._let_go(task)
+
+    def tasks_ended(self, tasks: Sequence[Task]) -> None:
+        """`task_ended` of tasks that ran: they stood in no line any more."""
+        for task in tasks:
+            self.preemptible.pop(task.task_id, None)
+            if self._booked:
+                self._unbook(task)
+        for tenant in dict.fromkeys(task.tenant for task in tasks):
+            self.line.touch(tenant)
+            self._open_quotas([self._top(tenant)])
 
     def _move(self, task: Task, came: bool) -> None:
         """A task came to a site or leaves one."""
@@ -341,14 +368,24 @@ class Waits:
 
     def add(self, task: Task) -> None:
         """A task waits to be looked at."""
-        limited = any(
-            self.state.tenants[one].budget_micro_yuan is not None
-            for one in self.state.tally.path(task.tenant)
-            if one in self.state.tenants
-        )
-        kept_out = task.task_id in self._kept_out
-        key = key_of(task, limited, kept_out)
         self.pauses.drop(task.task_id)
+        self._add(task, self._is_limited(task.tenant), task.task_id in self._kept_out)
+
+    def add_all(self, tenant: TenantId, tasks: Iterable[Task]) -> None:
+        """New tasks of a tenant wait to be looked at."""
+        limited = self._is_limited(tenant)
+        for task in tasks:
+            self._add(task, limited, False)
+
+    def _is_limited(self, tenant: TenantId) -> bool:
+        """Whether the tenant or one above it has a budget."""
+        tenants = self.state.tenants
+        return any(
+            tenants[one].budget_micro_yuan is not None for one in self.state.tally.path(tenant) if one in tenants
+        )
+
+    def _add(self, task: Task, limited: bool, kept_out: bool) -> None:
+        key = key_of(task, limited, kept_out)
         self._watch_deadline(task)
         self.line.add(
             task.task_id,
@@ -371,11 +408,13 @@ class Waits:
 
     def _leave(self, task: Task) -> None:
         """The task waits no more."""
-        self.line.remove(task.task_id)
-        self.late.drop(task.task_id)
-        self.pauses.drop(task.task_id)
-        self._said.pop(task.task_id, None)
-        self._kept_out.discard(task.task_id)
+        task_id = task.task_id
+        if task_id in self.line.inside:
+            self.line.remove(task_id)
+        self.late.drop(task_id)
+        self.pauses.drop(task_id)
+        self._said.pop(task_id, None)
+        self._kept_out.discard(task_id)
 
 
 def _may_give_way(task: Task) -> bool:

@@ -86,6 +86,18 @@ class Ladder(Generic[HandT]):
             node = child
         return node.hand
 
+    def only(self) -> TenantId | None:
+        """The tenant whose hand is the only one here; an empty name where there is none, None where there may be more."""
+        node = self._root
+        while node.hand is None:
+            child = node.best()
+            if child is None:
+                return TenantId("")
+            if node.members > 1:
+                return None
+            node = child
+        return node.tenant
+
     def hand_of(self, tenant: TenantId) -> HandT:
         """The tenant's own hand."""
         hand = self._node(tenant).hand

@@ -204,6 +204,7 @@ class Line:
         by whoever refuses it."""
         self._settle()
         out: list[TaskId] = []
+        alone, need, turns = self._alone(), NOTHING, [False, False]
         probes = 0
         while len(out) < limit:
             hand = self._ladders[0].next() or self._ladders[1].next()
@@ -218,20 +219,38 @@ class Line:
             elif may(shelf):
                 probes += kind.window == 1
                 out.append(self._pop(hand, shelf))
+                if alone is None:
+                    self._served(shelf.tenant, kind.need, shelf.urgent)
+                else:
+                    need, turns[shelf.urgent] = plus(need, kind.need), True
             else:
                 assert shelf.parked is not None, "who refuses a shelf sets it aside"
+        for urgent, had in enumerate(turns):
+            if had and alone is not None:
+                self._served(alone, need, bool(urgent))
+                need = NOTHING
         return out
+
+    def _alone(self) -> TenantId | None:
+        """The one tenant with anything to look at: whose turn it is need not be found again after each of its tasks."""
+        urgent, others = (ladder.only() for ladder in self._ladders)
+        if urgent == others or "" in (urgent, others):
+            return urgent or others or None
+        return None
 
     def _pop(self, hand: Hand, shelf: Shelf) -> TaskId:
         task_id = heapq.heappop(shelf.heap)[2]
         self._taken[task_id] = shelf
         shelf.kind.taken += 1
         self._leave(task_id)
-        self._charge(shelf.tenant, shelf.kind.need)
         hand.show(shelf)
-        self._ladders[0 if shelf.urgent else 1].served(shelf.tenant)
-        self._ladders[1 if shelf.urgent else 0].touch(shelf.tenant)
         return task_id
+
+    def _served(self, tenant: TenantId, need: Amounts, urgent: bool) -> None:
+        """A tenant had its turn: what was taken counts as held."""
+        self._charge(tenant, need)
+        self._ladders[0 if urgent else 1].served(tenant)
+        self._ladders[1 if urgent else 0].touch(tenant)
 
     def _charge(self, tenant: TenantId, need: Amounts) -> None:
         keys = [(tenant, False), *((one, True) for one in path_of(tenant, self._tenants))]

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from suanwang.intent.document import Loc, show
 from suanwang.model.ids import SLUG_PATTERN
+from suanwang.model.task import CircuitEntry, PythonEntry
 from suanwang.model.units import AT_US_MAX, BPS_MAX, BYTES_MAX, MICRO_YUAN_MAX, SPAN_US_MAX, US_PER_S
 
 FAULTS_MAX = 1_000  # more than a person reads; the rest are counted
@@ -144,7 +145,7 @@ def _fold(
 ) -> list[Found]:
     """The faults of the one branch that the value's own type points at; else one fault for the whole field."""
     value = _at(data, loc)
-    branch_of: dict[type, str] = {str: "constrained-str", list: "tuple", dict: "PythonEntry"}
+    branch_of: dict[type, str] = {str: "constrained-str", list: "tuple", dict: _entry_of(value)}
     wanted = branch_of.get(type(value))
     chosen = [one for one in branches if wanted is not None and one[1].startswith(wanted)]
     chosen = chosen or [one for one in branches if one[2]["type"] in _RANGE]
@@ -152,6 +153,13 @@ def _fold(
         return [_found(one, (*loc, *inner), model_type) for inner, _, one in chosen]
     name = str(loc[-1]) if loc else ""
     return [Found(UNION_CODES.get(name, "wrong_form"), loc, value)]
+
+
+def _entry_of(value: Any) -> str:
+    """Which of the forms of `run` that are mappings a mapping is closest to."""
+    names = set(value) if isinstance(value, dict) else set()
+    models: tuple[type[BaseModel], ...] = (PythonEntry, CircuitEntry)
+    return max(models, key=lambda model: len(names & set(model.model_fields))).__name__
 
 
 def _at(data: Any, loc: Loc) -> Any:

@@ -6,8 +6,10 @@ from typing import Any
 
 from suanwang.intent.document import Loc
 from suanwang.intent.mapping import Found
+from suanwang.model.error import FaultsError
 from suanwang.model.grid import PoolKind
-from suanwang.model.task import OWN_TAGS, PythonEntry, TaskRequest, pool_kind
+from suanwang.model.task import OWN_TAGS, CircuitEntry, PythonEntry, TaskRequest, pool_kind
+from suanwang.qasm import read_circuit
 
 INPUT_SCHEMES = ("http", "https", "s3", "dataset", "object")
 LABELS_MAX = 1_000  # of environment, secrets and tags each
@@ -30,12 +32,45 @@ def _entry(request: TaskRequest) -> Iterator[Found]:
     if isinstance(run, PythonEntry) and (run.module is None) == (run.script is None):
         yield _one("python_entry", ("run",), "module + script" if run.module else "")
     texts = run if isinstance(run, tuple) else run.arguments if isinstance(run, PythonEntry) else (run,)
-    if any("\0" in one for one in texts):
+    if any(isinstance(one, str) and "\0" in one for one in texts):
         yield _one("nul_in_text", ("run",))
     if isinstance(run, str) and not run.strip():
         yield _one("run_blank", ("run",))
     if isinstance(run, tuple) and not run[0].strip():
         yield _one("run_blank", ("run", 0))
+
+
+def _circuit(request: TaskRequest) -> Iterator[Found]:
+    run, has = request.run, request.resources
+    if not isinstance(run, CircuitEntry):
+        return
+    if (run.circuit is None) == (run.file is None):
+        yield _one("circuit_entry", ("run",), "circuit + file" if run.circuit is not None else "")
+    if run.file is not None and run.file not in {one.path for one in request.inputs}:
+        yield _one("circuit_file", ("run", "file"), run.file, "inputs")
+    usual = TaskRequest(run="true")
+    for name in ("image", "environment", "secrets", "mounts", "checkpoint"):
+        if getattr(request, name) != getattr(usual, name):
+            yield _one("circuit_with", (name,), name)
+    if has.network:
+        yield _one("circuit_with", ("resources", "network"), "network")
+    if run.circuit is not None:
+        yield from _circuit_text(run.circuit, has.qubits)
+    elif not has.qubits:
+        yield _one("circuit_qubits", ("resources", "qubits"), 0, "resources", needed=1)
+
+
+def _circuit_text(text: str, qubits: int) -> Iterator[Found]:
+    """Each fault of the circuit stands at its own line in it; too few qubits where it has none."""
+    try:
+        circuit = read_circuit(text)
+    except FaultsError as error:
+        for one in error.faults:
+            line = (f"line {one.line}",) if one.line is not None else ()
+            yield Found(one.code, ("run", "circuit", *line), one.got, one.params)
+        return
+    if circuit.qubits > qubits:
+        yield _one("circuit_qubits", ("resources", "qubits"), qubits, "resources", needed=circuit.qubits)
 
 
 def _accelerators(request: TaskRequest) -> Iterator[Found]:
@@ -227,6 +262,7 @@ def _sizes(request: TaskRequest) -> Iterator[Found]:
 
 RELATIONS: tuple[Callable[[TaskRequest], Iterator[Found]], ...] = (
     _entry,
+    _circuit,
     _accelerators,
     _kinds,
     _quantum,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
 from suanwang.model.compact import CompactPlan, full_plan
-from suanwang.model.event import Event, Usage
+from suanwang.model.event import AnyEvent, Usage, as_event
 from suanwang.model.ids import AttemptId, ChargeId, LeaseId, PlanId, SiteId, TaskId, TenantId
 from suanwang.model.record import (
     AttemptClosed,
@@ -65,7 +65,7 @@ class Closing(NamedTuple):
 class Heard(NamedTuple):
     """An event that took effect, and what it brought about."""
 
-    event: Event
+    event: AnyEvent
     closing: Closing | None
 
 
@@ -149,11 +149,11 @@ class EventsHeard:
     def expand(self) -> Iterator[Record]:
         """The event; where it ends the task, the attempt closed, its charges, and the end."""
         for event, closing in self.rows:
-            yield EventApplied.model_construct(at_us=self.at_us, event=event, effective=True)
+            yield EventApplied.model_construct(at_us=self.at_us, event=as_event(event), effective=True)
             if closing is not None:
                 yield from self._close(event, closing)
 
-    def _close(self, event: Event, closing: Closing) -> Iterator[Record]:
+    def _close(self, event: AnyEvent, closing: Closing) -> Iterator[Record]:
         yield AttemptClosed.model_construct(
             at_us=self.at_us,
             attempt_id=event.attempt_id,

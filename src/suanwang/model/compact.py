@@ -46,7 +46,7 @@ class Route:
         directed, steps = index.directed, [index.steps[number] for number in pools]
         crossed = [directed[edge] for edge in edges]
         self.edges, self.pools = tuple(edges), tuple(pools)
-        self.path = Path.model_construct(
+        self.path = Path(
             sites=(origin, *(site for _, _, site in crossed)),
             links=tuple([link for link, _, _ in crossed]),
             latency_us=latency_us,
@@ -155,7 +155,7 @@ class CompactPlan:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of what it holds, `"<resource>|<key>"`; one comes twice where a path crosses it twice."""
-        pool = f"pool|{self.pool}"
+        pool = self.index.pool_keys[self.pool_number]
         return (pool, *self.route.keys, *self.route.sec_keys) if self.bandwidth_bps else (pool,)
 
     @property

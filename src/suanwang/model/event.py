@@ -1,14 +1,15 @@
 """What goes between the brain and its agents: instructions out, events in."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from suanwang.model.base import Value
 from suanwang.model.ids import AgentId, AttemptId, PlanId, PoolId, SiteId, TaskId
 from suanwang.model.plan import Demand
 from suanwang.model.reason import FailureReason
+from suanwang.model.rows import EventRow, OrderRow, SeenRow, event_fields
 from suanwang.model.task import TaskRequest
 
 
@@ -54,9 +55,17 @@ class EventKind(StrEnum):
     DELIVERED = "delivered"
     DELIVERY_FAILED = "delivery_failed"
 
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
+
 
 # The last word on the work of an attempt: exactly one of these, and only deliveries after it.
 LAST_WORDS = frozenset({EventKind.FINISHED, EventKind.FAILED, EventKind.STOPPED})
+
+
+# An event of these kinds says no more than a row of events has room for, unless something went wrong.
+PLAIN_KINDS = frozenset(
+    {EventKind.ACCEPTED, EventKind.STAGING, EventKind.RUNNING, EventKind.COLLECTING, EventKind.FINISHED}
+)
 
 
 class Event(Value):
@@ -79,11 +88,21 @@ class Event(Value):
     kept: Kept | None = None  # of a checkpoint: all that is kept now
 
 
+AnyEvent = Event | EventRow
+
+
+def as_event(event: AnyEvent) -> Event:
+    """The event as a value, whatever form it is in."""
+    return event if isinstance(event, Event) else Event.model_construct(**event_fields(event))
+
+
 class InstructionKind(StrEnum):
     START = "start"
     STOP = "stop"
     DELIVER = "deliver"
     FORGET = "forget"  # the brain has settled the attempt: its folder may go
+
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
 
 
 class Instruction(Value):
@@ -104,6 +123,9 @@ class Instruction(Value):
     save: bool = False  # of a stop: what it has done is wanted
 
 
+AnyInstruction = Instruction | OrderRow
+
+
 class AttemptSeen(Value):
     """What an agent says of an attempt it knows, in every heartbeat."""
 
@@ -113,7 +135,10 @@ class AttemptSeen(Value):
 
 
 class Heartbeat(Value):
-    """An agent's exchange with the brain: who it is, its sites, what it holds, its unacknowledged events."""
+    """An agent's exchange with the brain: who it is, its sites, what it holds, its unacknowledged events.
+
+    Within a process, what `heartbeat_of` made has rows among its events and attempts (`model.rows`); as text it has values.
+    """
 
     agent: AgentId
     adapter: str
@@ -123,12 +148,51 @@ class Heartbeat(Value):
     events: tuple[Event, ...] = ()
     version: str = ""
 
+    @field_serializer("events")
+    def _events_as_values(self, events: tuple[AnyEvent, ...]) -> tuple[Event, ...]:
+        return tuple(as_event(one) for one in events)
+
+    @field_serializer("attempts")
+    def _attempts_as_values(self, attempts: tuple[AttemptSeen | SeenRow, ...]) -> tuple[AttemptSeen, ...]:
+        return tuple(
+            one if isinstance(one, AttemptSeen) else AttemptSeen.model_construct(**one._asdict()) for one in attempts
+        )
+
 
 class Orders(Value):
     """The brain's answer: events up to `acknowledged` are applied; the instructions that wait for this agent;
-    secrets by attempt (they travel here and nowhere else)."""
+    secrets by attempt (they travel here and nowhere else).
+
+    Within a process, what `orders_of` made has rows among its instructions; as text it has values."""
 
     acknowledged: int
     at_us: int = 0  # by the brain's clock, when it answered: the instants in the instructions are by that clock
     instructions: tuple[Instruction, ...] = ()
     secrets: dict[AttemptId, dict[str, str]] = Field(default_factory=dict)
+
+    @field_serializer("instructions")
+    def _instructions_as_values(self, instructions: tuple[AnyInstruction, ...]) -> tuple[Instruction, ...]:
+        return tuple(
+            one if isinstance(one, Instruction) else Instruction.model_construct(**one._asdict())
+            for one in instructions
+        )
+
+
+def heartbeat_of(
+    agent: AgentId,
+    adapter: str,
+    emulated: bool,
+    sites: tuple[SiteId, ...],
+    attempts: tuple[AttemptSeen | SeenRow, ...],
+    events: tuple[AnyEvent, ...],
+    version: str,
+) -> Heartbeat:
+    """A heartbeat with rows in it. What its maker says is not checked again."""
+    said: dict[str, Any] = {"sites": sites, "attempts": attempts, "events": events, "version": version}
+    return Heartbeat.model_construct(agent=agent, adapter=adapter, emulated=emulated, **said)
+
+
+def orders_of(acknowledged: int, at_us: int, instructions: tuple[AnyInstruction, ...]) -> Orders:
+    """Orders with rows in them."""
+    said: dict[str, Any] = {"instructions": instructions, "secrets": {}}
+    return Orders.model_construct(acknowledged=acknowledged, at_us=at_us, **said)

@@ -44,6 +44,8 @@ class PoolKind(StrEnum):
     HPC = "hpc"
     QUANTUM = "quantum"
 
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
+
 
 # The pools whose nodes the public figures count as servers, and whose fp32 they count as general compute.
 SERVER_KINDS: Final = (PoolKind.GENERAL, PoolKind.HPC)
@@ -60,6 +62,8 @@ class ProtectionFunction(StrEnum):
     IDS = "ids"
     ENCRYPTION = "encryption"
     SCRUBBING = "scrubbing"
+
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
 
 
 class StorageClass(StrEnum):
@@ -191,6 +195,7 @@ class PriceBook(Value):
     accelerator_hour_micro_yuan: dict[Slug, MicroYuan] = Field(default_factory=dict)
     node_hour_micro_yuan: MicroYuan = 0
     qpu_shot_micro_yuan: MicroYuan = 0
+    qpu_hour_micro_yuan: MicroYuan = 0  # of one processor, while it is held
     energy_kwh_micro_yuan: MicroYuan = 0
     time_of_use: tuple[TimeOfUse, ...] = ()
 

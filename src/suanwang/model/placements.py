@@ -5,7 +5,7 @@ with tags, or with something that they keep apart from, are kept: no other can m
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from suanwang.model.ids import SiteId, TaskId, TenantId
 from suanwang.model.task import TaskRequest
@@ -13,8 +13,7 @@ from suanwang.model.task import TaskRequest
 Tags = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A live task at its site."""
 
     task_id: TaskId
@@ -110,6 +109,8 @@ class Placements:
 
     def sites_wary_of(self, tenant: TenantId, tags: Tags, but: TaskId) -> set[SiteId]:
         """The sites at which another task of the tenant stands that keeps apart from one with these tags."""
+        if not self._wary:
+            return set()
         return {
             site
             for name, value in tags.items()

@@ -16,12 +16,15 @@ class ChargeKind(StrEnum):
     MEMORY = "memory"
     ACCELERATOR = "accelerator"
     NODE = "node"
+    QPU = "qpu"
     QPU_SHOT = "qpu_shot"
     ENERGY = "energy"
     BANDWIDTH = "bandwidth"
     PROTECTION = "protection"
     TRANSFER = "transfer"
     QUOTE_CAP = "quote_cap"
+
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
 
 
 class Line(Value):

@@ -116,6 +116,7 @@ class FailureReason(StrEnum):
     DELIVERY = "delivery"
     IMAGE_UNKNOWN = "image_unknown"
     LIMIT_UNSUPPORTED = "limit_unsupported"  # this host cannot enforce a limit that the task needs
+    CIRCUIT_REFUSED = "circuit_refused"  # the device cannot run this circuit, however often it is tried
     LOST = "lost"  # the agent no longer knows the attempt
     SITE_LOST = "site_lost"  # no heartbeat from the site
     CROWDED_OUT = "crowded_out"  # what runs there outlasted its window; it had not begun and is planned again

@@ -49,6 +49,8 @@ class Phase(StrEnum):
     REFUSED = "refused"
     EXPIRED = "expired"  # its deadline can no longer be met
 
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
+
 
 ENDS = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED, Phase.REFUSED, Phase.EXPIRED})
 

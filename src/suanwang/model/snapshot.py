@@ -52,6 +52,11 @@ class GridIndex:
         )
 
     @cached_property
+    def pool_keys(self) -> tuple[str, ...]:
+        """By place in `pool_order`: the key of what is held of the pool."""
+        return tuple(f"pool|{pool}" for pool in self.pool_order)
+
+    @cached_property
     def steps(self) -> tuple[tuple[ProtectionStep, str], ...]:
         """By place in `security_order`: the step of a path that passes it, and the key of what is held of it."""
         pools = (self.security_pools[one] for one in self.security_order)

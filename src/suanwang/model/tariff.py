@@ -120,25 +120,28 @@ def compute_lines(
     return [as_line(one) for one in compute_rows(book, pool, site, demand, shots, start_us, end_us)]
 
 
+def meters_of(book: PriceBook, pool: Pool, site: Site, demand: Demand) -> tuple[tuple[ChargeKind, int, int, int], ...]:
+    """What runs while a demand is held: (kind, amount, price in micro-yuan, base units of one priced unit for one
+    microsecond's amount). One without amount or price makes no line."""
+    accelerator_price = book.accelerator_hour_micro_yuan.get(pool.accelerator_model or "", 0)
+    nodes = demand.nodes if pool.kind is PoolKind.HPC else 0
+    devices = demand.nodes if pool.kind is PoolKind.QUANTUM else 0
+    return (
+        (ChargeKind.CORE, demand.cores, book.core_hour_micro_yuan, CORE_HOUR),
+        (ChargeKind.MEMORY, demand.memory_bytes, book.gib_hour_micro_yuan, GIB_HOUR),
+        (ChargeKind.ACCELERATOR, demand.accelerators, accelerator_price, CORE_HOUR),
+        (ChargeKind.NODE, nodes, book.node_hour_micro_yuan, CORE_HOUR),
+        (ChargeKind.QPU, devices, book.qpu_hour_micro_yuan, CORE_HOUR),
+        (ChargeKind.ENERGY, power_mw(pool, site, demand), book.energy_kwh_micro_yuan, KWH_MW_US),
+    )
+
+
 def compute_rows(
     book: PriceBook, pool: Pool, site: Site, demand: Demand, shots: int, start_us: int, end_us: int
 ) -> list[LineRow]:
     """`compute_lines` as rows."""
     out: list[LineRow] = []
-    milliwatts = power_mw(pool, site, demand)
-    accelerator_price = book.accelerator_hour_micro_yuan.get(pool.accelerator_model or "", 0)
-    meters = (
-        (ChargeKind.CORE, demand.cores, book.core_hour_micro_yuan, CORE_HOUR),
-        (ChargeKind.MEMORY, demand.memory_bytes, book.gib_hour_micro_yuan, GIB_HOUR),
-        (ChargeKind.ACCELERATOR, demand.accelerators, accelerator_price, CORE_HOUR),
-        (
-            ChargeKind.NODE,
-            demand.nodes if pool.kind is PoolKind.HPC else 0,
-            book.node_hour_micro_yuan,
-            CORE_HOUR,
-        ),
-        (ChargeKind.ENERGY, milliwatts, book.energy_kwh_micro_yuan, KWH_MW_US),
-    )
+    meters = meters_of(book, pool, site, demand)
     for permille, span_us in hold_us_by_factor(book, start_us, end_us).items():
         out += [
             line_row(kind, pool.id, amount * span_us, price, per, permille)

@@ -62,6 +62,8 @@ class Circle(StrEnum):
     PROVINCIAL = "provincial"
     NATIONAL = "national"
 
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
+
 
 # In `owners`: every owner that is not "own" and not named beside it.
 THIRD_PARTY = "third-party"
@@ -79,6 +81,8 @@ class Preference(StrEnum):
     CHEAPEST = "cheapest"
     FASTEST = "fastest"
     GREENEST = "greenest"
+
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
 
 
 class Standby(StrEnum):
@@ -108,6 +112,32 @@ class PythonEntry(Value):
     module: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$")] | None = None
     script: Annotated[str, Field(max_length=256 * 1024)] | None = None
     arguments: tuple[Annotated[str, Field(max_length=4096)], ...] = ()
+
+
+SimulationMethod = Literal["automatic", "statevector", "matrix_product_state", "stabilizer"]
+Ppm = Annotated[int, Field(ge=0, le=1_000_000)]  # parts of a million
+
+
+class Noise(Value):
+    """How often a device errs, in parts of a million: a gate on one qubit or on more leaves nothing of the state, a bit is
+    read as the other one."""
+
+    gate1_ppm: Ppm = 0
+    gate2_ppm: Ppm = 0
+    readout_ppm: Ppm = 0
+
+
+class CircuitEntry(Value):
+    """A circuit in OpenQASM 2 or 3 for a quantum device: its text, or a file of that name among the task's inputs. Runs it
+    `resources.shots` times and writes how often each row of bits came to `result`, which is kept without being asked for."""
+
+    circuit: Annotated[str, Field(min_length=1, max_length=256 * 1024)] | None = None
+    file: InnerPath | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None  # the same seed gives the same counts on one release
+    method: SimulationMethod = "automatic"  # of a device that is simulated
+    noise: Noise | None = None  # of a device that is simulated: instead of its own; `{}` is none
+    result: InnerPath = "counts.json"
+    max_queue: Annotated[SpanUs, Field(ge=0)] | None = None  # the longest wait at the device; then it is planned again
 
 
 class Resources(Value):
@@ -164,6 +194,7 @@ class TaskRequest(Value):
         Annotated[str, Field(min_length=1, max_length=64 * 1024)]
         | Annotated[tuple[Annotated[str, Field(max_length=4096)], ...], Field(min_length=1, max_length=1024)]
         | PythonEntry
+        | CircuitEntry
     )
     image: Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9][a-z0-9._:/@-]*$")] = "host"
     environment: dict[EnvName, Annotated[str, Field(max_length=32 * 1024)]] = Field(default_factory=dict)

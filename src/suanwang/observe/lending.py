@@ -20,6 +20,16 @@ def may_hold(loads: Loads, tenant: TenantId, cores: int, accelerators: int) -> b
     return True
 
 
+def has_quota_for(loads: Loads, tenant: TenantId, cores: int, accelerators: int) -> bool:
+    """Whether the quotas of a tenant and of all above it leave room for so much more, with nothing borrowed. Then none of
+    the tasks that take so much together is above a quota, whatever their order."""
+    return all(
+        claim + more <= quota(one, figure)
+        for figure, more in ((HELD_CORES, cores), (HELD_ACCELERATORS, accelerators))
+        for one, claim in loads.claims(tenant, figure)
+    )
+
+
 def _fits(loads: Loads, tenant: Tenant, figure: int, use: int) -> bool:
     above = use - quota(tenant, figure)
     return above <= 0 or (above <= _borrowed_max(tenant, figure) and above <= free_to_borrow(loads, tenant, figure))

@@ -61,6 +61,8 @@ def rest_of(request: TaskRequest, resume: Resume | None) -> TaskRequest:
     """The request as it is to be planned: an array without the elements that are done. One is left at the least: the
     attempt that ends the task. A quantum processor's shots are not counted by element, so such a task is planned whole."""
     own = request.elements
+    if resume is None and own is None:
+        return request
     first, many = (own.first, own.count) if own is not None else (0, request.array)
     done = count_within(resume.kept.done, first, many) if resume is not None else 0
     if pool_kind(request.resources) is PoolKind.QUANTUM:

@@ -9,7 +9,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from suanwang.model.batch import AnyRecord, Closing, Opened, Taken
+from suanwang.model.batch import AnyRecord, Opened, Taken
 from suanwang.model.compact import AnyPlan, Holds, keys_of
 from suanwang.model.event import LAST_WORDS, Event, EventKind
 from suanwang.model.grid import Tenant
@@ -150,21 +150,14 @@ class State:
         """Fold one record in, or a whole batch."""
         _APPLY[type(record)](self, record)
 
-    # -- rows of batches, folded as single records are ----------------------------------------------------------
-
-    def take_task(self, at_us: int, tenant: TenantId, row: Taken) -> Task:
-        """A task was submitted and admitted."""
-        task = self._add_task(at_us, tenant, row)
-        self.queue[task.task_id] = task
-        return task
-
     # -- tasks ------------------------------------------------------------------------------------------------
 
     def _submitted(self, record: TaskSubmitted) -> None:
         row = Taken(record.task_id, record.request, record.idempotency_key)
-        self._add_task(record.at_us, record.tenant, row, record.parts, record.part_of)
+        task = self.add_task(record.at_us, record.tenant, row, record.parts, record.part_of)
+        self.tally.live(record.tenant, int(task.part_of is None), task.cores, task.accelerators)
 
-    def _add_task(
+    def add_task(
         self,
         at_us: int,
         tenant: TenantId,
@@ -172,6 +165,7 @@ class State:
         parts: tuple[TaskId, ...] = (),
         part_of: TaskId | None = None,
     ) -> Task:
+        """A task came; whoever calls tells the tally."""
         self.submissions += 1
         task_id, request, key = row
         task = Task(task_id, tenant, self.submissions, at_us, request, request.priority)
@@ -179,9 +173,11 @@ class State:
         nodes = resources.nodes * elements_of(request) * places_of(request)
         if not parts:  # else its parts hold, and count, what it asks for
             task.cores, task.accelerators = resources.cpu * nodes, resources.accelerators * nodes
-        task.parts, task.part_of = parts, part_of
+            task.amounts = amounts_of(request)
+        else:
+            task.parts = parts
+        task.part_of = part_of
         self.tasks[task_id] = self.live[task_id] = task
-        self.tally.live(tenant, int(part_of is None), task.cores, task.accelerators)
         if key is not None:
             self.idempotency[(tenant, key)] = Repeat(task_id, self.digest(request))
         return task
@@ -241,20 +237,24 @@ class State:
     def make_plan(self, plan: AnyPlan) -> Task:
         """A plan was committed: its holds are a lease."""
         task = self.tasks[plan.task_id]
-        assert plan.generation == task.generation + 1, "generations of a task are consecutive"
-        task.phase, task.plan, task.generation = Phase.PLANNED, plan, plan.generation
-        quote = plan.quote_micro_yuan
-        if task.first_quote_micro_yuan is None:
-            task.first_quote_micro_yuan = quote
-        assert task.request is not None, "a live task has its request"
-        self.tally.take(task.tenant, quote, task.cores, task.accelerators, amounts_of(task.request))
+        self.tally.take(task.tenant, plan.quote_micro_yuan, task.cores, task.accelerators, task.amounts)
+        self.plan_stands(task, plan)
         task.borrowed = self._above_quota(task)
-        self._wait_no_more(task.task_id)
-        self.placements.place(task.task_id, task.tenant, plan.site, task.request)
-        self.planned[task.task_id] = task
+        return task
+
+    def plan_stands(self, task: Task, plan: AnyPlan) -> None:
+        """`make_plan` but for what its tenant has."""
+        task_id, request = task.task_id, task.request
+        assert plan.generation == task.generation + 1, "generations of a task are consecutive"
+        assert request is not None, "a live task has its request"
+        task.phase, task.plan, task.generation = Phase.PLANNED, plan, plan.generation
+        if task.first_quote_micro_yuan is None:
+            task.first_quote_micro_yuan = plan.quote_micro_yuan
+        self._wait_no_more(task_id)
+        self.placements.place(task_id, task.tenant, plan.site, request)
+        self.planned[task_id] = task
         self.agenda.add(task)
         self.add_lease(plan.lease_id, plan.holds)
-        return task
 
     def _dropped(self, record: PlanDropped) -> None:
         task = self.tasks[record.task_id]
@@ -272,9 +272,8 @@ class State:
         self.broken.pop(task.task_id, None)
 
     def _forget_quote(self, task: Task) -> None:
-        assert task.plan is not None and task.request is not None, "a plan of a live task stands"
-        quote, held = task.plan.quote_micro_yuan, amounts_of(task.request)
-        self.tally.let_go(task.tenant, quote, task.cores, task.accelerators, held)
+        assert task.plan is not None, "a plan of a live task stands"
+        self.tally.let_go(task.tenant, task.plan.quote_micro_yuan, task.cores, task.accelerators, task.amounts)
         task.borrowed = False
 
     def _above_quota(self, task: Task) -> bool:
@@ -384,15 +383,6 @@ class State:
         task = self.tasks[record.task_id]
         assert task.attempt is not None, "only a live attempt is stopped"
         task.phase, task.attempt.stop_reason = Phase.STOPPING, record.reason
-
-    def close_and_end(self, event: Event, closing: Closing) -> None:
-        """A success: its attempt is closed and billed, and it ends."""
-        task = self.tasks[closing.task_id]
-        self._close(task, event.attempt_id, closing.lease_id)
-        billed = sum(line.amount_micro_yuan for _, _, line in closing.charges)
-        task.billed_micro_yuan += billed
-        self.tally.bill(closing.tenant, billed)
-        self._end(task, Phase.SUCCEEDED)
 
     def _close(self, task: Task, attempt_id: AttemptId, lease_id: LeaseId) -> Attempt:
         attempt = task.attempt

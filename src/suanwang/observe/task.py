@@ -8,6 +8,7 @@ from suanwang.model.event import EventKind
 from suanwang.model.ids import AttemptId, PlanId, SiteId, TaskId, TenantId
 from suanwang.model.reason import FailureReason, WaitReason
 from suanwang.model.record import Phase
+from suanwang.model.share import NOTHING, Amounts
 from suanwang.model.task import TaskRequest
 from suanwang.observe.delivery import Delivery
 from suanwang.observe.resume import Resume
@@ -60,6 +61,7 @@ class Task:
     cancel_asked: bool = False
     cores: int = 0
     accelerators: int = 0
+    amounts: Amounts = NOTHING  # what it takes of each resource while its plan stands
     borrowed: bool = False  # the standing plan is above its tenant's own quota
     resume: Resume | None = None  # what its attempts have done and the next one need not do again
     parts: tuple[TaskId, ...] = ()  # that run its array for it

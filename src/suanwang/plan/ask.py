@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from suanwang.model.compact import AnyPlan
 from suanwang.model.grid import DataSet
@@ -16,6 +16,20 @@ class PlanIds(Protocol):
 
     def plan_id(self) -> PlanId: ...
     def lease_id(self) -> LeaseId: ...
+
+
+@runtime_checkable
+class ManyIds(Protocol):
+    """A maker that draws the ids of many plans at once."""
+
+    def plan_and_lease_ids(self, count: int) -> list[tuple[PlanId, LeaseId]]: ...
+
+
+def plan_and_lease_ids(ids: PlanIds, count: int) -> list[tuple[PlanId, LeaseId]]:
+    """A plan's id and its lease's for each of `count` plans."""
+    if isinstance(ids, ManyIds):
+        return ids.plan_and_lease_ids(count)
+    return [(ids.plan_id(), ids.lease_id()) for _ in range(count)]
 
 
 @dataclass(frozen=True)

@@ -155,19 +155,18 @@ class Calendar:
         return tuple(out.tolist())
 
     def free(self, base: Flags, room: Ints, start_us: int, end_us: int) -> Flags:
-        """`base`, without the resources of which more than `room` is held at a moment of [start, end)."""
-        if self.is_empty:
+        """`base`, without the resources of which more than `room` is held at a moment of [start, end); itself where
+        there is none."""
+        busy = self.busy_resources()
+        if not len(busy):
             return base
         out = base.copy()
-        _free(self.steps(), self.busy_resources(), room, start_us, end_us, out)
-        return out
+        return out if _free(self.steps(), busy, room, start_us, end_us, out) else base
 
-    def free_until(self, room: Ints, start_us: int) -> Ints:
-        """For each resource, the first moment from `start_us` on at which more than `room` is held."""
-        out = np.where(room >= 0, FOREVER_US, start_us)
-        if not self.is_empty:
-            _free_until(self.steps(), self.busy_resources(), room, start_us, out)
-        return out
+    def each_free_until(self, rooms: Ints, usable: Flags, start_us: int) -> Ints:
+        """[case, resource]: the first moment from `start_us` on at which more than `rooms` [case, resource] is held; -1
+        where the resource is not `usable` in that case. Of the first resources, as many as `rooms` has."""
+        return _each_free_until(self.steps(), self.busy_resources(), rooms, usable, start_us)
 
     def drops_us(self, resources: Ints, after_us: int) -> Ints:
         """The moments after `after_us` at which less of one of the resources is held than before, with repeats."""
@@ -302,25 +301,55 @@ def fits(steps: Steps, resource: int, start_us: int, end_us: int, room: Ints) ->
     return True
 
 
+@lean
+def first_fit(steps: Steps, resource: int, from_us: int, span_us: int, room: Ints) -> int:
+    """The first moment from `from_us` on from which no more than `room` is held for that long; `FOREVER_US` where there
+    is none."""
+    where, rows = steps.offset[resource], steps.rows[resource]
+    row, begin_us = max(0, _place(steps.at_us, where, rows, from_us)), from_us
+    while row < rows and steps.at_us[where + row] < begin_us + span_us:
+        over = False
+        for figure in range(steps.held.shape[1]):
+            over = over or steps.held[where + row, figure] > room[figure]
+        if over:
+            if row + 1 == rows:
+                return FOREVER_US
+            begin_us = max(begin_us, steps.at_us[where + row + 1])
+        row += 1
+    return begin_us
+
+
 @kernel
-def _free(steps: Steps, busy: Ints, room: Ints, start_us: int, end_us: int, out: Flags) -> None:
+def _free(steps: Steps, busy: Ints, room: Ints, start_us: int, end_us: int, out: Flags) -> bool:
+    """Take out what is not free; whether there was any."""
+    any_taken = False
     for at in range(len(busy)):
         one = busy[at]
         if out[one] and not fits(steps, one, start_us, end_us, room[one]):
-            out[one] = False
+            out[one], any_taken = False, True
+    return any_taken
 
 
 @kernel
-def _free_until(steps: Steps, busy: Ints, room: Ints, start_us: int, out: Ints) -> None:
+def _each_free_until(steps: Steps, busy: Ints, rooms: Ints, usable: Flags, start_us: int) -> Ints:
+    cases, resources = rooms.shape
+    out = np.full((cases, resources), np.int64(-1))
+    for case in range(cases):
+        for one in range(resources):
+            if usable[case, one]:
+                out[case, one] = FOREVER_US
     for at in range(len(busy)):
         one = busy[at]
+        if one >= resources:
+            break
         where = steps.offset[one]
-        row = max(0, _place(steps.at_us, where, steps.rows[one], start_us))
-        while row < steps.rows[one]:
-            if steps.held[where + row, 0] > room[one]:
-                out[one] = min(out[one], max(start_us, steps.at_us[where + row]))
-                break
-            row += 1
+        first = max(0, _place(steps.at_us, where, steps.rows[one], start_us))
+        for case in range(cases):
+            for row in range(first, steps.rows[one] if usable[case, one] else 0):
+                if steps.held[where + row, 0] > rooms[case, one]:
+                    out[case, one] = max(start_us, steps.at_us[where + row])
+                    break
+    return out
 
 
 @kernel

@@ -23,20 +23,32 @@ Label = tuple[int, int, int, int, int, int, int, Uses]
 def mend(scene: Scene, need: Need, tree: Tree, ok: Flags, begin_us: int) -> Tree:
     """The tree itself where each of its paths has room for all its crossings, else one that counts them."""
     edges = len(scene.layout.network.to)
-    repeats: dict[int, int] | None = tree.made.get("repeats")
-    if repeats is None:
-        repeats = tree.made["repeats"] = _repeats(tree, edges)
+    repeats = _repeats_of(tree, edges)
     if not repeats:
         return tree
-    room = _crossings_max(scene, need, ok, begin_us, len(need.chain) + 1)
+    room = _Room(scene, need, begin_us)
     counted: dict[int, int] = {}
-    while over := {one: room[one] for one, count in repeats.items() if count > room.get(one, count)}:
+    while over := {one: room.crossings(one) for one, count in repeats.items() if count > room.crossings(one)}:
         # Paths that keep to some of the limits cost no more than those that keep to all: once the limits that paths
         # break are counted, and no other is broken, the tree is the one that counting all of them would give.
         counted |= over
-        tree = _counted(scene, need, ok, counted)
-        repeats = _repeats(tree, edges)
+        tree = _counted_once(scene, need, ok, counted)
+        repeats = _repeats_of(tree, edges)
     return tree
+
+
+def _repeats_of(tree: Tree, edges: int) -> dict[int, int]:
+    """`_repeats`, which the tree keeps."""
+    found: dict[int, int] | None = tree.made.get("repeats")
+    if found is None:
+        found = tree.made["repeats"] = _repeats(tree, edges)
+    return found
+
+
+def _counted_once(scene: Scene, need: Need, ok: Flags, room: dict[int, int]) -> Tree:
+    """`_counted`, kept with the scene's other trees: its key is all that the search depends on."""
+    key = ("counted", need.origin, ok.tobytes(), need.chain, need.bound_us, tuple(sorted(room.items())))
+    return scene.tree(key, lambda: _counted(scene, need, ok, room))
 
 
 def _repeats(tree: Tree, edges: int) -> dict[int, int]:
@@ -70,15 +82,20 @@ def _most_crossings(best: Ints, parent: Ints, via: Ints, edges: int) -> Ints:
     return most
 
 
-def _crossings_max(scene: Scene, need: Need, ok: Flags, begin_us: int, stages: int) -> dict[int, int]:
-    """The resources that cannot be crossed once in every stage, with how often they can be."""
-    out = {}
-    for one in np.flatnonzero(ok).tolist():
-        held = scene.ledger.lines.peak(one, begin_us, begin_us + need.wall_us)[0]
-        most = (int(scene.layout.empty_room[one]) - held) // need.bandwidth_bps
-        if most < stages:
-            out[one] = most
-    return out
+class _Room:
+    """How often each resource can be crossed by a run that begins at a moment."""
+
+    def __init__(self, scene: Scene, need: Need, begin_us: int) -> None:
+        self._scene, self._need, self._begin_us = scene, need, begin_us
+        self._found: dict[int, int] = {}
+
+    def crossings(self, one: int) -> int:
+        found = self._found.get(one)
+        if found is None:
+            scene, need = self._scene, self._need
+            held = scene.ledger.lines.peak(one, self._begin_us, self._begin_us + need.wall_us)[0]
+            found = self._found[one] = (int(scene.layout.empty_room[one]) - held) // need.bandwidth_bps
+        return found
 
 
 def _counted(scene: Scene, need: Need, ok: Flags, room: dict[int, int]) -> Tree:

@@ -6,7 +6,10 @@ other bodies that are no slower and fit beside it. So every time that some combi
 cost.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +27,11 @@ from suanwang.plan.scene import Scene
 
 # The rates at which data may be sent: a few steps, a factor of ten apart, keep the candidates few and the holds round.
 RATES_BPS = (100_000_000, 1_000_000_000, 10_000_000_000, 100_000_000_000)
+
+
+# How free the best paths of a rate are: for as long as they are wanted; not until the last bytes have come; not until the
+# last bytes have left.
+CLEAR, SHORT, TAKEN = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -74,15 +82,13 @@ def moves_of(scene: Scene, need: Need, start_us: int, wanted: Flags) -> Moves:
     """
     nodes = len(scene.layout.network.node_of)
     if not need.moves:
-        zero = np.zeros((1, nodes), np.int64)
-        return Moves((), zero, zero, np.zeros((1, nodes, 0), np.int64))
+        return nothing_moves(nodes)
+    free_us = _free_until(scene, start_us)
     options: list[Option] = []
     spans: list[Ints] = []
     costs: list[Ints] = []
-    frees = {rate: _free_until(scene, rate, start_us) for rate in RATES_BPS}
     for number, move in enumerate(need.moves):
-        for option, free_us in _options(scene, number, move, frees, start_us, wanted):
-            span, cost = _vectors(scene, option, move, free_us, start_us, wanted)
+        for option, span, cost in _options(scene, number, move, free_us, start_us, wanted):
             options.append(option)
             spans.append(span)
             costs.append(cost)
@@ -90,54 +96,141 @@ def moves_of(scene: Scene, need: Need, start_us: int, wanted: Flags) -> Moves:
         nowhere = np.full((1, nodes), FAR, np.int64)
         return Moves((), nowhere, nowhere, np.zeros((1, nodes, 0), np.int64))
     if len(need.moves) == 1:
-        picks = np.repeat(np.arange(len(options))[:, None, None], nodes, axis=1)
-        return Moves(tuple(options), np.array(spans), np.array(costs), picks)
+        return Moves(tuple(options), np.array(spans), np.array(costs), _own_picks(len(options), nodes))
     return Moves(tuple(options), *join(scene, options, np.array(spans), np.array(costs), start_us, wanted))
 
 
-def _free_until(scene: Scene, rate_bps: int, start_us: int) -> Ints:
-    """For each directed link until when the rate is free on it without a break."""
-    edges = len(scene.layout.network.to)
-    room = scene.layout.empty_room - rate_bps
-    free_us = scene.ledger.lines.free_until(room, start_us)[:edges]
-    return np.where(scene.up & (room[:edges] >= 0), free_us, -1)
+@lru_cache(maxsize=64)
+def _own_picks(options: int, nodes: int) -> Ints:
+    """With one body each combination is one option."""
+    return np.repeat(np.arange(options)[:, None, None], nodes, axis=1)
 
 
-def _options(
-    scene: Scene, number: int, move: MoveNeed, frees: dict[int, Ints], start_us: int, wanted: Flags
-) -> list[tuple[Option, Ints]]:
-    """The options of one body. Where the best paths over all links are free as far as they are wanted, they do."""
-    out = []
-    for site in move.replicas:
-        replica = scene.layout.network.node_of[site]
-        whole = scene.transfer_whole(replica)
-        used = whole.used_to(wanted)
-        for rate, free_us in frees.items():
-            sending = sending_us(move.size_bytes, rate)
-            if sending <= SPAN_US_MAX:
-                free = free_us >= start_us + sending
-                tree = scene.transfer(replica, free) if (used > free).any() else whole
-                out.append((Option(number, replica, rate, sending, tree), free_us))
+@lru_cache(maxsize=16)
+def nothing_moves(nodes: int) -> Moves:
+    """The one combination, of no length, of a task without data."""
+    zero = np.zeros((1, nodes), np.int64)
+    return Moves((), zero, zero, np.zeros((1, nodes, 0), np.int64))
+
+
+def waits_of(scene: Scene, need: Need) -> tuple[Ints, Ints]:
+    """For each node how long after a start a run there begins, at the least and at the most, whatever is free then."""
+    key = tuple((move.size_bytes, move.replicas) for move in need.moves)
+    found = scene.memory.waits.get(key)
+    if found is None:
+        found = _waits(scene, need)
+        scene.memory.waits.put(key, found)
+    assert isinstance(found, tuple), "waits are kept as two arrays"
+    return found
+
+
+def _waits(scene: Scene, need: Need) -> tuple[Ints, Ints]:
+    node_of = scene.layout.network.node_of
+    least, most = np.zeros(len(node_of), np.int64), np.zeros(len(node_of), np.int64)
+    latency_us = (
+        int(scene.layout.network.latency_us.sum()) // 2
+    )  # no loop-free path takes longer than all links together
+    for move in need.moves:
+        sendings_us = [one for one in (sending_us(move.size_bytes, rate) for rate in RATES_BPS) if one <= SPAN_US_MAX]
+        fastest, slowest = (min(sendings_us), max(sendings_us) + latency_us) if sendings_us else (0, 0)
+        here = [node_of[site] for site in move.replicas]
+        soon, late = np.full(len(node_of), fastest, np.int64), np.full(len(node_of), slowest, np.int64)
+        soon[here] = late[here] = 0
+        least, most = np.maximum(least, soon), np.maximum(most, late)
+    return least, most
+
+
+def reached(scene: Scene, need: Need, start_us: int) -> Flags:
+    """The nodes that each body of data may come to if it is sent then: no other has a combination."""
+    net, free_us = scene.layout.network, _free_until(scene, start_us)
+    out = np.ones(len(net.node_of), np.bool_)
+    for move in need.moves:
+        there = np.array([net.node_of[site] for site in move.replicas], np.int64)
+        sendings_us = [sending_us(move.size_bytes, rate) for rate in RATES_BPS]
+        readies_us = np.array([start_us + min(one, SPAN_US_MAX) for one in sendings_us], np.int64)
+        out &= _reached(net.first, net.out, net.to, free_us, readies_us, there)
     return out
 
 
-def _vectors(
-    scene: Scene, option: Option, move: MoveNeed, free_us: Ints, start_us: int, wanted: Flags
+@kernel
+def _reached(first: Ints, out: Ints, to: Ints, free_us: Ints, readies_us: Ints, there: Ints) -> Flags:
+    """The nodes to which, at some rate, a way leads from where the data is, over links free until all has left."""
+    nodes = len(first) - 1
+    found = np.zeros(nodes, np.bool_)
+    stack = np.empty(nodes, np.int64)
+    for rate in range(len(readies_us)):
+        seen = np.zeros(nodes, np.bool_)
+        top = 0
+        for node in there:
+            if not seen[node]:
+                seen[node], stack[top] = True, node
+                top += 1
+        while top > 0:
+            top -= 1
+            node = stack[top]
+            found[node] = True
+            for at in range(first[node], first[node + 1]):
+                edge = out[at]
+                if not seen[to[edge]] and free_us[rate, edge] >= readies_us[rate]:
+                    seen[to[edge]], stack[top] = True, to[edge]
+                    top += 1
+    return found
+
+
+def _free_until(scene: Scene, start_us: int) -> Ints:
+    """[rate, directed link]: until when the rate is free on the link without a break; -1 where it never is."""
+    room, usable = scene.rate_rooms(RATES_BPS)
+    return scene.ledger.lines.each_free_until(room, usable, start_us)
+
+
+def _options(
+    scene: Scene, number: int, move: MoveNeed, free_us: Ints, start_us: int, wanted: Flags
+) -> Iterator[tuple[Option, Ints, Ints]]:
+    """The options of one body, how long each takes to every site, and its cost. Where the best paths over all links are
+    free for as long as they are wanted, they are what is taken."""
+    node_of = scene.layout.network.node_of
+    there = np.array([node_of[site] for site in move.replicas], np.int64)
+    sendings_us = [sending_us(move.size_bytes, rate) for rate in RATES_BPS]
+    readies_us = np.array([start_us + min(one, SPAN_US_MAX) for one in sendings_us], np.int64)
+    for replica in there.tolist():
+        whole = scene.transfer_whole(replica)
+        spans, states = _spans(_labels(whole), free_us, start_us, readies_us, there, wanted)
+        for at, (state, sending) in enumerate(zip(states.tolist(), sendings_us, strict=True)):
+            if sending > SPAN_US_MAX:
+                continue
+            if state == CLEAR:
+                yield Option(number, replica, RATES_BPS[at], sending, whole), spans[at], _cost(whole, move, there)
+            else:
+                free = free_us[at] >= start_us + sending
+                tree = whole if state == SHORT else scene.transfer(replica, free)
+                option = Option(number, replica, RATES_BPS[at], sending, tree)
+                yield option, *_round_about(scene, option, move, there, free_us[at], start_us, wanted)
+
+
+def _round_about(
+    scene: Scene, option: Option, move: MoveNeed, there: Ints, free_us: Ints, start_us: int, wanted: Flags
 ) -> tuple[Ints, Ints]:
-    """How long the option takes to every site, and its cost."""
+    """How long an option takes to every site, and its cost, where the best paths over all links are not free for long
+    enough."""
     tree, ready_us = option.tree, start_us + option.sending_us
-    there = np.array([scene.layout.network.node_of[site] for site in move.replicas], np.int64)
-    until_us = (start_us, ready_us)
-    span, short = _spans(tree.best, tree.parent, tree.via, tree.latency_us, free_us, until_us, there, wanted)
-    if short:
-        latency, price = _detour(scene, option, free_us, _short_nodes(tree, free_us, ready_us, wanted), ready_us)
-        span = np.where(latency < FAR, option.sending_us + latency, FAR)
-        span[there] = 0
-        cost = moved_amounts(price, move.size_bytes)
-    else:
-        cost = moved_by(tree, move.size_bytes).copy()
-    cost[there] = 0
+    spans, states = _spans(_labels(tree), free_us[None], start_us, np.array([ready_us], np.int64), there, wanted)
+    if states[0] == CLEAR:
+        return spans[0], _cost(tree, move, there)
+    latency, price = _detour(scene, option, free_us, _short_nodes(tree, free_us, ready_us, wanted), ready_us)
+    span = np.where(latency < FAR, option.sending_us + latency, FAR)
+    cost = moved_amounts(price, move.size_bytes)
+    span[there] = cost[there] = 0
     return span, cost
+
+
+def _cost(tree: Tree, move: MoveNeed, there: Ints) -> Ints:
+    """The amount of the transfer line to each node; nothing to where the bytes are. The tree keeps it."""
+    key = ("brought", move.size_bytes, move.replicas)
+    found: Ints | None = tree.made.get(key)
+    if found is None:
+        found = tree.made[key] = moved_by(tree, move.size_bytes).copy()
+        found[there] = 0
+    return found
 
 
 def moved_by(tree: Tree, size_bytes: int) -> Ints:
@@ -155,37 +248,54 @@ def _short_nodes(tree: Tree, free_us: Ints, ready_us: int, wanted: Flags) -> Int
     return np.flatnonzero(wanted & (latency < FAR) & (tree.node_least(free_us) < ready_us + latency))
 
 
+class _Labels(NamedTuple):
+    """A tree, for the kernel."""
+
+    best: Ints
+    parent: Ints
+    via: Ints
+    latency_us: Ints
+
+
+def _labels(tree: Tree) -> _Labels:
+    return _Labels(tree.best, tree.parent, tree.via, tree.latency_us)
+
+
 @kernel
 def _spans(
-    best: Ints,
-    parent: Ints,
-    via: Ints,
-    latency: Ints,
+    labels: _Labels,
     free_us: Ints,
-    moments_us: tuple[int, int],
+    start_us: int,
+    readies_us: Ints,
     there: Ints,
     wanted: Flags,
-) -> tuple[Ints, bool]:
-    """How long bytes take to each wanted node, and whether some path is not free for long enough.
+) -> tuple[Ints, Ints]:
+    """[rate, node]: how long bytes take to each wanted node; and for each rate how free the paths are.
 
-    `moments_us`: when the first bytes leave, and when the last ones do.
+    `free_us` is [rate, directed link]; the first bytes leave at `start_us`, the last ones at `readies_us`.
     """
-    start_us, ready_us = moments_us
+    best, parent, via, latency = labels
     far = np.int64(2**62)
     until = np.empty(len(parent), np.int64)
-    short = False
-    for label in range(len(parent)):
-        until[label] = until[parent[label]] if parent[label] >= 0 else far
-        if via[label] >= 0:
-            until[label] = min(until[label], free_us[via[label]])
-    span = np.full(len(best), far)
-    for node in range(len(best)):
-        label = best[node]
-        if label >= 0 and wanted[node]:
-            span[node] = ready_us - start_us + latency[label]
-            short = short or until[label] < ready_us + latency[label]
-    span[there] = 0
-    return span, short
+    span = np.full((len(readies_us), len(best)), far)
+    states = np.zeros(len(readies_us), np.int64)
+    for rate in range(len(readies_us)):
+        ready_us = readies_us[rate]
+        for label in range(len(parent)):
+            until[label] = until[parent[label]] if parent[label] >= 0 else far
+            if via[label] >= 0:
+                until[label] = min(until[label], free_us[rate, via[label]])
+        for node in range(len(best)):
+            label = best[node]
+            if label >= 0 and wanted[node]:
+                span[rate, node] = ready_us - start_us + latency[label]
+                if until[label] < ready_us:
+                    states[rate] = TAKEN
+                elif until[label] < ready_us + latency[label]:
+                    states[rate] = max(states[rate], SHORT)
+        for one in there:
+            span[rate, one] = 0
+    return span, states
 
 
 def _detour(scene: Scene, option: Option, free_us: Ints, nodes: Ints, ready_us: int) -> tuple[Ints, Ints]:

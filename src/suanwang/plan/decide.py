@@ -13,7 +13,7 @@ from suanwang.plan.floors import floors_of
 from suanwang.plan.layout import Layout
 from suanwang.plan.money import Asked, asked_of, carbons
 from suanwang.plan.need import Need
-from suanwang.plan.scene import Scene, chain_of
+from suanwang.plan.scene import Scene, chain_of, static_key
 from suanwang.plan.starts import starts_us
 from suanwang.plan.weigh import Best
 
@@ -58,7 +58,7 @@ def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
     starts = starts_us(scene, need, best.pools)
     if need.deadline_us is None:
         for number, start_us in enumerate(starts):
-            if number and not best.may_change(scene, need, asked, start_us):
+            if number and not best.may_change(scene, need, asked, start_us, everyone):
                 continue
             if best.weigh(scene, need, asked, start_us, everyone):
                 return
@@ -71,25 +71,35 @@ def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
             floors.refine(scene, need, asked, best.pools, row, places)
             floors.with_roads(scene, need, best.pools, row)
             places = best.places(floors, row, need)
-        if len(places):
-            best.weigh(scene, need, asked, floors.starts_us[row], places)
+        start_us = floors.starts_us[row]
+        if len(places) and not (row and need.moves and not best.may_change(scene, need, asked, start_us, places)):
+            best.weigh(scene, need, asked, start_us, places)
 
 
 def place_codes(scene: Scene, need: Need) -> Ints:
     """The first clause up to `APART` that each pool fails, or `PASSED`."""
-    layout = scene.layout
-    codes = np.where(scene.live, scene.codes(need), np.minimum(scene.codes(need), CODE[PoolReason.SITE_DOWN]))
-    origin = layout.network.node_of[need.origin]
-    bound_us = 2**62 - 1 if need.bound_us is None else need.bound_us
-    latency = scene.least_latency(origin, ()).node_latency_us()[layout.node]
-    codes[(codes == PASSED) & (latency > bound_us)] = CODE[PoolReason.LATENCY]
-    if need.chain:
-        latency = scene.least_latency(origin, chain_of(need)).node_latency_us()[layout.node]
-        codes[(codes == PASSED) & (latency > bound_us)] = CODE[PoolReason.PROTECTION]
+    layout, chain = scene.layout, chain_of(need)
+    way = (need.origin, need.bound_us, chain, scene.up_key, scene.sec_key_of(chain))
+    key = ("reached", static_key(need), scene.live_key, way)
+    codes = scene.kept_codes(key, lambda: _reached_codes(scene, need, chain)).copy()
     if need.together is not None:
         codes[(codes == PASSED) & ~_stands_at(layout, need.together)] = CODE[PoolReason.TOGETHER]
     if need.apart:
         codes[(codes == PASSED) & _stands_at(layout, need.apart)] = CODE[PoolReason.APART]
+    return codes
+
+
+def _reached_codes(scene: Scene, need: Need, chain: tuple[int, ...]) -> Ints:
+    """The same up to `PROTECTION`: what does not change while nothing goes down or comes up."""
+    static, layout = scene.codes(need), scene.layout
+    codes: Ints = np.where(scene.live, static, np.minimum(static, CODE[PoolReason.SITE_DOWN]))
+    origin = layout.network.node_of[need.origin]
+    bound_us = 2**62 - 1 if need.bound_us is None else need.bound_us
+    latency = scene.least_latency(origin, ()).node_latency_us()[layout.node]
+    codes[(codes == PASSED) & (latency > bound_us)] = CODE[PoolReason.LATENCY]
+    if chain:
+        latency = scene.least_latency(origin, chain).node_latency_us()[layout.node]
+        codes[(codes == PASSED) & (latency > bound_us)] = CODE[PoolReason.PROTECTION]
     return codes
 
 

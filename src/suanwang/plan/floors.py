@@ -17,7 +17,7 @@ from suanwang.plan.data import RATES_BPS, moved_by, sending_us
 from suanwang.plan.layout import Tariffs
 from suanwang.plan.money import Asked, compute_price, factor_price
 from suanwang.plan.need import Need
-from suanwang.plan.roads import roads_of
+from suanwang.plan.roads import roads_at
 from suanwang.plan.scene import Scene
 
 # A run cut at the edges of bands has more lines, and each may be rounded down by half a micro-yuan.
@@ -50,7 +50,7 @@ class Floors:
     def with_roads(self, scene: Scene, need: Need, pools: Ints, row: int) -> None:
         """Make a start's floor exact for a task that holds bandwidth and moves nothing: its run begins at the start."""
         if need.bandwidth_bps and not need.moves:
-            roads = roads_of(scene, need, self.starts_us[row], np.zeros(1, np.int64))
+            roads = roads_at(scene, need, self.starts_us[row])
             self.price[row] += roads.amount[0, scene.layout.node[pools]]
 
     def promising(self, first: int = 1) -> list[int]:
@@ -178,18 +178,63 @@ def _least(starts: Ints, ends: Ints, pools: Ints, by_factor: Ints, tariffs: Tari
     return out
 
 
-def hopeful(best: tuple[Ints, Ints], floor: tuple[Ints, Ints]) -> Flags:
-    """Where a candidate with these two least figures may still be better than the pool's own best.
+class Rivals(NamedTuple):
+    """What each pool has so far: its clause, and its two figures in the order of the task's preference."""
 
-    Equal to it may still win by the third figure.
+    code: Ints
+    first: Ints
+    second: Ints
+
+
+@kernel
+def promising_places(
+    own: Rivals,
+    floor: tuple[Ints, Ints],
+    possible: Flags,
+    keys: tuple[Ints, Ints, Ints],
+    floors: tuple[Ints, Ints, Ints],
+    shown: int,
+    worse: int,
+) -> Ints:
+    """The possible places where a candidate with these least figures may still be better than the pool's own best, and
+    may still be among those that are shown. Equal to either may still win by a later figure.
+
+    `keys` are the first figures of the own best, `floors` the least of the candidate, as they are compared for showing.
     """
-    out: Flags = (floor[0] < best[0]) | ((floor[0] == best[0]) & (floor[1] <= best[1]))
-    return out
+    has_bar, bar = _bar(own.code, keys, shown, worse)
+    out = np.empty(len(possible), np.int64)
+    count = 0
+    for at in range(len(possible)):
+        if not possible[at]:
+            continue
+        if own.code[at] == worse and (own.first[at], own.second[at]) < (floor[0][at], floor[1][at]):
+            continue
+        if has_bar and bar < (floors[0][at], floors[1][at], floors[2][at]):
+            continue
+        out[count] = at
+        count += 1
+    return out[:count]
 
 
-def reaches(columns: list[Ints], bar: list[int]) -> Flags:
-    """Where these least figures, compared in their order, do not pass the bar."""
-    out: Flags = np.ones(len(columns[0]), np.bool_)
-    for column, limit in zip(reversed(columns), reversed(bar), strict=True):
-        out = (column < limit) | ((column == limit) & out)
-    return out
+@kernel
+def _bar(
+    code: Ints, keys: tuple[Ints, Ints, Ints], shown: int, worse: int
+) -> tuple[bool, tuple[np.int64, np.int64, np.int64]]:
+    """The figures of the last feasible candidate that would be shown; False where more can be shown."""
+    best = np.empty((shown, 3), np.int64)
+    count = 0
+    for at in range(len(code)):
+        if code[at] != worse:
+            continue
+        key = (keys[0][at], keys[1][at], keys[2][at])
+        row = count if count < shown else shown - 1
+        if count >= shown and key >= (best[row, 0], best[row, 1], best[row, 2]):
+            continue
+        while row > 0 and key < (best[row - 1, 0], best[row - 1, 1], best[row - 1, 2]):
+            best[row] = best[row - 1]
+            row -= 1
+        best[row, 0], best[row, 1], best[row, 2] = key
+        count = min(count + 1, shown)
+    if count < shown:
+        return False, (np.int64(0), np.int64(0), np.int64(0))
+    return True, (best[shown - 1, 0], best[shown - 1, 1], best[shown - 1, 2])

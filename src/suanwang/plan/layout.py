@@ -160,7 +160,12 @@ def _tariffs(pools: tuple[tuple[Pool, Site], ...], books: list[PriceBook]) -> Ta
                 for (pool, _), book in zip(pools, books, strict=True)
             ]
         ),
-        node=_ints([book.node_hour_micro_yuan for book in books]),
+        node=_ints(
+            [
+                book.qpu_hour_micro_yuan if pool.kind is PoolKind.QUANTUM else book.node_hour_micro_yuan
+                for (pool, _), book in zip(pools, books, strict=True)
+            ]
+        ),
         shot=_ints([book.qpu_shot_micro_yuan for book in books]),
         kwh=_ints([book.energy_kwh_micro_yuan for book in books]),
         schedule=_ints([schedules[book.time_of_use] for book in books]),

@@ -95,12 +95,14 @@ class Ledger:
 
     def _differ(self, leases: Mapping[LeaseId, Holds]) -> None:
         known = self.known
-        for lease_id in [one for one, holds in known.items() if leases.get(one) is not holds]:
-            self.change(known.pop(lease_id), add=False)
-        for lease_id, holds in leases.items():
-            if lease_id not in known:
-                known[lease_id] = holds
-                self.change(holds, add=True)
+        gone = [known.pop(one) for one in [one for one, holds in known.items() if leases.get(one) is not holds]]
+        come = {lease_id: holds for lease_id, holds in leases.items() if lease_id not in known}
+        known |= come
+        for some, sign in ((gone, -1), (list(come.values()), 1)):
+            for holds in some:
+                if not isinstance(holds, CompactHolds):
+                    self.change(holds, add=sign > 0)
+            self._apply_many([holds for holds in some if isinstance(holds, CompactHolds)], sign)
 
     def has_room(self, holds: Holds) -> bool:
         """Whether all of these can be held beside what is held. They are of one plan: what crosses a resource more

@@ -24,7 +24,7 @@ DENOMINATOR_MAX = 4.0e18  # so that twice it fits into 63 bits
 UNSURE = -1
 # A price above it (4.6 million million yuan) is compared as this one; the quote itself is always exact.
 PRICE_MAX = 2**62
-GENERAL, AI, HPC = (KINDS.index(one) for one in (PoolKind.GENERAL, PoolKind.AI, PoolKind.HPC))
+GENERAL, AI, HPC, QUANTUM = (KINDS.index(one) for one in PoolKind)
 
 
 class Asked(NamedTuple):
@@ -119,7 +119,7 @@ def _factor_lines(pool: int, factor: int, span_us: int, asked: Asked, tariffs: T
     """The lines of a span at one factor, or UNSURE."""
     kind, demand, schedule = tariffs.kind[pool], asked.demand, tariffs.schedule[pool]
     milliwatts = _milliwatts(kind, tariffs.watts_pue[pool], tariffs.node_figures[pool], demand[0], demand[2], demand[3])
-    nodes = demand[3] if kind == 2 else 0
+    nodes = demand[3] if kind >= 2 else 0  # of hpc and quantum; `layout` gives each kind its own price of a node
     permille, thousand = tariffs.permilles[schedule, factor], tariffs.thousands[schedule, factor]
     if milliwatts < 0 or float(asked.gib_per) * 3.6e9 * float(thousand) > 4.0e18:
         return -1
@@ -201,5 +201,5 @@ def _amounts(prices: Ints, quantity: int, times: int, per: int, out: Ints) -> No
         out[at] = 2**62 if far else _amount(quantity, times, prices[at], 1, per)
 
 
-assert (GENERAL, AI, HPC) == (0, 1, 2), "the kernels know kinds by these numbers"
+assert (GENERAL, AI, HPC, QUANTUM) == (0, 1, 2, 3), "the kernels know kinds by these numbers"
 assert (CORE_HOUR, KWH_MW_US, US_PER_DAY) == (3_600_000_000, 3_600_000_000_000_000, 86_400_000_000)

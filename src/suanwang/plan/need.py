@@ -105,8 +105,8 @@ def demand_of(request: TaskRequest, kind: PoolKind) -> Demand:
     res = request.resources
     nodes = res.nodes * request.array
     if kind in (PoolKind.HPC, PoolKind.QUANTUM):
-        return Demand.model_construct(cores=0, memory_bytes=0, accelerators=0, nodes=nodes)
-    return Demand.model_construct(
+        return Demand(cores=0, memory_bytes=0, accelerators=0, nodes=nodes)
+    return Demand(
         cores=res.cpu * nodes, memory_bytes=res.memory * nodes, accelerators=res.accelerators * nodes, nodes=0
     )
 

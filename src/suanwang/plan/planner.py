@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from threading import RLock
 
 from suanwang.model.compact import AnyPlan, CompactHolds, CompactPlan, Holds
-from suanwang.model.ids import LeaseId
+from suanwang.model.ids import LeaseId, SiteId
 from suanwang.model.placements import Placements
 from suanwang.model.plan import ClauseCount, Plan, PlanReport, Relaxation
 from suanwang.model.snapshot import GridIndex, Snapshot
@@ -58,12 +58,14 @@ class Batch:
         self.answers: list[PlanAnswer] = []
         self._before: list[Holds] = []
         self._alike, self._company = Alike(scene.ledger), Placements()
+        self._come: list[tuple[PlanAsk, SiteId]] = []  # who is not in `_company` yet
+        self._wary = False  # whether one of them keeps apart from others
 
     def one(self, ask: PlanAsk) -> Plan | None:
         """Decide one task on what those before it leave."""
         try:
             need = need_of(ask, self.snapshot.index, self.now_us)
-            need = in_company(need, ask, (self.snapshot.placements, self._company))
+            need = in_company(need, ask, (self.snapshot.placements, self._company_for(ask)))
             decision, made = _decided(self.scene, ask, need, self._alike, self.ids)
         except Exception as error:  # a fault of the planner's own on one task shall not stop the others
             self.answers.append(PlanAnswer(ask.task_id, None, _Broken(error), fault=error))
@@ -87,7 +89,16 @@ class Batch:
 
     def _note(self, ask: PlanAsk, made: AnyPlan) -> None:
         self._before.append(made.holds)
-        self._company.place(ask.task_id, ask.tenant, made.site, ask.request)
+        self._come.append((ask, made.site))
+        self._wary = self._wary or bool(ask.request.apart_from)
+
+    def _company_for(self, ask: PlanAsk) -> Placements:
+        """Who of this batch stands where, as far as that can matter to a task: for most it cannot."""
+        if self._wary or ask.request.apart_from or ask.request.together_with:
+            for one, site in self._come:
+                self._company.place(one.task_id, one.tenant, site, one.request)
+            self._come = []
+        return self._company
 
 
 def plan_batch(snapshot: Snapshot, tasks: Sequence[PlanAsk], now_us: int, seed: int, ids: PlanIds) -> list[PlanAnswer]:

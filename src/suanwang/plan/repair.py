@@ -7,8 +7,6 @@ path holds is free for the new one. A task with a standby place keeps its two wa
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from suanwang.model.compact import AnyPlan, Holds, full_plan, last_end_us
 from suanwang.model.ids import LinkId, SecurityPoolId
 from suanwang.model.plan import Hold, Path, Plan, ProtectionStep, QuotedWay
@@ -19,7 +17,7 @@ from suanwang.plan.build import build_path, hold_line, link_key, steps_of
 from suanwang.plan.layout import Layout
 from suanwang.plan.need import Need, need_of
 from suanwang.plan.planner import scene_without
-from suanwang.plan.roads import roads_of
+from suanwang.plan.roads import roads_at
 from suanwang.plan.scene import Scene
 from suanwang.plan.standby import risky_links
 
@@ -111,7 +109,7 @@ def _numbers(layout: Layout, path: Path) -> set[int]:
 def _search(scene: Scene, need: Need, plan: AnyPlan, begin_us: int) -> tuple[Path, tuple[ProtectionStep, ...]] | None:
     layout = scene.layout
     node = layout.network.node_of[plan.site]
-    roads = roads_of(scene, need, begin_us, np.zeros(1, np.int64))
+    roads = roads_at(scene, need, begin_us)
     if int(roads.latency_us[0, node]) >= FAR:
         return None
     walk = roads.tree_at(begin_us).walk(node)

@@ -4,8 +4,9 @@ The paths are kept because the next task often asks for the same ones. They are 
 depends on, so that a kept path and a new one are the same.
 """
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ class Memory:
     ledger: Ledger
     trees: Kept = field(default_factory=lambda: Kept(TREES_MAX))
     codes: Kept = field(default_factory=lambda: Kept(CODES_MAX))
+    waits: Kept = field(default_factory=lambda: Kept(CODES_MAX))
     states: list[SiteState | None] = field(default_factory=list)  # of the sites, in the grid's order
     live: Flags = field(default_factory=lambda: np.zeros(0, np.bool_))  # of the pools, by `states`
     sweep: Any = None  # `sweep_tables.SweepTables`
@@ -70,11 +72,27 @@ class Scene:
     sec_key: frozenset[SecurityPoolId]
     version: int
     sites: Mapping[SiteId, SiteState]
+    _rooms: dict[int, tuple[Ints, Flags]] = field(init=False, default_factory=dict)  # by bandwidth
+    _rate_rooms: tuple[tuple[int, ...], Ints, Flags] | None = field(init=False, default=None)
+
+    def rate_rooms(self, rates_bps: tuple[int, ...]) -> tuple[Ints, Flags]:
+        """[rate, directed link]: what an empty grid would leave beside each rate; and what is up and wide enough for it.
+        The arrays are shared by all who ask for the same rates."""
+        if self._rate_rooms is None or self._rate_rooms[0] != rates_bps:
+            edges = len(self.up)
+            room = self.layout.empty_room[:edges] - np.array(rates_bps, np.int64)[:, None]
+            self._rate_rooms = (rates_bps, room, self.up & (room >= 0))
+        return self._rate_rooms[1:]
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is held."""
         return self.ledger.is_empty
+
+    @cached_property
+    def live_key(self) -> bytes:
+        """Names the pools that are live."""
+        return self.live.tobytes()
 
     @property
     def down_key(self) -> Hashable:
@@ -83,9 +101,12 @@ class Scene:
 
     def room(self, bandwidth_bps: int) -> tuple[Ints, Flags]:
         """What an empty grid would leave of each directed link, then each security pool, beside a flow; and which of them
-        are up and wide enough for it."""
-        room = self.layout.empty_room - bandwidth_bps
-        return room, np.concatenate([self.up, self.sec_up]) & (room >= 0)
+        are up and wide enough for it. The arrays are shared by all who ask."""
+        found = self._rooms.get(bandwidth_bps)
+        if found is None:
+            room = self.layout.empty_room - bandwidth_bps
+            found = self._rooms[bandwidth_bps] = (room, np.concatenate([self.up, self.sec_up]) & (room >= 0))
+        return found
 
     def without(self, links: Collection[int], pools: Collection[int] = ()) -> "Scene":
         """The same scene with these links and security pools, by their place in the grid, counted as down."""
@@ -100,30 +121,36 @@ class Scene:
 
     def codes(self, need: Need) -> Ints:
         """The first static clause that each pool fails, `SITE_DOWN` left out."""
-        key = static_key(need)
+        return self.kept_codes(static_key(need), lambda: static_codes(self.layout, need))
+
+    def kept_codes(self, key: Hashable, make: Callable[[], Ints]) -> Ints:
+        """Codes by pool that were found before, or that are made and kept: the key says all that they depend on."""
         found = self.memory.codes.get(key)
         if found is None:
-            found = static_codes(self.layout, need)
+            found = make()
             self.memory.codes.put(key, found)
         assert isinstance(found, np.ndarray), "codes are kept as an array"
         return found
 
     def least_latency(self, origin: int, chain: tuple[int, ...]) -> Tree:
         """The least latency to each site through a chain, whatever is held and whatever is in maintenance."""
-        return self._quickest(("least", origin, self.up_key, self._sec_key(chain), chain), origin, self.up, chain)
+        return self._quickest(("least", origin, self.up_key, self.sec_key_of(chain), chain), origin, self.up, chain)
 
     def quickest(self, origin: int, ok: Flags, chain: tuple[int, ...]) -> Tree:
         """The least latency to each site through a chain over the directed links that are `ok`."""
-        return self._quickest(("quick", origin, ok.tobytes(), self._sec_key(chain), chain), origin, ok, chain)
+        return self._quickest(("quick", origin, ok.tobytes(), self.sec_key_of(chain), chain), origin, ok, chain)
 
-    def _sec_key(self, chain: tuple[int, ...]) -> frozenset[SecurityPoolId]:
+    def sec_key_of(self, chain: tuple[int, ...]) -> frozenset[SecurityPoolId]:
         """The security pools that are down, where that matters."""
         return self.sec_key if chain else frozenset()
 
     def _quickest(self, key: Hashable, origin: int, ok: Flags, chain: tuple[int, ...]) -> Tree:
         net = self.layout.network
-        nothing = np.zeros(len(net.sec_node), np.int64)
-        return self._tree(key, origin, Rules(ok, net.latency_us, self.sec_up, nothing, chain))
+
+        def rules() -> Rules:
+            return Rules(ok, net.latency_us, self.sec_up, np.zeros(len(net.sec_node), np.int64), chain)
+
+        return self._tree(key, origin, rules)
 
     def cheapest(self, origin: int, usable: Flags, ok: Flags, chain: tuple[int, ...], bound_us: int | None) -> Tree:
         """The cheapest path of held bandwidth over what is `ok` (directed links, then security pools).
@@ -138,26 +165,33 @@ class Scene:
         edges = len(net.to)
         bound = NO_BOUND_US if bound_us is None else bound_us
         key = ("held", origin, ok.tobytes(), chain, bound)
-        rules = Rules(ok[:edges], net.price_gbps_hour, ok[edges:], net.sec_price, chain, bound)
+
+        def rules() -> Rules:
+            return Rules(ok[:edges], net.price_gbps_hour, ok[edges:], net.sec_price, chain, bound)
+
         return self._tree(key, origin, rules)
 
     def transfer(self, replica: int, edge_ok: Flags, bound_us: int = NO_BOUND_US) -> Tree:
         """The cheapest path of bytes from a replica."""
-        net = self.layout.network
         key = ("moved", replica, edge_ok.tobytes(), bound_us)
-        none = np.zeros(len(net.sec_node), np.bool_)
-        return self._tree(key, replica, Rules(edge_ok, net.price_gib, none, net.sec_price, (), bound_us))
+        return self._tree(key, replica, lambda: self._moved(edge_ok, bound_us))
 
     def transfer_whole(self, replica: int) -> Tree:
         """The cheapest path of bytes from a replica over every link that is up."""
-        net = self.layout.network
-        none = np.zeros(len(net.sec_node), np.bool_)
-        return self._tree(("whole", replica, self.up_key), replica, Rules(self.up, net.price_gib, none, net.sec_price))
+        return self._tree(("whole", replica, self.up_key), replica, lambda: self._moved(self.up, NO_BOUND_US))
 
-    def _tree(self, key: Hashable, origin: int, rules: Rules) -> Tree:
+    def _moved(self, edge_ok: Flags, bound_us: int) -> Rules:
+        net = self.layout.network
+        return Rules(edge_ok, net.price_gib, np.zeros(len(net.sec_node), np.bool_), net.sec_price, (), bound_us)
+
+    def _tree(self, key: Hashable, origin: int, rules: Callable[[], Rules]) -> Tree:
+        return self.tree(key, lambda: search(self.layout.network, origin, rules()))
+
+    def tree(self, key: Hashable, make: Callable[[], Tree]) -> Tree:
+        """A tree that was found before, or that is made and kept: the key says all that it depends on."""
         found = self.memory.trees.get(key)
         if found is None:
-            found = search(self.layout.network, origin, rules)
+            found = make()
             self.memory.trees.put(key, found)
         assert isinstance(found, Tree), "trees are kept as trees"
         return found

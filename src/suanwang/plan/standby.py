@@ -50,12 +50,12 @@ def with_second(scene: Scene, need: Need) -> tuple[Decision, Second | None]:
     decision = decide(scene, need)
     if need.standby is None:
         return decision, None
-    first = decision
-    for start_us in [need.earliest_us, *_later(scene, need, decision)]:
+    first, elsewhere = decision, Elsewhere(scene, need)
+    for start_us in [need.earliest_us, *_later(scene, need, decision, elsewhere)]:
         if start_us != need.earliest_us:
             decision = decide(scene, replace(need, earliest_us=start_us))
         for at in list(decision.order):
-            second = _second(scene, decision, at)
+            second = _second(scene, decision, at, elsewhere)
             if second is not None:
                 return decision, second
             decision.order.remove(at)
@@ -63,22 +63,58 @@ def with_second(scene: Scene, need: Need) -> tuple[Decision, Second | None]:
     return first, None
 
 
-def _later(scene: Scene, need: Need, decision: Decision) -> Iterator[int]:
-    """Moments after the earliest, few at a time: each is decided anew."""
-    if decision.order:
+class Elsewhere:
+    """Which places have any pool far enough from them that takes the task, whatever is held and whenever it is.
+
+    Without the links that share a risk with the way to a first place no path is quicker, so where there is no such pool
+    over all links there is none beside any way, at any moment.
+    """
+
+    def __init__(self, scene: Scene, need: Need) -> None:
+        self._scene, self._need = scene, replace(need, moves=())
+        self._found: dict[frozenset[SiteId], bool] = {}
+
+    def near(self, site: Site) -> frozenset[SiteId]:
+        """The sites that are too near to a first place."""
+        if self._need.standby is Standby.SITE:
+            return frozenset({site.id})
+        return frozenset(one.id for one in self._scene.layout.index.grid.sites if one.region == site.region)
+
+    def has_any(self, near: frozenset[SiteId]) -> bool:
+        found = self._found.get(near)
+        if found is None:
+            codes = place_codes(self._scene, replace(self._need, excluded=self._need.excluded | near))
+            found = self._found[near] = bool((codes == PASSED).any())
+        return found
+
+
+def _later(scene: Scene, need: Need, decision: Decision, elsewhere: Elsewhere) -> Iterator[int]:
+    """Moments after the earliest, few at a time: each is decided anew. None where no moment is better than another."""
+    if not decision.order or _never_changes(scene, need):
+        return
+    sites = {site.id: site for _, site in (scene.layout.pools[one] for one in decision.best.pools.tolist())}
+    if any(elsewhere.has_any(elsewhere.near(site)) for site in sites.values()):
         found = [one for one in starts_us(scene, need, decision.best.pools) if one > need.earliest_us]
         yield from found[:LATER_MAX]
 
 
-def _second(scene: Scene, decision: Decision, at: int) -> Second | None:
+def _never_changes(scene: Scene, need: Need) -> bool:
+    """Whether a candidate that has no second place at the earliest moment has none later. Where nothing is held and no
+    link is ever in maintenance, way and room are always the same; only the price, and so what a limit leaves, is not."""
+    return need.price_limit is None and not len(scene.layout.closed) and scene.is_empty
+
+
+def _second(scene: Scene, decision: Decision, at: int, elsewhere: Elsewhere) -> Second | None:
     """The best second place beside one candidate."""
     need, best, layout = decision.need, decision.best, scene.layout
+    pool_number = int(best.pools[at])
+    near = elsewhere.near(layout.pools[pool_number][1])
+    if not elsewhere.has_any(near):
+        return None
     start = best.starts[int(best.start[at])]
     assert start is not None, "the start of a feasible candidate is kept"
-    pool_number = int(best.pools[at])
     run_start_us = int(best.end_us[at]) - need.wall_us
     walk = user_walk(start, int(layout.node[pool_number]), run_start_us)
-    near = _near(scene, layout.pools[pool_number][1], need.standby)
     left = None if need.price_limit is None else need.price_limit - int(best.price[at])
     beside = replace(
         need,
@@ -113,13 +149,6 @@ def _best(scene: Scene, need: Need, start_us: int) -> Second | None:
     assert start is not None, "the start of a feasible candidate is kept"
     pool_number = int(pools[order[0]])
     return Second(pool_number, user_walk(start, int(layout.node[pool_number]), start_us))
-
-
-def _near(scene: Scene, site: Site, apart: Standby | None) -> frozenset[SiteId]:
-    """The sites that are too near to a first place."""
-    if apart is Standby.SITE:
-        return frozenset({site.id})
-    return frozenset(one.id for one in scene.layout.index.grid.sites if one.region == site.region)
 
 
 def _apart(scene: Scene, need: Need, walk: Walk) -> Scene:

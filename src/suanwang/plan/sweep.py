@@ -15,7 +15,7 @@ from suanwang.model.plan import ClauseCount, PlanReport, Relaxation
 from suanwang.model.reason import PoolReason
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import Preference
-from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds
+from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds, plan_and_lease_ids
 from suanwang.plan.build import AS_WRITTEN
 from suanwang.plan.clauses import CHOSEN, CODE, PASSED
 from suanwang.plan.layout import closes
@@ -141,25 +141,23 @@ class Sweep:
             *(one[first:last].tolist() for one in (self.columns.tree, self.columns.through, self.columns.shape)),
             self.columns.wall_us[first:last].tolist(),
             self.columns.bps[first:last].tolist(),
+            *zip(*plan_and_lease_ids(ids, last - first), strict=True),
             strict=True,
         )
-        nodes, carbon, states = layout.node.tolist(), self.tables.shapes.carbon.rows, self.scene.sites
+        nodes, carbon, index, now_us = layout.node.tolist(), self.tables.shapes.carbon.rows, layout.index, self.now_us
+        places, states = [one.id for _, one in layout.pools], self.scene.sites
+        route, asked = self.tables.route, self.tables.shapes.asked
         out: list[PlanAnswer] = []
-        for at, ask, pool, price, tree, through, shape, wall_us, bps in columns:
+        for at, ask, pool, price, tree, through, shape, wall_us, bps, plan_id, lease_id in columns:
             made = CompactPlan()
-            made.index, made.task_id, made.generation, made.parent = (
-                layout.index,
-                ask.task_id,
-                ask.generation,
-                ask.parent,
-            )
-            made.plan_id, made.lease_id, made.snapshot_version = ids.plan_id(), ids.lease_id(), version
+            made.index, made.task_id, made.generation = index, ask.task_id, ask.generation
+            made.parent, made.plan_id, made.lease_id, made.snapshot_version = ask.parent, plan_id, lease_id, version
             made.pool_number, made.pool = pool, order[pool]
-            made.site = layout.pools[pool][1].id
-            made.emulated = states[made.site].emulated
-            made.demand, made.shots = self.tables.shapes.asked(shape)
-            made.start_us, made.end_us = self.now_us, self.now_us + wall_us
-            made.route, made.bandwidth_bps = self.tables.route(tree, through, nodes[pool]), bps
+            made.site = site = places[pool]
+            made.emulated = states[site].emulated
+            made.demand, made.shots = asked(shape)
+            made.start_us, made.end_us = now_us, now_us + wall_us
+            made.route, made.bandwidth_bps = route(tree, through, nodes[pool]), bps
             made.quote_micro_yuan, made.carbon_mg = price, int(carbon[shape, pool])
             made.others_packed = others[at * OTHERS_BYTES : (at + 1) * OTHERS_BYTES]
             made.verdicts_written = written[at * width : (at + 1) * width]

@@ -41,6 +41,13 @@ class Told(NamedTuple):
     wall_us: int
 
 
+def _longer(rows: Ints, count: int) -> Ints:
+    """The same rows in a longer array; what comes after them is not touched, so it takes no memory yet."""
+    out = np.empty((count, *rows.shape[1:]), np.int64)
+    out[: len(rows)] = rows
+    return out
+
+
 class Rows:
     """Vectors of one length by key, as the rows of one array that grows."""
 
@@ -52,7 +59,7 @@ class Rows:
         """The number of a new row."""
         number = len(self.at)
         if number == len(self.rows):
-            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
+            self.rows = _longer(self.rows, 2 * number)
         self.rows[number] = row
         self.at[key] = number
         return number
@@ -71,11 +78,11 @@ class TreeRows:
     def add(self, key: Hashable, tree: Tree) -> int:
         number, labels = len(self.at), len(tree.via)
         if number == len(self.best):
-            self.best, self.latency = (np.concatenate([one, np.zeros_like(one)]) for one in (self.best, self.latency))
-            self.first = np.concatenate([self.first, np.zeros(number, np.int64)])
+            self.best, self.latency = _longer(self.best, 2 * number), _longer(self.latency, 2 * number)
+            self.first = _longer(self.first, 2 * number + 1)
         begin = int(self.first[number])
         while begin + labels > len(self.via):
-            self.parent, self.via = (np.concatenate([one, np.zeros_like(one)]) for one in (self.parent, self.via))
+            self.parent, self.via = _longer(self.parent, 2 * len(self.via)), _longer(self.via, 2 * len(self.via))
         self.parent[begin : begin + labels], self.via[begin : begin + labels] = tree.parent, tree.via
         self.first[number + 1] = begin + labels
         self.best[number], self.latency[number] = tree.best, tree.node_latency_us()
@@ -162,11 +169,14 @@ class SweepTables:
         self.routes: dict[tuple[int, int, int], Route] = {}
         self._usable: dict[int, Flags] = {}
         self._least: list[Tree] = []  # the trees of `latency`
+        self._held: dict[tuple[int, int], tuple[Ints, Ints]] = {}  # what a bandwidth costs for so long on each line
 
     def trim(self) -> None:
         """Begin anew with what has grown too large, between two batches. What tasks said points into the rows, so it is
         forgotten with any of them."""
         pools, nodes = len(self.layout.pools), len(self.layout.network.node_of)
+        if len(self._held) >= ROWS_MAX:
+            self._held = {}
         before = (self.codes, self.latency, self.amount, self.trees, self.shapes)
         if len(self.codes.at) >= ROWS_MAX:
             self.codes, self.owner_place = Rows(pools), Rows(pools)
@@ -240,8 +250,11 @@ class SweepTables:
         amount = self.amount.at.get(key_of_amount)
         if amount is None:
             net = self.layout.network
-            edge, pool = (held_amounts(one, bps, need.wall_us) for one in (net.price_gbps_hour, net.sec_price))
-            amount = self.amount.add(key_of_amount, self.trees.trees[tree].node_sum(edge, pool))
+            prices = self._held.get((bps, need.wall_us))
+            if prices is None:
+                edge, pool = (held_amounts(one, bps, need.wall_us) for one in (net.price_gbps_hour, net.sec_price))
+                prices = self._held[bps, need.wall_us] = (edge, pool)
+            amount = self.amount.add(key_of_amount, self.trees.trees[tree].node_sum(*prices))
         return tree, amount
 
     def route(self, tree: int, through: int, node: int) -> Route:

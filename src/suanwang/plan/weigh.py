@@ -14,21 +14,19 @@ from suanwang.model.task import Preference
 from suanwang.net.jit import kernel
 from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
-from suanwang.plan.calendar import Steps, fits
+from suanwang.plan.calendar import Steps, first_fit, fits
 from suanwang.plan.clauses import CODE
-from suanwang.plan.data import Moves, moves_of
-from suanwang.plan.floors import Floors, hopeful, reaches
+from suanwang.plan.data import Moves, moves_of, nothing_moves, reached, waits_of
+from suanwang.plan.floors import Floors, Rivals, promising_places
 from suanwang.plan.layout import Tariffs
 from suanwang.plan.money import Asked, compute_price, exact_price
 from suanwang.plan.need import Need
-from suanwang.plan.roads import Roads, roads_of
+from suanwang.plan.roads import Roads, roads_at, roads_of
 from suanwang.plan.scene import Scene
 
 NO_LIMIT = 2**62
 # The chosen one and the five alternatives that a plan shows.
 SHOWN = 6
-# Figures of a key that are known of a start before it is weighed: all but the last one.
-BAR = 3
 
 
 class Codes(NamedTuple):
@@ -43,7 +41,7 @@ class Codes(NamedTuple):
 
 
 CODES = Codes(*(CODE[PoolReason(one)] for one in Codes._fields))
-BANDWIDTH, CAPACITY, PRICE_LIMIT, WORSE = CODES.bandwidth, CODES.capacity, CODES.price_limit, CODES.worse
+BANDWIDTH, DATA_PATH, PRICE_LIMIT, WORSE = CODES.bandwidth, CODES.data_path, CODES.price_limit, CODES.worse
 
 
 class Bounds(NamedTuple):
@@ -101,10 +99,7 @@ class Best:
     def weigh(self, scene: Scene, need: Need, asked: Asked, start_us: int, places: Ints) -> bool:
         """Weigh one start with the pools at these places; True if some pool is feasible at it."""
         layout, pools = scene.layout, self.pools[places]
-        wanted = np.zeros(len(layout.network.node_of), np.bool_)
-        wanted[layout.node[pools]] = True
-        moves = moves_of(scene, need, start_us, wanted)
-        roads = roads_of(scene, need, start_us, moves.spans_us[:, wanted])
+        moves, roads = _ways(scene, need, start_us, layout.node[pools])
         bounds = Bounds(start_us, need.wall_us, _or(need.deadline_us), _or(need.price_limit))
         found = _weigh(
             pools,
@@ -140,41 +135,46 @@ class Best:
         self._let_go()
         return bool(feasible)
 
-    def may_change(self, scene: Scene, need: Need, asked: Asked, start_us: int) -> bool:
-        """Whether weighing a later start could tell more than is known: without data a run begins at its start, and
-        where no pool has room then, each would be found to lack capacity, which is no news."""
-        if need.moves or bool((self.code < CAPACITY).any()):
-            return True
-        room = scene.layout.capacity[self.pools] - asked.demand
-        return bool(_any_fits(scene.ledger.pools.steps(), self.pools, room, start_us, start_us + need.wall_us))
+    def may_change(self, scene: Scene, need: Need, asked: Asked, start_us: int, places: Ints) -> bool:
+        """Whether weighing a later start with the pools at these places could tell more than is known.
+
+        A pool that the data cannot come to if it is sent then would be found to lack a way for it, and one that has no
+        room for a run that begins soon enough after it to lack capacity. That is no news of a pool that came that far
+        before, unless the run would end sooner than the one that was shown to lack it.
+        """
+        pools, code = self.pools[places], self.code[places]
+        node = scene.layout.node[pools]
+        arrives = reached(scene, need, start_us)[node] if need.moves else np.ones(len(pools), np.bool_)
+        if not arrives.any() and bool((code >= DATA_PATH).all()):
+            return False
+        least_us, most_us = waits_of(scene, need)
+        return bool(
+            _may_change(
+                scene.ledger.pools.steps(),
+                Chances(pools, arrives, start_us + least_us[node], start_us + most_us[node], code, self.end_us[places]),
+                scene.layout.capacity[pools] - asked.demand,
+                need.wall_us,
+                CODES,
+            )
+        )
 
     def places(self, floors: Floors, row: int, need: Need) -> Ints:
         """The places that a start may still better, among those that are shown: a plan's pool and its alternatives."""
         end_us, price = floors.starts_us[row] + floors.takes_us, floors.price[row]
-        possible = (end_us <= _or(need.deadline_us)) & (price <= _or(need.price_limit))
-        return np.flatnonzero(possible & self._hopeful(end_us, price))
-
-    def _hopeful(self, end_us: Ints, price: Ints) -> Flags:
-        feasible = np.flatnonzero(self.code == WORSE)
-        own_price, own_end_us = (np.where(self.code == WORSE, one, FAR) for one in (self.price, self.end_us))
-        bar = self._bar(feasible)
-        if self.preference is Preference.FASTEST:
-            own = hopeful((own_end_us, own_price), (end_us, price))
-        else:
-            own = hopeful((own_price, own_end_us), (price, end_us))
-        return own if bar is None else own & reaches(self.columns(price, end_us)[:BAR], bar)
-
-    def _bar(self, feasible: Ints) -> list[int] | None:
-        """The first figures of the last candidate that would be shown; None where more can be shown."""
-        if len(feasible) < SHOWN:
-            return None
-        columns = [column[feasible] for column in self.columns(self.price, self.end_us)[:BAR]]
-        last = np.lexsort(columns[::-1])[SHOWN - 1]
-        return [int(column[last]) for column in columns]
+        fastest = self.preference is Preference.FASTEST
+        return promising_places(
+            Rivals(self.code, *((self.end_us, self.price) if fastest else (self.price, self.end_us))),
+            (end_us, price) if fastest else (price, end_us),
+            (end_us <= _or(need.deadline_us)) & (price <= _or(need.price_limit)),
+            self._first_columns(self.price, self.end_us),
+            self._first_columns(price, end_us),
+            SHOWN,
+            WORSE,
+        )
 
     def _let_go(self) -> None:
         """Forget the starts that are the best of no pool."""
-        used = set(np.unique(self.start).tolist())
+        used = set(self.start.tolist())
         self.starts = [one if at in used else None for at, one in enumerate(self.starts)]
 
     def _make_sure(
@@ -189,6 +189,8 @@ class Best:
     ) -> None:
         """Price with Python's integers what the kernel was not sure of."""
         codes, prices, ends, stretch = found
+        if not (prices < 0).any():
+            return
         for at, combination in zip(*np.nonzero(prices < 0), strict=True):
             pool, end_us = int(pools[at]), int(ends[at, combination])
             price = exact_price(scene.layout, pool, need.demand, asked.shots, end_us - need.wall_us, end_us)
@@ -203,6 +205,11 @@ class Best:
         columns = [*self.columns(self.price, self.end_us), self.rank]
         return [int(one) for one in found[np.lexsort([column[found] for column in reversed(columns)])]]
 
+    def _first_columns(self, price: Ints, end_us: Ints) -> tuple[Ints, Ints, Ints]:
+        """Those of the key that are known of a start before it is weighed: all but the last one."""
+        one, two, three, _ = self.columns(price, end_us)
+        return one, two, three
+
     def columns(self, price: Ints, end_us: Ints) -> list[Ints]:
         """The key of candidates at these prices and ends, first figure first, without the id."""
         if self.preference is Preference.FASTEST:
@@ -212,14 +219,42 @@ class Best:
         return [self.owner_place, price, end_us, self.latency_us]
 
 
+def _ways(scene: Scene, need: Need, start_us: int, nodes: Ints) -> tuple[Moves, Roads]:
+    """How the data comes to these nodes, and the user's path to them, for one start."""
+    if not need.moves:
+        return nothing_moves(len(scene.layout.network.node_of)), roads_at(scene, need, start_us)
+    wanted = np.zeros(len(scene.layout.network.node_of), np.bool_)
+    wanted[nodes] = True
+    moves = moves_of(scene, need, start_us, wanted)
+    return moves, roads_of(scene, need, start_us, moves.spans_us, wanted)
+
+
 def _or(value: int | None) -> int:
     return NO_LIMIT if value is None else value
 
 
+class Chances(NamedTuple):
+    """For each pool whether the data may come to it, when a run may begin, and what is known of it."""
+
+    pools: Ints
+    arrives: Flags
+    soonest_us: Ints
+    latest_us: Ints
+    code: Ints
+    end_us: Ints
+
+
 @kernel
-def _any_fits(calendars: Steps, pools: Ints, room: Ints, start_us: int, end_us: int) -> bool:
-    for at in range(len(pools)):  # noqa: SIM110  # the compiler knows no generators
-        if fits(calendars, pools[at], start_us, end_us, room[at]):
+def _may_change(calendars: Steps, some: Chances, room: Ints, wall_us: int, says: Codes) -> bool:
+    for at in range(len(some.pools)):
+        code, soonest_us = some.code[at], some.soonest_us[at]
+        if code < says.data_path:
+            return True
+        if not some.arrives[at]:
+            continue
+        if code < says.capacity or (code == says.capacity and soonest_us + wall_us <= some.end_us[at]):
+            return True
+        if first_fit(calendars, some.pools[at], soonest_us, wall_us, room[at]) <= some.latest_us[at]:
             return True
     return False
 

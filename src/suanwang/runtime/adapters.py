@@ -11,10 +11,11 @@ from suanwang.model.grid import Grid
 from suanwang.model.joining import Inventory
 from suanwang.runtime.hands import local_adapter
 from suanwang.runtime.network_loop import lab_join
+from suanwang.runtime.quantum_site import quantum_adapter, with_circuits
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.slurm_site import discover_slurm, slurm_adapter
 
-ADAPTERS: Final = ("local", "slurm")
+ADAPTERS: Final = ("local", "slurm", "quantum")
 
 
 def adapter_faults(settings: Settings) -> list[Fault]:
@@ -45,5 +46,11 @@ def make_adapter(
     """The adapter that the settings name. Not `emulated`: with `local` this host is the site. Raises FaultsError where it cannot be."""
     if settings.adapter == "slurm":
         return slurm_adapter(settings, folder, objects, grid, sites)
+    if settings.adapter == "quantum":
+        return quantum_adapter(settings, folder, objects, grid, sites)
     join = lab_join(settings.lab, None) if settings.lab else None
-    return local_adapter(settings, folder, objects, {one.id: one for one in grid.data_sets}, join, emulated)
+    data_sets = {one.id: one for one in grid.data_sets}
+    host = local_adapter(settings, folder, objects, data_sets, join, emulated)
+    if not emulated:
+        return host
+    return with_circuits(host, settings, folder, objects, grid, data_sets)

@@ -37,6 +37,7 @@ from suanwang.runtime.lab_domain import check_lab
 from suanwang.runtime.memory import few_collections
 from suanwang.runtime.network_loop import NetworkLoop, lab_join, lab_loop
 from suanwang.runtime.private import write_private
+from suanwang.runtime.quantum_site import with_circuits
 from suanwang.runtime.settings import Settings, check_together
 from suanwang.store import Store
 
@@ -137,7 +138,9 @@ def local_agent(
     chosen = tuple(sites) if sites is not None else tuple(every)
     folder = brain.settings.home / "agents" / agent_id
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    adapter = local_adapter(brain.settings, folder, brain.objects, dict(brain.index.data_sets), join)
+    data_sets = dict(brain.index.data_sets)
+    host = local_adapter(brain.settings, folder, brain.objects, data_sets, join)
+    adapter = with_circuits(host, brain.settings, folder, brain.objects, brain.index.grid, data_sets)
     agent = Agent(agent_id, chosen, adapter, Journal(folder / "journal.db"), clock.now_us, log_sink(bus))
     return AgentLoop(agent, bus)
 

@@ -26,16 +26,26 @@ class RealIds:
         self._last = (-1, "")  # a millisecond and its head, replaced together: threads share this maker
 
     def _next(self, prefix: str) -> str:
+        return f"{prefix}-{self._head_now()}{self._tail()}"
+
+    def _tail(self) -> str:
         try:
-            tail = self._tails.pop()  # no two threads get the same
+            return self._tails.pop()  # no two threads get the same
         except IndexError:
-            tail = self._draw()
+            return self._draw()
+
+    def _head_now(self) -> str:
         now_ms = self._clock() // 1_000
         last_ms, head = self._last
         if now_ms != last_ms:
             head = _head(now_ms)
             self._last = (now_ms, head)
-        return f"{prefix}-{head}{tail}"
+        return head
+
+    def _many(self, prefix: str, count: int) -> list[str]:
+        """Ids of one moment, in their order."""
+        head = self._head_now()
+        return [f"{prefix}-{head}{tail}" for tail in [self._tail() for _ in range(count)]]
 
     def _draw(self) -> str:
         text = secrets.token_bytes(_TAIL * _AT_ONCE).translate(_CHARACTER).decode()
@@ -58,6 +68,14 @@ class RealIds:
 
     def charge_id(self) -> ChargeId:
         return ChargeId(self._next("chg"))
+
+    def plan_and_lease_ids(self, count: int) -> list[tuple[PlanId, LeaseId]]:
+        """Of `count` plans."""
+        both = zip(self._many("plan", count), self._many("lease", count), strict=True)
+        return [(PlanId(plan), LeaseId(lease)) for plan, lease in both]
+
+    def charge_ids(self, count: int) -> list[ChargeId]:
+        return [ChargeId(one) for one in self._many("chg", count)]
 
     def key_id(self) -> KeyId:
         return KeyId(self._next("key"))

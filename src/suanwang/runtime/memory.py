@@ -4,7 +4,7 @@ import gc
 
 # A brain keeps hundreds of thousands of values that stay, and makes thousands a second that their last user lets go.
 # With the usual thresholds a third of its time goes into looking at the ones that stay.
-YOUNG, MIDDLE, OLD = 50_000, 10, 10
+YOUNG, MIDDLE, OLD = 250_000, 10, 10
 
 
 def few_collections() -> None:

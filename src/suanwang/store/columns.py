@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
@@ -27,12 +28,13 @@ from suanwang.model.batch import (
     TasksTaken,
 )
 from suanwang.model.compact import OTHERS_BYTES, CompactPlan, Route
-from suanwang.model.event import Event, EventKind, OutputFile, Usage
+from suanwang.model.event import EventKind, Usage
 from suanwang.model.ids import ChargeId, LeaseId, PlanId, PoolId, SiteId, TaskId, TenantId
 from suanwang.model.plan import ChargeKind, Demand
+from suanwang.model.rows import EVENT_FIELDS, EventRow
 from suanwang.model.snapshot import GridIndex
 from suanwang.model.tariff import LineRow
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import Preference, TaskRequest
 from suanwang.store.fold import to_json
 from suanwang.store.rows import read_outputs
 
@@ -170,11 +172,16 @@ def _stream(batch: pa.RecordBatch) -> bytes:
 
 
 def _table(types: Mapping[str, pa.DataType], columns: Columns) -> pa.RecordBatch:
-    arrays = [
-        pa.array(columns[name], pa.string()).dictionary_encode() if kind is _WORD else pa.array(columns[name], kind)
-        for name, kind in types.items()
-    ]
+    arrays = [_words(columns[name]) if kind is _WORD else pa.array(columns[name], kind) for name, kind in types.items()]
     return pa.RecordBatch.from_arrays(arrays, list(types))
+
+
+def _words(column: Sequence[str | None]) -> pa.DictionaryArray:
+    """A column of words that come again, as `dictionary_encode` makes it: in the order in which they first come."""
+    words = [one for one in dict.fromkeys(column) if one is not None]
+    place: dict[str | None, int | None] = {None: None, **dict(zip(words, range(len(words)), strict=True))}
+    places = [*map(place.__getitem__, column)]
+    return pa.DictionaryArray.from_arrays(pa.array(places, _I32), pa.array(words, _STR))
 
 
 _NOTHING: Final = _table({"nothing": _I64}, {"nothing": []})
@@ -183,16 +190,27 @@ _NOTHING: Final = _table({"nothing": _I64}, {"nothing": []})
 # -- tasks -----------------------------------------------------------------------------------------------------
 
 
+_PREFERENCE: Final = {one: one.value for one in Preference}
+_serializer: Final = TaskRequest.__pydantic_serializer__
+
+
+def _request_text(request: TaskRequest) -> str:
+    """`model_dump_json` of a request, without what that looks at for options that nobody gave."""
+    return _serializer.to_json(request).decode()
+
+
 def _write_taken(batch: TasksTaken) -> tuple[dict[str, Any], pa.RecordBatch, pa.RecordBatch]:
-    requests = [row.request for row in batch.rows]
-    columns: dict[str, list[Any]] = {
-        "task_id": [row.task_id for row in batch.rows],
-        "key": [row.key for row in batch.rows],
-        "request": [one.model_dump_json() for one in requests],
+    task_ids, requests, keys = zip(*batch.rows, strict=True)
+    labels = [tuple(one.tags.items()) for one in requests]
+    texts = {some: to_json(dict(some)) if some else None for some in set(labels)}
+    columns: dict[str, Sequence[Any]] = {
+        "task_id": task_ids,
+        "key": keys,
+        "request": [*map(_request_text, requests)],
         "name": [one.name for one in requests],
         "deadline": [one.deadline for one in requests],
-        "preference": [one.preference.value for one in requests],
-        "tags": [to_json(one.tags) if one.tags else None for one in requests],
+        "preference": [_PREFERENCE[one.preference] for one in requests],
+        "tags": [texts[some] for some in labels],
     }
     meta = {"at_us": batch.at_us, "tenant": batch.tenant, "principal": batch.principal}
     return meta, _table(TAKEN, columns), _NOTHING
@@ -210,22 +228,26 @@ def _read_taken(meta: dict[str, Any], rows: Columns, _: Columns) -> TasksTaken:
 # -- plans -----------------------------------------------------------------------------------------------------
 
 
+_OF_DEMAND: Final = ("cores", "memory_bytes", "accelerators", "nodes")
+_OF_PLAN: Final = (
+    *(name for name in PLANS if name in CompactPlan.__slots__),
+    *("demand", "verdicts_written", "others_packed"),
+)
+_of_plan, _figures = attrgetter(*_OF_PLAN), attrgetter(*_OF_DEMAND)
+
+
 def _write_plans(batch: PlansMade) -> tuple[dict[str, Any], pa.RecordBatch, pa.RecordBatch]:
     plans = batch.rows
     routes = list({id(one.route): one.route for one in plans}.values())
     for number, route in enumerate(routes):
         route.number = number
-    columns: dict[str, list[Any]] = {
-        name: [getattr(one, name) for one in plans]
-        for name in PLANS
-        if name in CompactPlan.__slots__ and name != "route"
-    }
-    for figure in ("cores", "accelerators", "nodes"):
-        columns[figure] = [getattr(one.demand, figure) for one in plans]
-    columns["memory_bytes"] = [str(one.demand.memory_bytes) for one in plans]
-    columns["route"] = [one.route.number for one in plans]
-    columns["verdicts"] = [one.verdicts_written for one in plans]
-    columns["others"] = [one.others_packed for one in plans]
+    columns = _turned(_OF_PLAN, [*map(_of_plan, plans)])
+    demands = {id(one): _figures(one) for one in columns["demand"]}
+    columns |= _turned(_OF_DEMAND, [demands[id(one)] for one in columns["demand"]])
+    texts = {size: str(size) for size in set(columns["memory_bytes"])}
+    columns["memory_bytes"] = [texts[size] for size in columns["memory_bytes"]]
+    columns["route"] = [one.number for one in columns["route"]]
+    columns["verdicts"], columns["others"] = columns["verdicts_written"], columns["others_packed"]
     paths: dict[str, list[Any]] = {
         "origin": [route.path.sites[0] for route in routes],
         "edges": [route.edges for route in routes],
@@ -300,31 +322,54 @@ def _read_opened(meta: dict[str, Any], rows: Columns, _: Columns) -> AttemptsOpe
 
 # -- events ----------------------------------------------------------------------------------------------------
 
-_OF_EVENT: Final = ("agent", "sequence", "site", "attempt_id", "fence", "at_us", "exit_code")
 _OF_CLOSING: Final = ("task_id", "tenant", "lease_id", "held_start_us", "held_end_us", "emulated")
+assert Closing._fields == (*_OF_CLOSING, "charges"), "the columns are the fields"
+_KIND: Final = {one: one.value for one in EventKind}  # faster than to ask each for its value
+_CHARGE_KIND: Final = {one: one.value for one in ChargeKind}
+_of_event, _of_usage = attrgetter(*EVENT_FIELDS), attrgetter(*_USAGE)
 
 
 def _write_heard(batch: EventsHeard) -> tuple[dict[str, Any], pa.RecordBatch, pa.RecordBatch]:
-    events, closings = [row.event for row in batch.rows], [row.closing for row in batch.rows]
-    columns: dict[str, list[Any]] = {name: [getattr(one, name) for one in events] for name in _OF_EVENT}
-    columns["kind"] = [one.kind.value for one in events]
+    events, closings = zip(*batch.rows, strict=True)
+    columns = _turned(EVENT_FIELDS, [*map(_of_event, events)])
+    columns["kind"] = [*map(_KIND.__getitem__, columns["kind"])]
+    usages = columns.pop("usage")
     columns["outputs"] = [
-        to_json([file.model_dump() for file in one.outputs]) if one.outputs else None for one in events
+        to_json([file.model_dump() for file in some]) if some else None for some in columns["outputs"]
     ]
-    usages = [one.usage for one in events]
-    for name in _USAGE:
-        columns[f"usage.{name}"] = [None if one is None else getattr(one, name) for one in usages]
-    columns["usage.memory_byte_us"] = [None if one is None else str(one.memory_byte_us) for one in usages]
-    for at, name in enumerate(_OF_CLOSING):
-        columns[name] = [None if one is None else one[at] for one in closings]
+    told = [one for one in usages if one is not None]
+    measured = _turned([f"usage.{name}" for name in _USAGE], [*map(_of_usage, told)])
+    measured["usage.memory_byte_us"] = [*map(str, measured["usage.memory_byte_us"])]
+    columns |= _spread(usages, measured)
+    ends = [one for one in closings if one is not None]
+    columns |= _spread(closings, _turned(_OF_CLOSING, [one[:-1] for one in ends]))
     columns["charges"] = [0 if one is None else len(one.charges) for one in closings]
-    bills = [(charge_id, creditor, *line) for one in closings if one for charge_id, creditor, line in one.charges]
-    lines: dict[str, Any] = (
-        dict(zip(CHARGES, zip(*bills, strict=True), strict=True)) if bills else dict.fromkeys(CHARGES, ())
-    )
-    lines["kind"] = [kind.value for kind in lines["kind"]]
-    lines["quantity"], lines["per"] = map(str, lines["quantity"]), map(str, lines["per"])
-    return {"at_us": batch.at_us}, _table(HEARD, columns), _table(CHARGES, {k: list(v) for k, v in lines.items()})
+    return {"at_us": batch.at_us}, _table(HEARD, columns), _table(CHARGES, _charges(ends))
+
+
+def _spread(values: Sequence[Any], columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Columns of what some rows have, over all rows: None where there is no value."""
+    places = [at for at, one in enumerate(values) if one is not None]
+    out: dict[str, list[Any]] = {}
+    for name, column in columns.items():
+        out[name] = spread = [None] * len(values)
+        for at, one in zip(places, column, strict=True):
+            spread[at] = one
+    return out
+
+
+def _turned(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Rows as columns; empty columns where there are no rows."""
+    return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
+
+
+def _charges(closings: Sequence[Closing]) -> dict[str, Sequence[Any]]:
+    bills = [(charge_id, creditor, *line) for one in closings for charge_id, creditor, line in one.charges]
+    lines = _turned(tuple(CHARGES), bills)
+    lines["kind"] = [*map(_CHARGE_KIND.__getitem__, lines["kind"])]
+    units = {per: str(per) for per in set(lines["per"])}
+    lines["quantity"], lines["per"] = [*map(str, lines["quantity"])], [*map(units.__getitem__, lines["per"])]
+    return lines
 
 
 def _read_heard(meta: dict[str, Any], rows: Columns, more: Columns) -> EventsHeard:
@@ -347,20 +392,21 @@ def _read_heard(meta: dict[str, Any], rows: Columns, more: Columns) -> EventsHea
     return EventsHeard(meta["at_us"], heard)
 
 
-def _event(row: dict[str, Any]) -> Event:
-    outputs: tuple[OutputFile, ...] = read_outputs(row["outputs"])
+def _event(row: dict[str, Any]) -> EventRow:
     usage = None
     if row["usage.wall_us"] is not None:
         usage = Usage(**{name: int(row[f"usage.{name}"]) for name in _USAGE})
-    return Event.model_construct(
-        **{name: row[name] for name in _OF_EVENT},
-        kind=EventKind(row["kind"]),
-        fraction_permille=None,
-        signal=None,
-        reason=None,
-        detail="",
-        usage=usage,
-        outputs=outputs,
+    return EventRow(
+        row["agent"],
+        row["sequence"],
+        row["site"],
+        row["attempt_id"],
+        row["fence"],
+        row["at_us"],
+        EventKind(row["kind"]),
+        row["exit_code"],
+        usage,
+        read_outputs(row["outputs"]),
     )
 
 

@@ -7,6 +7,7 @@ A patch is a mapping of column to new value. Two prefixes say how a value meets 
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple, Protocol
 
 Row = dict[str, Any]
@@ -42,9 +43,12 @@ def fit(number: int | None) -> int | None:
     return number if number is None or -_INT64 <= number < _INT64 else (_INT64 - 1 if number > 0 else -_INT64)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once, not for each value
+
+
 def to_json(value: Any) -> str:
     """Compact JSON text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return encode_basestring(value) if type(value) is str else _encode(value)
 
 
 class Earlier(Protocol):

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from suanwang.model.batch import AttemptsOpened, Batch, Closing, EventsHeard, PlansMade, TasksTaken
 from suanwang.model.compact import CompactPlan
-from suanwang.model.event import Event, EventKind, InstructionKind, Usage
+from suanwang.model.event import AnyEvent, Event, EventKind, InstructionKind, Usage
+from suanwang.model.plan import ChargeKind
 from suanwang.model.record import Phase
 from suanwang.model.tariff import LineRow
 from suanwang.store.fold import Attempt, Fold, Row, clean, fit, to_json
@@ -19,6 +20,8 @@ from suanwang.store.project_tasks import plan_patch, plan_row, task_row
 
 _START: Final = InstructionKind.START.value
 _STOP: Final = InstructionKind.STOP.value
+_KIND: Final = {one: one.value for one in EventKind}  # faster than to ask each for its value
+_CHARGE_KIND: Final = {one: one.value for one in ChargeKind}
 _NO_USAGE: Final = Usage().model_dump_json()
 
 
@@ -100,13 +103,13 @@ def _heard(batch: EventsHeard, position: int, ordinal: int, fold: Fold) -> int:
     return ordinal
 
 
-def _event(event: Event, attempt: Attempt, at_us: int, position: int, ordinal: int, fold: Fold) -> None:
+def _event(event: AnyEvent, attempt: Attempt, at_us: int, position: int, ordinal: int, fold: Fold) -> None:
     kind, attempt_id, task_id = event.kind, event.attempt_id, attempt.task_id
     cursor: Row = {"agent": event.agent, "sequence": fit(event.sequence), "position": position}
     fold.put["agent_cursors"][event.agent] = cursor
     phase = PHASE_OF_EVENT.get(kind)
     fold.change("tasks", task_id, {"position": position} if phase is None else {"position": position, "phase": phase})
-    patch: Row = {"position": position, "stage": kind.value}
+    patch: Row = {"position": position, "stage": _KIND[kind]}
     if kind is EventKind.FINISHED:
         patch["outputs"] = outputs_text(event.outputs)
     fold.change("attempts", attempt_id, patch)
@@ -114,12 +117,26 @@ def _event(event: Event, attempt: Attempt, at_us: int, position: int, ordinal: i
         fold.first("attempts", attempt_id, "running_us", fit(event.at_us))
     for answered in ANSWERS.get(kind, (_START,)):
         fold.remove("outbox", (task_id, attempt_id, answered))
-    body = f'{{"t":"event_applied","at_us":{at_us},"event":{event.model_dump_json()},"effective":true}}'
+    body = f'{{"t":"event_applied","at_us":{at_us},"event":{_event_text(event)},"effective":true}}'
     _tell(fold, task_id, (position, ordinal), at_us, "event_applied", body)
 
 
+def _event_text(event: AnyEvent) -> str:
+    """The JSON of an event as a value."""
+    if isinstance(event, Event):
+        return event.model_dump_json()
+    exit_code = "null" if event.exit_code is None else event.exit_code
+    usage = "null" if event.usage is None else event.usage.model_dump_json()
+    return (
+        f'{{"agent":{to_json(event.agent)},"sequence":{event.sequence},"site":{to_json(event.site)},'
+        f'"attempt_id":{to_json(event.attempt_id)},"fence":{event.fence},"at_us":{event.at_us},'
+        f'"kind":"{_KIND[event.kind]}","fraction_permille":null,"exit_code":{exit_code},"signal":null,"reason":null,'
+        f'"detail":"","usage":{usage},"outputs":{outputs_text(event.outputs)},"kept":null}}'
+    )
+
+
 def _close(
-    event: Event, closing: Closing, attempt: Attempt, at_us: int, position: int, ordinal: int, fold: Fold
+    event: AnyEvent, closing: Closing, attempt: Attempt, at_us: int, position: int, ordinal: int, fold: Fold
 ) -> int:
     task_id, attempt_id = closing.task_id, event.attempt_id
     usage = _NO_USAGE if event.usage is None else event.usage.model_dump_json()
@@ -158,7 +175,7 @@ def _close(
     return ordinal + 1
 
 
-def _closed_text(event: Event, closing: Closing, at_us: int, usage: str) -> str:
+def _closed_text(event: AnyEvent, closing: Closing, at_us: int, usage: str) -> str:
     exit_code = "null" if event.exit_code is None else event.exit_code
     return (
         f'{{"t":"attempt_closed","at_us":{at_us},"attempt_id":"{event.attempt_id}","task_id":"{closing.task_id}",'
@@ -185,7 +202,7 @@ def _charge(
     body = (
         f'{{"t":"charge_posted","at_us":{at_us},"charge_id":"{charge_id}","task_id":"{task_id}",'
         f'"attempt_id":"{attempt_id}","tenant":"{tenant}","creditor":{to_json(creditor)},'
-        f'"line":{{"kind":"{line.kind.value}","item":{to_json(line.item)},"quantity":{line.quantity},'
+        f'"line":{{"kind":"{_CHARGE_KIND[line.kind]}","item":{to_json(line.item)},"quantity":{line.quantity},'
         f'"price_micro_yuan":{line.price_micro_yuan},"per":{line.per},"permille":{line.permille},'
         f'"amount_micro_yuan":{line.amount_micro_yuan}}},"emulated":{_word(emulated)}}}'
     )

@@ -34,3 +34,9 @@ class CountedIds:
 
     def charge_id(self) -> ChargeId:
         return ChargeId(self._next("chg"))
+
+    def plan_and_lease_ids(self, count: int) -> list[tuple[PlanId, LeaseId]]:
+        return [(self.plan_id(), self.lease_id()) for _ in range(count)]
+
+    def charge_ids(self, count: int) -> list[ChargeId]:
+        return [self.charge_id() for _ in range(count)]

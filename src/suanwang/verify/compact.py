@@ -5,8 +5,9 @@ Room is judged without time first: where all that is held of a resource at any t
 it, fit together, they fit at every moment. Where they do not, `verify` sweeps the moments.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from suanwang.model.compact import CompactHolds, CompactPlan, Holds, Route
 from suanwang.model.grid import Maintenance, Pool, PoolKind, PriceBook, Site
 from suanwang.model.ids import LeaseId
+from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest, latency_us_max, pool_kind
 from suanwang.verify import money
@@ -29,6 +31,8 @@ BOOKS_MAX = 4
 # so 63 bits hold the sums of half a million of them.
 KIB = 1024
 FIGURE_MAX = 2**44
+# No row has more than this, so what holds as much leaves nothing.
+FULL = 2**60
 Item = tuple[CompactPlan, TaskRequest]
 
 
@@ -44,6 +48,7 @@ class Books:
     position: int = 0
     known: dict[LeaseId, Holds] = field(default_factory=dict)
     sums: dict[Hashable, Any] = field(default_factory=dict)
+    routes: dict[int, tuple[Route, list[int]]] = field(default_factory=dict)
     edge_rows: list[int] = field(default_factory=list)
     sec_rows: list[int] = field(default_factory=list)
     pool_rows: list[int] = field(default_factory=list)
@@ -59,7 +64,7 @@ class Books:
             self.edge_rows += [self._row("link", f"{link.id}:{way}", rows) for way in ("ab", "ba")]
         for sec in index.security_order:
             self.sec_rows.append(self._row("protection", sec, rows))
-        self.capacity = np.array([[min(one, 2**60) for one in row] for row in rows], np.int64)
+        self.capacity = np.array([[min(one, FULL) for one in row] for row in rows], np.int64)
         self.held = np.zeros((len(rows), 4), np.int64)
 
     def _row(self, resource: str, key: str, rows: list[tuple[int, ...]]) -> int:
@@ -84,42 +89,61 @@ class Books:
         self.history, self.position = history, end
 
     def _add(self, some: Sequence[Holds], sign: int) -> None:
-        rows, figures = self._needs_of(some)
-        if rows:
-            np.add.at(self.held, rows, np.array(figures, np.int64) * sign)
+        for rows, figures in self._needs_of(some):
+            np.add.at(self.held, rows, figures * sign)
 
-    def _needs_of(self, some: Sequence[Holds]) -> tuple[list[int], list[tuple[int, ...]]]:
+    def _needs_of(self, some: Sequence[Holds]) -> Iterator[tuple[Any, Any]]:
+        """What is needed of which rows, in parts: of pools by compact plans, of lines by them, and by other plans."""
+        plans = [one.plan for one in some if type(one) is CompactHolds]
+        if plans:
+            pools = np.array([self.pool_rows[plan.pool_number] for plan in plans], np.int64)
+            demands = {id(plan.demand): plan.demand for plan in plans}
+            figures = {
+                at: _narrow((one.cores, -(-one.memory_bytes // KIB), one.accelerators, one.nodes))
+                for at, one in demands.items()
+            }
+            yield pools, np.array([figures[id(plan.demand)] for plan in plans], np.int64)
+        wide = [plan for plan in plans if plan.bandwidth_bps]
+        if wide:
+            lines = [self._rows_of(plan.route) for plan in wide]
+            bps = np.zeros((sum(map(len, lines)), 4), np.int64)
+            bps[:, 0] = np.repeat(np.array([_narrow((plan.bandwidth_bps,))[0] for plan in wide]), [*map(len, lines)])
+            yield np.array([*chain.from_iterable(lines)], np.int64), bps
         rows: list[int] = []
-        figures: list[tuple[int, ...]] = []
-        for holds in some:
-            if isinstance(holds, CompactHolds):
-                plan, demand = holds.plan, holds.plan.demand
-                rows.append(self.pool_rows[plan.pool_number])
-                figures.append((demand.cores, -(-demand.memory_bytes // KIB), demand.accelerators, demand.nodes))
-                if plan.bandwidth_bps:
-                    lines = [self.edge_rows[one] for one in plan.route.edges]
-                    lines += [self.sec_rows[one] for one in plan.route.pools]
-                    rows += lines
-                    figures += [(plan.bandwidth_bps, 0, 0, 0)] * len(lines)
-                continue
-            for hold in holds:
-                row = self.at.get(f"{hold.resource}|{hold.key}")
-                if row is not None:
-                    rows.append(row)
-                    needs = (*needs_of(hold), 0, 0, 0)[:4]
-                    figures.append((needs[0], -(-needs[1] // KIB), needs[2], needs[3]))
-        return rows, figures
+        needs: list[tuple[int, ...]] = []
+        for hold in (hold for one in some if type(one) is not CompactHolds for hold in one):
+            row = self.at.get(f"{hold.resource}|{hold.key}")
+            if row is not None:
+                rows.append(row)
+                four = (*needs_of(hold), 0, 0, 0)[:4]
+                needs.append(_narrow((four[0], -(-four[1] // KIB), four[2], four[3])))
+        if rows:
+            yield np.array(rows, np.int64), np.array(needs, np.int64)
+
+    def _rows_of(self, route: Route) -> list[int]:
+        """Of all that a route crosses, each as often as it does."""
+        found = self.routes.get(id(route))
+        if found is None:
+            if len(self.routes) >= KEPT_MAX:
+                self.routes.clear()
+            rows = [self.edge_rows[one] for one in route.edges] + [self.sec_rows[one] for one in route.pools]
+            found = self.routes[id(route)] = (route, rows)  # kept alive: it is known by its id
+        return found[1]
 
     def have_room(self, some: Sequence[Holds]) -> bool:
         """Whether all of these fit beside everything that is held at any time."""
-        rows, figures = self._needs_of(some)
-        if max(max(row) for row in figures) > FIGURE_MAX:
-            return False
         wanted = np.zeros_like(self.held)
-        np.add.at(wanted, rows, np.array(figures, np.int64))
-        touched = np.unique(rows)
-        total = (self.held + wanted)[touched]
-        return bool((total <= self.capacity[touched]).all())
+        for rows, figures in self._needs_of(some):
+            if figures.max(initial=0) > FIGURE_MAX:
+                return False
+            np.add.at(wanted, rows, figures)
+        touched = wanted.any(axis=1)
+        return bool((self.held[touched] + wanted[touched] <= self.capacity[touched]).all())
+
+
+def _narrow(figures: tuple[int, ...]) -> tuple[int, ...]:
+    """Figures as 64 bits hold them: what is larger fills any row, and is above FIGURE_MAX still."""
+    return figures if max(figures) < FULL else tuple(min(one, FULL) for one in figures)
 
 
 _books: dict[int, Books] = {}
@@ -231,9 +255,9 @@ def _is_path(plan: CompactPlan, request: TaskRequest, snapshot: Snapshot, sums: 
     key = ("path", id(route), request.protection, snapshot.links_down, snapshot.security_down)
     found = sums.get(key)
     if found is None:
-        free = request.model_copy(update={"latency": None, "origin": origin})
-        names_fit = _keys_fit(route, snapshot.index)
-        found = sums[key] = (names_fit and not list(path_faults(plan, free, snapshot)), route)
+        # The bound is this task's own and was looked at above; all else that is looked at here is in the key.
+        faults = [one for one, _ in path_faults(plan, request, snapshot) if one is not PlanFault.LATENCY_BOUND]
+        found = sums[key] = (_keys_fit(route, snapshot.index) and not faults, route)
     return bool(found[0])
 
 
@@ -254,7 +278,12 @@ def _is_price(
     book, demand = index.price_books[site.price_book], plan.demand
     shots = request.resources.shots * request.array
     span_us = plan.end_us - plan.start_us
-    spans = tuple(money.spans_us(book, plan.start_us, plan.end_us).items()) if book.time_of_use else span_us
+    spans: Hashable = span_us
+    if book.time_of_use:
+        when = (site.price_book, plan.start_us, plan.end_us)
+        spans = sums.get(when)
+        if spans is None:
+            spans = sums[when] = tuple(money.spans_us(book, plan.start_us, plan.end_us).items())
     key = (plan.pool, demand.cores, demand.memory_bytes, demand.accelerators, demand.nodes, shots, spans)
     found = sums.get(key)
     if found is None:

@@ -86,12 +86,14 @@ def compute_lines(
     demand = plan.demand
     card = book.accelerator_hour_micro_yuan.get(pool.accelerator_model or "", 0)
     nodes = demand.nodes if pool.kind is PoolKind.HPC else 0
+    processors = demand.nodes if pool.kind is PoolKind.QUANTUM else 0
     for permille, span_us in spans_us(book, plan.run_start_us, plan.end_us).items():
         for kind, held, price, per in (
             (ChargeKind.CORE, demand.cores, book.core_hour_micro_yuan, HOUR_US),
             (ChargeKind.MEMORY, demand.memory_bytes, book.gib_hour_micro_yuan, GIB * HOUR_US),
             (ChargeKind.ACCELERATOR, demand.accelerators, card, HOUR_US),
             (ChargeKind.NODE, nodes, book.node_hour_micro_yuan, HOUR_US),
+            (ChargeKind.QPU, processors, book.qpu_hour_micro_yuan, HOUR_US),
             (ChargeKind.ENERGY, milliwatts, book.energy_kwh_micro_yuan, 1_000_000 * HOUR_US),
         ):
             if held and price:

@@ -86,6 +86,7 @@ def _book(book: PriceBook, new_id: PriceBookId, factor: float) -> PriceBook:
             "accelerator_hour_micro_yuan": {model: times(price, factor) for model, price in cards.items()},
             "node_hour_micro_yuan": times(book.node_hour_micro_yuan, factor),
             "qpu_shot_micro_yuan": times(book.qpu_shot_micro_yuan, factor),
+            "qpu_hour_micro_yuan": times(book.qpu_hour_micro_yuan, factor),
             "energy_kwh_micro_yuan": times(book.energy_kwh_micro_yuan, factor),
         }
     )

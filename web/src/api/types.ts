@@ -105,6 +105,7 @@ export interface PriceBook {
   accelerator_hour_micro_yuan: Record<string, number>;
   node_hour_micro_yuan: number;
   qpu_shot_micro_yuan: number;
+  qpu_hour_micro_yuan: number;
   energy_kwh_micro_yuan: number;
   time_of_use: { from_hour: number; to_hour: number; permille: number }[];
 }
@@ -346,6 +347,8 @@ export interface PythonEntry {
   arguments?: string[];
 }
 
+export type CircuitEntry = { circuit: string | null; file: string | null; seed: number | null };
+
 export interface Resources {
   cpu: number;
   memory: number;
@@ -363,7 +366,7 @@ export interface Resources {
 
 export interface TaskRequest {
   name: string;
-  run: string | string[] | PythonEntry;
+  run: string | string[] | PythonEntry | CircuitEntry;
   image: string;
   environment: Record<string, string>;
   secrets: string[];

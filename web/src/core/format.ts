@@ -99,6 +99,7 @@ const QUANTITY_UNITS: Record<string, UiUnit> = {
   memory: "ui.unit.gib_hours",
   accelerator: "ui.unit.card_hours",
   node: "ui.unit.node_hours",
+  qpu: "ui.unit.qpu_hours",
   qpu_shot: "ui.unit.shots",
   energy: "ui.unit.kwh",
   bandwidth: "ui.unit.gbps_hours",
@@ -110,6 +111,7 @@ type UiUnit =
   | "ui.unit.gib_hours"
   | "ui.unit.card_hours"
   | "ui.unit.node_hours"
+  | "ui.unit.qpu_hours"
   | "ui.unit.shots"
   | "ui.unit.kwh"
   | "ui.unit.gbps_hours"

@@ -194,6 +194,7 @@ function Books({ grid }: { grid: GridView }) {
               <th class="right">{t("ui.unit.core_hours")}</th>
               <th class="right">{t("ui.unit.gib_hours")}</th>
               <th class="right">{t("ui.unit.node_hours")}</th>
+              <th class="right">{t("ui.unit.qpu_hours")}</th>
               <th class="right">{t("ui.unit.shots")}</th>
               <th class="right">{t("ui.unit.kwh")}</th>
               <th>{t("ui.unit.card_hours")}</th>
@@ -206,7 +207,7 @@ function Books({ grid }: { grid: GridView }) {
                 <td>
                   <code>{book.id}</code>
                 </td>
-                {[book.core_hour_micro_yuan, book.gib_hour_micro_yuan, book.node_hour_micro_yuan, book.qpu_shot_micro_yuan, book.energy_kwh_micro_yuan].map((price) => (
+                {[book.core_hour_micro_yuan, book.gib_hour_micro_yuan, book.node_hour_micro_yuan, book.qpu_hour_micro_yuan, book.qpu_shot_micro_yuan, book.energy_kwh_micro_yuan].map((price) => (
                   <td class="right num">{price ? yuan(price) : "–"}</td>
                 ))}
                 <td class="num cards">

@@ -259,15 +259,16 @@ class FakeAdapter:
     def _fate(self, order: StartOrder) -> tuple[str, int]:
         """The outcome and the duration in microseconds: of the tags, else drawn from seed and attempt."""
         settings, request = self._settings, order.request
+        tagged, outcomes = request.tags.get(DURATION_TAG), request.tags.get(OUTCOME_TAG)
+        if tagged is not None and outcomes is not None:
+            return _of_attempt(outcomes, order.fence), int(_of_attempt(tagged, order.fence))
         digest = blake2b(f"{self._seed}/{order.attempt_id}".encode(), digest_size=16).digest()
         luck = int.from_bytes(digest[:8], "big") % 1000
         spread = settings.duration_permille_max - settings.duration_permille_min
         share = settings.duration_permille_min + int.from_bytes(digest[8:], "big") % (spread + 1)
         duration_us = max(1, request.resources.wall_time * share // 1000)
-        tagged = request.tags.get(DURATION_TAG)
         if tagged is not None:
             duration_us = int(_of_attempt(tagged, order.fence))
-        outcomes = request.tags.get(OUTCOME_TAG)
         if outcomes is not None:
             return _of_attempt(outcomes, order.fence), duration_us
         if luck < settings.exit_permille:

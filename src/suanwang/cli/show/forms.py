@@ -121,6 +121,7 @@ _UNITS: dict[ChargeKind, tuple[str, str, int]] = {
     ChargeKind.MEMORY: ("GiB·h", "GiB·s", 3_600),
     ChargeKind.ACCELERATOR: ("card·h", "card·s", 3_600),
     ChargeKind.NODE: ("node·h", "node·s", 3_600),
+    ChargeKind.QPU: ("QPU·h", "QPU·s", 3_600),
     ChargeKind.QPU_SHOT: ("shots", "shots", 1),
     ChargeKind.ENERGY: ("kWh", "Wh", 1_000),
     ChargeKind.BANDWIDTH: ("Gbps·h", "Gbps·s", 3_600),

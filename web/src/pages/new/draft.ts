@@ -9,7 +9,7 @@ export interface Pair {
 
 export interface Draft {
   name: string;
-  runKind: "command" | "script";
+  runKind: "command" | "script" | "circuit";
   run: string;
   arguments: string;
   image: string;
@@ -161,6 +161,7 @@ function resources(draft: Draft): Loose {
 
 function run(draft: Draft): unknown {
   if (draft.runKind === "command") return draft.run.trim();
+  if (draft.runKind === "circuit") return { circuit: draft.run };
   const args = draft.arguments.split("\n").filter((line) => line !== "");
   return args.length ? { script: draft.run, arguments: args } : { script: draft.run };
 }
@@ -233,14 +234,16 @@ const shell = (parts: readonly string[]): string => parts.map((part) => (/^[\w./
 /** The form for a task that is asked for again. Secrets come back as names only: their values are never kept. */
 export function fromRequest(request: TaskRequest): Draft {
   const r = request.resources;
-  const script = typeof request.run === "object" && !Array.isArray(request.run) ? request.run : null;
+  const entry = typeof request.run === "object" && !Array.isArray(request.run) ? request.run : null;
+  const circuit = entry !== null && "circuit" in entry ? entry.circuit : null;
+  const script = entry !== null && !("circuit" in entry) ? entry : null;
   const circle = request.latency === "metro" || request.latency === "provincial" || request.latency === "national";
   const command = typeof request.run === "string" ? request.run : Array.isArray(request.run) ? shell(request.run) : "";
   return {
     ...EMPTY,
     name: request.name,
-    runKind: script?.script ? "script" : "command",
-    run: script ? (script.script ?? `python -m ${script.module ?? ""} ${shell(script.arguments ?? [])}`.trim()) : command,
+    runKind: circuit !== null ? "circuit" : script?.script ? "script" : "command",
+    run: circuit !== null ? circuit : script ? (script.script ?? `python -m ${script.module ?? ""} ${shell(script.arguments ?? [])}`.trim()) : command,
     arguments: (script?.arguments ?? []).join("\n"),
     image: request.image === "host" ? "" : request.image,
     kind: r.kind ?? (r.qubits || r.shots ? "quantum" : r.accelerators ? "ai" : ""),

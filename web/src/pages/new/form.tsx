@@ -1,6 +1,11 @@
 import { t } from "../../core/i18n";
 import { Choice, Group, OriginField, Pairs, ProtectionPick, Text, type FormProps } from "./fields";
 
+const RUNS = {
+  command: "ffmpeg -i in.mp4 -vf scale=1280:-1 out.mp4",
+  script: "print(sum(range(10**7)))",
+  circuit: 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\nbit[2] c;\nh q[0];\ncx q[0], q[1];\nc = measure q;',
+};
 const KINDS = ["", "general", "ai", "hpc", "quantum"] as const;
 const LEVELS = ["1", "2", "3", "4", "5"];
 
@@ -25,18 +30,18 @@ export function TaskForm(props: FormProps) {
         <div class="field wide">
           <div class="run-kinds" role="radiogroup" aria-label={t("ui.field.run")}>
             <span>{t("ui.field.run")}</span>
-            {(["command", "script"] as const).map((kind) => (
+            {(["command", "script", "circuit"] as const).map((kind) => (
               <label>
-                <input type="radio" name="runKind" checked={draft.runKind === kind} onChange={() => change({ runKind: kind })} /> {t(`ui.run.${kind}`)}
+                <input type="radio" name="runKind" checked={draft.runKind === kind} onChange={() => change(kind === "circuit" ? { runKind: kind, kind: "quantum" } : { runKind: kind })} /> {t(`ui.run.${kind}`)}
               </label>
             ))}
           </div>
           <textarea
             name="run"
-            rows={draft.runKind === "script" ? 9 : 3}
+            rows={draft.runKind === "command" ? 3 : 9}
             spellcheck={false}
             aria-label={t("ui.field.run")}
-            placeholder={draft.runKind === "script" ? "print(sum(range(10**7)))" : "ffmpeg -i in.mp4 -vf scale=1280:-1 out.mp4"}
+            placeholder={RUNS[draft.runKind]}
             value={draft.run}
             onInput={(event) => change({ run: event.currentTarget.value })}
           />

@@ -164,6 +164,9 @@ function Prices({ site, grid }: { site: Site; grid: GridView }) {
         {book.node_hour_micro_yuan > 0 && site.pools.some((pool) => pool.kind === "hpc") && (
           <Row name={t("ui.unit.node_hours")}>{yuan(book.node_hour_micro_yuan)}</Row>
         )}
+        {book.qpu_hour_micro_yuan > 0 && site.pools.some((pool) => pool.kind === "quantum") && (
+          <Row name={t("ui.unit.qpu_hours")}>{yuan(book.qpu_hour_micro_yuan)}</Row>
+        )}
         {book.qpu_shot_micro_yuan > 0 && site.pools.some((pool) => pool.kind === "quantum") && (
           <Row name={t("ui.unit.shots")}>{yuan(book.qpu_shot_micro_yuan)}</Row>
         )}

@@ -100,6 +100,7 @@ export function Numbered({ n, children }: { n: number; children: string }) {
 function command({ run }: TaskRequest): string {
   if (typeof run === "string") return run;
   if (Array.isArray(run)) return run.map((part) => (/^[\w./=:@%+,-]+$/.test(part) ? part : `'${part.replaceAll("'", "'\\''")}'`)).join(" ");
+  if ("circuit" in run) return run.circuit?.trim() ?? `OpenQASM · ${run.file ?? ""}`;
   const head = run.module ? `python -m ${run.module}` : `python - <<'EOF'\n${(run.script ?? "").trim()}\nEOF`;
   return run.arguments?.length ? `${head} ${run.arguments.join(" ")}` : head;
 }

@@ -1,0 +1,155 @@
+"""Builds the quantum adapter: the operator's file, checked against the grid, and whom circuits run as."""
+
+import importlib.util
+import os
+import pwd
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from suanwang.agent.adapter import Adapter
+from suanwang.agent.adapters.beside import CircuitsBeside, Host
+from suanwang.agent.adapters.quantum import Device, DeviceFile, QuantumAdapter, QuantumFile, QuantumSettings
+from suanwang.agent.objects import ObjectStore
+from suanwang.intent.document import parse
+from suanwang.intent.mapping import Found
+from suanwang.intent.read import check, raise_found
+from suanwang.model.error import Fault, FaultsError
+from suanwang.model.grid import DataSet, Grid, Pool, PoolKind
+from suanwang.model.ids import DataSetId, PoolId
+from suanwang.runtime import clock
+from suanwang.runtime.hands import stand_ins, transfer_rules
+from suanwang.runtime.settings import Settings
+
+FILE_BYTES_MAX: Final = 1024**2
+SIMULATOR: Final = ("qiskit", "qiskit_aer")
+EXTRA: Final = "suanwang[quantum]"
+NOBODY: Final = "nobody"
+
+
+def has_simulator() -> bool:
+    """Whether the simulator is installed; it is not loaded for that."""
+    return all(importlib.util.find_spec(name) is not None for name in SIMULATOR)
+
+
+def quantum_adapter(
+    settings: Settings, folder: Path, objects: ObjectStore, grid: Grid, sites: tuple[str, ...]
+) -> QuantumAdapter:
+    """The adapter over simulated devices, one for each pool of `sites`.
+
+    Raises FaultsError with everything that is wrong with the operator's file, or where the simulator is not installed.
+    """
+    if not has_simulator():
+        raise FaultsError([Fault("quantum_needs", "adapter", settings.adapter, params={"extra": EXTRA})], "agent")
+    pools = {pool.id: pool for site in grid.sites if site.id in sites for pool in site.pools}
+    file = read_quantum_file(settings, pools)
+    quantum = QuantumSettings(
+        folder=folder / "quantum",
+        devices={pool: _device(pools[pool], own) for pool, own in file.devices.items()},
+        python=(sys.executable,),
+        user=_user(file.user),
+        log_bytes_max=settings.log_bytes_max,
+    )
+    return QuantumAdapter(quantum, objects, clock.now_us, clock.monotonic_us, lambda _: None, transfer_rules(settings))
+
+
+def with_circuits(
+    host: Host,
+    settings: Settings,
+    folder: Path,
+    objects: ObjectStore,
+    grid: Grid,
+    data_sets: Mapping[DataSetId, DataSet],
+) -> Adapter:
+    """A host that emulates sites, with simulated devices in place of their quantum pools, where the simulator is installed."""
+    pools = [pool for site in grid.sites for pool in site.pools if pool.kind is PoolKind.QUANTUM]
+    if not pools or not has_simulator():
+        return host
+    quantum = QuantumSettings(
+        folder=folder / "quantum",
+        devices={pool.id: _device(pool, DeviceFile()) for pool in pools},
+        python=(sys.executable,),
+        user=_user(NOBODY),
+        log_bytes_max=settings.log_bytes_max,
+        emulated=True,
+    )
+
+    def make() -> QuantumAdapter:
+        rules = transfer_rules(settings)
+        return QuantumAdapter(quantum, objects, clock.now_us, clock.monotonic_us, stand_ins(dict(data_sets)), rules)
+
+    records = quantum.folder / "records"
+    return CircuitsBeside(host, make, at_once=records.is_dir() and any(records.iterdir()))
+
+
+def read_quantum_file(settings: Settings, pools: Mapping[PoolId, Pool]) -> QuantumFile:
+    """The operator's file, or what stands for it where there is none: every quantum pool with a device of its own size.
+    Raises FaultsError with every fault, each with its line."""
+    if not settings.quantum_file:
+        own = {pool.id: DeviceFile() for pool in pools.values() if pool.kind is PoolKind.QUANTUM}
+        faults = [Fault("quantum_no_pool", "--site")] if not own else []
+        faults += [Fault(one.code, "--site", str(one.got)) for one in _others(pools)]
+        if faults:
+            raise FaultsError(faults, "agent")
+        return QuantumFile(devices=own)
+    try:
+        text = Path(settings.quantum_file).read_bytes()
+    except OSError as error:
+        params = {"detail": error.strerror or ""}
+        raise FaultsError(
+            [Fault("quantum_file_unread", "quantum_file", settings.quantum_file, params=params)], "agent"
+        ) from error
+    document = parse(text, settings.quantum_file, FILE_BYTES_MAX)
+    file, found = check(QuantumFile, document)
+    if file is not None:
+        found = [*_misfits(file, pools), *_others(pools), *_wrong_user(file)]
+    raise_found(found, document)
+    assert file is not None, "no fault means a file"
+    return file
+
+
+def _misfits(file: QuantumFile, pools: Mapping[PoolId, Pool]) -> Iterator[Found]:
+    """Devices without a pool, pools without a device, and devices that are smaller than their pool says."""
+    known = {name for name, pool in pools.items() if pool.kind is PoolKind.QUANTUM}
+    for name, device in file.devices.items():
+        if name not in known:
+            yield Found("quantum_pool_unknown", ("devices", name), name, {"known": ", ".join(sorted(known))})
+        elif device.qubits is not None and device.qubits < pools[name].qubits_per_node:
+            promised = pools[name].qubits_per_node
+            yield Found("quantum_qubits", ("devices", name, "qubits"), device.qubits, {"promised": promised})
+    for name in sorted(known - set(file.devices)):
+        yield Found("quantum_pool_missing", ("devices",), name)
+
+
+def _others(pools: Mapping[PoolId, Pool]) -> Iterator[Found]:
+    for name, pool in pools.items():
+        if pool.kind is not PoolKind.QUANTUM:
+            yield Found("quantum_other_pool", ("devices",), name)
+
+
+def _wrong_user(file: QuantumFile) -> Iterator[Found]:
+    if os.geteuid() != 0:
+        return
+    try:
+        entry = pwd.getpwnam(file.user)
+    except KeyError:
+        yield Found("quantum_user_unknown", ("user",), file.user)
+        return
+    if entry.pw_uid == 0:
+        yield Found("quantum_user_root", ("user",), file.user)
+
+
+def _user(name: str) -> tuple[int, int] | None:
+    """Whom circuits run as; None where the agent has no other user to give them."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return entry.pw_uid, entry.pw_gid
+
+
+def _device(pool: Pool, file: DeviceFile) -> Device:
+    return Device(pool.id, min(pool.qubits_per_node, file.qubits or pool.qubits_per_node), pool.nodes, file)

@@ -189,4 +189,5 @@ class Road(Reserving):
         self.commit()
         failpoints.hit("brain.settle.committed")
         failpoints.hit("brain.dispatch.sent")
-        return orders_of(self.state.cursors.get(heartbeat.agent, 0), found.instructions)
+        seen = self.state.cursors.get(heartbeat.agent, 0)
+        return orders_of(seen, now_us, found.instructions)

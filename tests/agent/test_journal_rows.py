@@ -84,7 +84,7 @@ def test_a_message_with_rows_is_the_text_of_one_with_values():
 def test_orders_with_rows_are_the_text_of_orders_with_values():
     request = TaskRequest(run="true")
     start = OrderRow(InstructionKind.START, "s", "task-1", "att-1", "plan-1", 1, "s/g", Demand(cores=1), request, 7)
-    said = orders_of(3, (start,))
+    said = orders_of(3, 0, (start,))
     value = Instruction(**start._asdict())
     assert said.model_dump_json() == Orders(acknowledged=3, instructions=(value,)).model_dump_json()
     assert Orders.model_validate_json(said.model_dump_json()).instructions == (value,)

@@ -54,6 +54,7 @@ def _keys(here: Serving) -> dict[str, str]:
         ("other", "bio", Role.USER),
     ):
         made[name] = here.brain.issue_key(operator, TenantId(tenant), role)[1]
+    made["joiner"] = here.brain.issue_key(operator, TenantId("local"), Role.JOINER)[1]
     made["agent"] = here.brain.issue_key(operator, TenantId("astro"), Role.AGENT, sites[:1])[1]
     return made
 

@@ -26,6 +26,10 @@ BODIES = {
     ("POST", "/ga4gh/tes/v1/tasks"): {"json": {"executors": [{"image": "host", "command": ["true"]}]}},
     ("POST", "/v1/what-if"): {"json": {"day": {"drawn": 1}}},
     ("PUT", "/v1/objects/{blake3}"): {"content": OBJECT, "headers": OCTETS},
+    ("POST", "/v1/agents/{agent_id}/bus"): {"json": {}},
+    ("POST", "/v1/joins/probe"): {"content": b"x", "headers": OCTETS},
+    ("POST", "/v1/joins/{join_id}:approve"): {"json": {}},
+    ("POST", "/v1/joins/{join_id}:refuse"): {"json": {}},
     ("POST", "/v1/agents/{agent_id}/logs/{attempt_id}"): {"content": b"x", "headers": OCTETS},
     ("PUT", "/v1/tenants/{tenant_id}"): {"json": {"name": "Bio"}},
     ("POST", "/v1/keys"): {"json": {"tenant": "bio", "role": "viewer"}},
@@ -34,6 +38,11 @@ BODIES = {
 EXPECTED = {
     ("POST", "/v1/what-if"): {202, 409},  # one at a time
     ("GET", "/v1/what-if/{run_id}"): {404},
+    ("POST", "/v1/sites/{site_id}:check"): {404},  # it has not joined
+    ("POST", "/v1/joins"): {422},  # an empty request
+    ("GET", "/v1/joins/{join_id}"): {404},
+    ("POST", "/v1/joins/{join_id}:approve"): {404},
+    ("POST", "/v1/joins/{join_id}:refuse"): {404},
     ("DELETE", "/v1/what-if/{run_id}"): {404},
     ("GET", "/v1/network/what-if"): {422},  # nothing is cut
     ("DELETE", "/v1/network/reservations/{reservation_id}"): {404},
@@ -69,6 +78,7 @@ def filled(grid, row, task):
         "task_id": task,
         "path:path": "out.txt",
         "run_id": "what-if-none",
+        "join_id": "join-none",
         "reservation_id": "resv-" + "0" * 26,
         "site_id": brain.index.grid.sites[1].id,
         "link_id": brain.index.grid.links[0].id,

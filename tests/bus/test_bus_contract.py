@@ -1,9 +1,26 @@
-"""What an agent may rely on, whichever bus it has: the same cases against both, over a real brain."""
+"""What an agent may rely on, whichever bus it has: the same cases against each, over a real brain."""
+
+import time
 
 import httpx
 import pytest
-from tests.bus.sides import AGENT, WAIT_MS, event, heartbeat, http_bus, in_memory, over_http, start_of
+from tests.bus.sides import (
+    AGENT,
+    WAIT_MS,
+    event,
+    heartbeat,
+    http_bus,
+    in_memory,
+    over_http,
+    over_nats,
+    start_of,
+)
 
+from suanwang.agent.adapters.fake import FakeAdapter
+from suanwang.agent.agent import Agent
+from suanwang.agent.journal import Journal
+from suanwang.agent.objects import LocalObjects
+from suanwang.bus import nats
 from suanwang.bus.http import HttpBus
 from suanwang.model.error import ConflictError, NotAllowedError, NotFoundError, NotKnownError, UnreachableError
 from suanwang.model.event import EventKind, as_instruction
@@ -15,8 +32,9 @@ from suanwang.model.task import TaskRequest
 K = EventKind
 
 
-@pytest.fixture(params=[in_memory, over_http], ids=["memory", "http"])
-def side(request, tmp_path):
+@pytest.fixture(params=[in_memory, over_http, over_nats], ids=["memory", "http", "nats"])
+def side(request, tmp_path, monkeypatch):
+    monkeypatch.setattr(nats, "ANSWER_S", 1.5)  # how long an agent waits for a brain that is away
     with request.param(tmp_path) as made:
         yield made
 
@@ -28,6 +46,7 @@ def http(tmp_path):
 
 
 def applied(side, task_id):
+    assert side.brain.wait_tables()  # a large batch is projected behind
     return [step.body["event"]["kind"] for step in side.brain.store.events(task_id) if step.kind == "event_applied"]
 
 
@@ -121,6 +140,155 @@ def test_a_log_of_an_attempt_that_never_was_is_not_found(side):
     with pytest.raises(NotFoundError) as refused:
         side.bus().append_log(AttemptId(f"att-{0:026d}"), 0, b"x")
     assert refused.value.code == "attempt_unknown"
+
+
+def test_events_in_many_messages_are_applied_in_their_order(side):
+    bus = side.bus()
+    order = start_of(side, bus)
+    kinds = [K.ACCEPTED, K.STAGING, K.RUNNING, *[K.PROGRESS] * 5, K.COLLECTING, K.FINISHED]
+    events = [event(order, at, kind, exit_code=0 if kind is K.FINISHED else None) for at, kind in enumerate(kinds, 1)]
+    for first in range(0, len(events), 3):
+        assert bus.exchange(heartbeat(side.sites, events[first : first + 3]), 0).acknowledged == min(first + 3, 10)
+    assert applied(side, order.task_id) == [kind.value for kind in kinds]
+    assert side.brain.store.task(order.task_id).phase is Phase.SUCCEEDED
+
+
+def test_a_message_of_many_parts_comes_whole_and_once(side):
+    """Far above what one message of a broker takes, and hard to pack."""
+    bus = side.bus()
+    order = start_of(side, bus)
+    words = ["".join(chr(33 + (at * at * 7919 + place * 104729) % 90) for place in range(3_000)) for at in range(400)]
+    events = [event(order, at, K.PROGRESS, detail=word) for at, word in enumerate(words, 1)]
+    assert bus.exchange(heartbeat(side.sites, events), 0).acknowledged == 400
+    assert side.brain.wait_tables()
+    said = [one.body["event"] for one in side.brain.store.events(order.task_id) if one.kind == "event_applied"]
+    assert [one["detail"] for one in said] == words
+
+
+def test_an_event_with_another_fence_is_kept_and_has_no_effect(side):
+    bus = side.bus()
+    order = start_of(side, bus)
+    said = heartbeat(side.sites, [event(order, 1, K.RUNNING, fence=order.fence + 1)])
+    assert bus.exchange(said, 0).acknowledged == 1
+    assert side.brain.store.task(order.task_id).phase is Phase.DISPATCHED
+
+
+def test_an_agent_has_no_orders_and_no_effect_but_at_its_own_sites(side):
+    order = start_of(side, side.bus())
+    stranger_sites = [site for site in side.sites if site != order.site]
+    side.brain.road.state.agent_of.update(dict.fromkeys(stranger_sites, AgentId("two")))
+    stranger = side.bus(stranger_sites, AgentId("two"))
+    said = event(order, 1, K.FINISHED, exit_code=0, agent=AgentId("two"))
+    answer = stranger.exchange(heartbeat(stranger_sites, [said], AgentId("two")), 0)
+    assert answer.acknowledged == 1
+    assert order.attempt_id not in [one.attempt_id for one in answer.instructions if one.request is not None]
+    assert side.brain.store.task(order.task_id).phase is Phase.DISPATCHED
+    own = event(order, 2, K.RUNNING, agent=AGENT)
+    with pytest.raises((NotAllowedError, UnreachableError)):
+        stranger.exchange(heartbeat(stranger_sites, [own], AGENT), 0)  # in another's name
+    assert side.brain.store.task(order.task_id).phase is Phase.DISPATCHED
+
+
+def test_a_brain_that_restarts_is_unreachable_and_then_goes_on(side):
+    bus = side.bus()
+    order = start_of(side, bus)
+    events = [event(order, 1, K.ACCEPTED)]
+    assert bus.exchange(heartbeat(side.sites, events), 0).acknowledged == 1
+    side.kill()
+    events += [event(order, 2, K.RUNNING)]
+    with pytest.raises(UnreachableError):
+        bus.exchange(heartbeat(side.sites, events), 0)
+    with pytest.raises(UnreachableError):
+        bus.append_log(order.attempt_id, 0, b"away")
+    side.again()
+    assert _patient(lambda: bus.exchange(heartbeat(side.sites, events), 0)).acknowledged == 2
+    assert bus.append_log(order.attempt_id, 0, b"back") == 4
+    assert applied(side, order.task_id) == ["accepted", "running"]
+
+
+def _patient(ask):
+    """As an agent's loop does: try again while nobody answers."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            return ask()
+        except UnreachableError:
+            if time.monotonic() > until:
+                raise
+
+
+class Life:
+    """A real agent with a journal in a file, on a clock that may jump; `die` takes it away between two rounds."""
+
+    def __init__(self, side, folder):
+        self.side, self.folder, self.ahead_us = side, folder, 0
+        self.objects = LocalObjects(folder / "objects")
+        self.bus = side.bus()
+        self.adapter = FakeAdapter(self.clock, seed=1, objects=self.objects)
+        self.start()
+
+    def clock(self):
+        return time.time_ns() // 1_000 + self.ahead_us
+
+    def start(self):
+        journal = Journal(self.folder / "journal.db")
+        self.journal = journal
+        self.agent = Agent(AGENT, self.side.sites, self.adapter, journal, self.clock)
+
+    def die(self):
+        self.journal.close()
+        self.start()
+
+    def round(self):
+        return self.agent.exchange(lambda said: self.bus.exchange(said, 200))
+
+    def until(self, task_id, phase):
+        deadline = time.monotonic() + 60
+        while self.side.brain.road.state.tasks[task_id].phase is not phase:
+            assert time.monotonic() < deadline, self.side.brain.road.state.tasks[task_id].phase
+            self.round()
+
+
+def quick(side):
+    request = TaskRequest(run="true", tags={"fake.duration-us": "1000", "fake.outcome": "ok"})
+    return side.brain.submit(side.operator, [Submission(request=request)])[0].task_id
+
+
+def test_an_agent_that_dies_before_it_was_heard_says_it_again_and_it_counts_once(side, tmp_path):
+    life = Life(side, tmp_path)
+    task_id = quick(side)
+
+    def lost(said):
+        life.bus.exchange(said, 0)  # the brain has it, and the agent dies before it knows
+        raise KeyboardInterrupt
+
+    life.until(task_id, Phase.DISPATCHED)
+    while not life.agent.unacknowledged:
+        life.round()
+        life.agent.collect()
+    with pytest.raises(KeyboardInterrupt):
+        life.agent.exchange(lost)
+    life.die()
+    life.until(task_id, Phase.SUCCEEDED)
+    sequences = [
+        one.body["event"]["sequence"] for one in side.brain.store.events(task_id) if one.kind == "event_applied"
+    ]
+    assert sequences == sorted(set(sequences))
+
+
+@pytest.mark.parametrize("jump_s", [-86_400, 86_400], ids=["back", "ahead"])
+def test_an_agent_whose_clock_jumps_is_heard_all_the_same(side, tmp_path, jump_s):
+    life = Life(side, tmp_path)
+    task_id = quick(side)
+    life.until(task_id, Phase.DISPATCHED)
+    life.ahead_us = jump_s * 1_000_000
+    life.adapter = FakeAdapter(life.clock, seed=1, objects=life.objects)
+    life.die()  # with a backend that has forgotten all, so that the task is begun again under the new clock
+    life.until(task_id, Phase.SUCCEEDED)
+    sequences = [
+        one.body["event"]["sequence"] for one in side.brain.store.events(task_id) if one.kind == "event_applied"
+    ]
+    assert sequences == sorted(set(sequences))
 
 
 @pytest.mark.parametrize("token", ["sw_key_secret", "nonsense"])

@@ -118,6 +118,8 @@ def test_no_text_of_the_command_line_is_dead():
         "cli.road.",
         "cli.grid.col.",
         "cli.key.col.",
+        "cli.join.",
+        "cli.option.join.",
         "cli.what_if.col.",
         "cli.lab.col.",
         "cli.net.col.",

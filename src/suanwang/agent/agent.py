@@ -5,7 +5,8 @@ no clock and no socket of its own, so the same code runs under a real loop and i
 
 Promises: an order is journaled before it is carried out; a repeated order is carried out once; an order with an
 older fence is refused; an event is repeated until the brain has it; an attempt that the adapter no longer knows is
-reported lost.
+reported lost. A round that cannot be journaled (the disk is full) raises StoreError and says and does nothing; the next one
+goes on where it stopped.
 """
 
 import importlib.metadata
@@ -40,6 +41,9 @@ from suanwang.model.rows import EventRow, SeenRow
 # Of one message, in events and in outputs named by them: about 1 MiB and 4 MiB of JSON. A backlog drains in order.
 EVENTS_PER_EXCHANGE: Final = 4096
 OUTPUTS_PER_EXCHANGE: Final = 20_000
+
+# Clocks that differ by less than this agree: a message takes its time too.
+CLOCKS_AGREE_US: Final = 5_000_000
 
 Send = Callable[[Heartbeat], Orders]
 _FREE_TEXTS: Final = ("detail", "outputs", "kept")
@@ -100,6 +104,7 @@ class Agent:
         self._delivering: set[AttemptId] = set()
         self._unshipped: set[AttemptId] = set()  # ended, with logs that may not all be shipped
         self._seen: dict[AttemptId, SeenRow] = {key: _seen(row) for key, row in self._known.items()}
+        self._todo: list[tuple[AnyInstruction, int, dict[str, str]]] = []  # in hand: carried out when it is journaled
         self._report_lost()
 
     # One round ------------------------------------------------------------------------------------------------
@@ -120,6 +125,7 @@ class Agent:
             self._apply(update)
         if self._journal.commit():
             failpoints.hit("agent.event.journaled")
+        self._carry_out_all()
         if self._shipper is not None:
             # After the commit: a sink that fails costs no update. Before the heartbeat: no end overtakes its log.
             self._unshipped.update(update.attempt_id for update in updates if update.kind in TERMINAL)
@@ -261,12 +267,20 @@ class Agent:
     def _obey(self, orders: Orders) -> None:
         """Journal every order of the round in one commit, then carry them out in the brain's order."""
         self._journal.look_up([one.task_id for one in orders.instructions if one.kind is InstructionKind.START])
-        todo = [instruction for instruction in orders.instructions if self._journal_order(instruction)]
+        ahead_us = self._clock() - orders.at_us if orders.at_us else 0
+        for one in orders.instructions:
+            if self._journal_order(one):
+                not_before_us = one.not_before_us + (ahead_us if abs(ahead_us) > CLOCKS_AGREE_US else 0)
+                self._todo.append((one, not_before_us, orders.secrets.get(one.attempt_id, {})))
         if self._journal.commit():
             failpoints.hit("agent.event.acknowledged")
             failpoints.hit("agent.order.journaled")
-        for instruction in todo:
-            self._carry_out(instruction, orders.secrets.get(instruction.attempt_id, {}))
+        self._carry_out_all()
+
+    def _carry_out_all(self) -> None:
+        todo, self._todo = self._todo, []
+        for instruction, not_before_us, secrets in todo:
+            self._carry_out(instruction, not_before_us, secrets)
 
     def _journal_order(self, order: AnyInstruction) -> bool:
         """Gather what the order changes; True where there is then something to do."""
@@ -327,10 +341,10 @@ class Agent:
         del self._seen[order.attempt_id]
         return True
 
-    def _carry_out(self, order: AnyInstruction, secrets: dict[str, str]) -> None:
+    def _carry_out(self, order: AnyInstruction, not_before_us: int, secrets: dict[str, str]) -> None:
         match order.kind:
             case InstructionKind.START:
-                self._start(order, secrets)
+                self._start(order, not_before_us, secrets)
             case InstructionKind.STOP:
                 self._stop(order)
             case InstructionKind.DELIVER:
@@ -345,7 +359,7 @@ class Agent:
         else:
             self._adapter.stop(order.attempt_id)
 
-    def _start(self, order: AnyInstruction, secrets: dict[str, str]) -> None:
+    def _start(self, order: AnyInstruction, not_before_us: int, secrets: dict[str, str]) -> None:
         assert order.request is not None, "a start carries its request"
         row = self._known.get(order.attempt_id)
         if row is None or not row.live:
@@ -362,7 +376,7 @@ class Agent:
             fence=order.fence,
             request=order.request,
             demand=order.demand,
-            not_before_us=order.not_before_us,
+            not_before_us=not_before_us,
             secrets=secrets,
             kept=order.kept,
             number=order.number,

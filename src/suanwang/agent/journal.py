@@ -159,10 +159,23 @@ class Journal:
         self.acknowledged = self._meta("acknowledged")
 
     def commit(self) -> bool:
-        """Write what was gathered in one transaction with one sync. True where there was anything to write."""
-        batch, self._batch, self._looked_up = self._batch, _Batch(), {}
+        """Write what was gathered in one transaction with one sync. True where there was anything to write.
+
+        Raises StoreError `journal_unwritable` where the disk is full or gone: what was gathered is kept for the next try.
+        """
+        batch, self._looked_up = self._batch, {}
         if batch.is_empty:
             return False
+        try:
+            self._write(batch)
+        except sqlite3.OperationalError as fault:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StoreError("journal_unwritable", path=self.path, detail=str(fault)) from fault
+        self._batch = _Batch()
+        return True
+
+    def _write(self, batch: _Batch) -> None:
         run = self._db.executemany
         self._db.execute("BEGIN IMMEDIATE")
         if batch.renumbered:
@@ -178,7 +191,6 @@ class Journal:
         meta = [("last_sequence", self.last_sequence), ("acknowledged", self.acknowledged)]
         run("INSERT OR REPLACE INTO meta VALUES (?,?)", meta)
         self._db.execute("COMMIT")
-        return True
 
     def close(self) -> None:
         self._db.close()

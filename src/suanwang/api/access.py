@@ -13,6 +13,7 @@ READERS = frozenset({Role.VIEWER, Role.USER, Role.OPERATOR})
 WRITERS = frozenset({Role.USER, Role.OPERATOR})
 OPERATORS = frozenset({Role.OPERATOR})
 AGENTS = frozenset({Role.AGENT})
+JOINERS = frozenset({Role.JOINER})
 ANYONE = frozenset(Role)
 
 
@@ -76,6 +77,7 @@ ACCESS: tuple[Access, ...] = (
     Access("GET", "/v1/what-if", OPERATORS, Scope.GRID),
     Access("GET", "/v1/what-if/{run_id}", OPERATORS, Scope.GRID),
     Access("DELETE", "/v1/what-if/{run_id}", OPERATORS, Scope.GRID),
+    Access("POST", "/v1/sites/{site_id}:check", OPERATORS, Scope.GRID),
     Access("POST", "/v1/sites/{site_id}:fail", OPERATORS, Scope.GRID),
     Access("POST", "/v1/sites/{site_id}:heal", OPERATORS, Scope.GRID),
     Access("POST", "/v1/links/{link_id}:fail", OPERATORS, Scope.GRID),
@@ -90,6 +92,13 @@ ACCESS: tuple[Access, ...] = (
     Access("PUT", "/v1/objects/{blake3}", WRITERS | AGENTS, Scope.OWN),
     Access("GET", "/v1/objects/{blake3}", WRITERS | AGENTS, Scope.OWN),
     Access("HEAD", "/v1/objects/{blake3}", WRITERS | AGENTS, Scope.OWN),
+    Access("POST", "/v1/joins", JOINERS, Scope.OWN),
+    Access("POST", "/v1/joins/probe", JOINERS | AGENTS, Scope.GRID),
+    Access("GET", "/v1/joins", OPERATORS, Scope.GRID),
+    Access("GET", "/v1/joins/{join_id}", JOINERS | OPERATORS, Scope.OWN),
+    Access("POST", "/v1/joins/{join_id}:approve", OPERATORS, Scope.GRID),
+    Access("POST", "/v1/joins/{join_id}:refuse", OPERATORS, Scope.GRID),
+    Access("POST", "/v1/agents/{agent_id}/bus", OPERATORS | AGENTS, Scope.SITES),
     Access("POST", "/v1/agents/{agent_id}/exchange", AGENTS, Scope.SITES),
     Access("POST", "/v1/agents/{agent_id}/logs/{attempt_id}", AGENTS, Scope.SITES),
     Access("GET", "/v1/tenants", OPERATORS, Scope.GRID),

@@ -11,9 +11,10 @@ from suanwang.api.context import Here
 from suanwang.api.documents import answer, check_media, read_json
 from suanwang.api.inputs import AgentPath, MadePath, Offset, RawBody
 from suanwang.api.openapi import json_body, raw_body
+from suanwang.model.bus import BusAsk, BusTold
 from suanwang.model.error import Fault, FaultsError
 from suanwang.model.event import Heartbeat, Orders
-from suanwang.model.ids import AttemptId
+from suanwang.model.ids import AgentId, AttemptId
 from suanwang.model.view import LogLength
 
 router = APIRouter(tags=["agents"])
@@ -42,6 +43,17 @@ async def exchange(
     # Apart from the threads of everybody else, which waiting agents would use up.
     orders = await run_sync(here.brain.exchange, caller, heartbeat, wait_ms, limiter=here.agent_threads)
     return answer(orders)
+
+
+@router.post(
+    "/v1/agents/{agent_id}/bus",
+    response_model=BusTold,
+    openapi_extra=json_body(BusAsk, "The public half of a pair that the agent has made."),
+    summary="By which bus an agent speaks, and what lets it in",
+)
+def bus(request: Request, here: Here, caller: Caller, agent_id: AgentPath, raw: RawBody) -> Response:
+    """With NATS: its servers, the authority to trust, and a credential of this key and this name for a day."""
+    return answer(here.brain.bus_of(caller, AgentId(agent_id), read_json(request, raw, BusAsk)))
 
 
 @router.post(

@@ -3,11 +3,24 @@
 from collections.abc import Callable, Sequence
 from typing import BinaryIO, Protocol
 
+from suanwang.model.bus import BusAsk, BusTold
 from suanwang.model.cats import CatsMetrics
 from suanwang.model.error import SuanwangError
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.grid import Tenant
-from suanwang.model.ids import AttemptId, KeyId, LinkId, ReservationId, SecurityPoolId, SiteId, TaskId, TenantId
+from suanwang.model.ids import (
+    AgentId,
+    AttemptId,
+    JoinId,
+    KeyId,
+    LinkId,
+    ReservationId,
+    SecurityPoolId,
+    SiteId,
+    TaskId,
+    TenantId,
+)
+from suanwang.model.joining import JoinAsk, JoinTerms, JoinView
 from suanwang.model.network import (
     CutFound,
     LinkHeld,
@@ -71,6 +84,22 @@ class PoliciesPort(Protocol):
     def exchange(self, principal: Principal, report: NetworkReport, wait_ms: int = 0) -> WantedNetwork: ...
 
 
+class JoinsPort(Protocol):
+    """Sites that ask to join."""
+
+    def ask(self, principal: Principal, ask: JoinAsk) -> JoinView: ...
+    def requests(self, principal: Principal) -> tuple[JoinView, ...]: ...
+    def request(self, principal: Principal, join_id: JoinId) -> JoinView: ...
+    def approve(self, principal: Principal, join_id: JoinId, terms: JoinTerms) -> JoinView: ...
+    def refuse(self, principal: Principal, join_id: JoinId, why: str) -> JoinView: ...
+
+
+class TrustPort(Protocol):
+    """What sites claim against what they give."""
+
+    def check(self, principal: Principal, site: SiteId) -> TaskId: ...
+
+
 class Limits(Protocol):
     """The settings that the API keeps to."""
 
@@ -107,6 +136,10 @@ class BrainPort(Protocol):
     def network(self) -> NetworkPort: ...
     @property
     def policies(self) -> PoliciesPort: ...
+    @property
+    def joins(self) -> JoinsPort: ...
+    @property
+    def trust(self) -> TrustPort: ...
 
     def authenticate(self, token: str) -> Principal: ...
     def submit(self, principal: Principal, items: Sequence[Submission]) -> list[Submitted]: ...
@@ -128,6 +161,7 @@ class BrainPort(Protocol):
     def wait_tables(self) -> bool: ...
     def plan_faults(self) -> dict[str, int]: ...
     def wait_change(self, seen: int, timeout_s: float) -> int: ...
+    def bus_of(self, principal: Principal, agent: AgentId, ask: BusAsk) -> BusTold: ...
     def exchange(self, principal: Principal, heartbeat: Heartbeat, wait_ms: int) -> Orders: ...
     def append_log(self, principal: Principal, attempt_id: AttemptId, offset: int, data: bytes) -> int: ...
     def read_log(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes: ...

@@ -2,26 +2,14 @@
 
 import httpx
 
-from suanwang.model.error import (
-    ConflictError,
-    NotAllowedError,
-    NotFoundError,
-    NotKnownError,
-    SuanwangError,
-    UnreachableError,
-)
+from suanwang.bus.told import error_of
+from suanwang.model.error import UnreachableError
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.ids import AgentId, AttemptId
 from suanwang.model.wanted import NetworkReport, WantedNetwork
 
 # Beyond the time that the brain was asked to wait, an answer may take this long.
 ANSWER_S = 30.0
-_BY_STATUS: dict[int, type[SuanwangError]] = {
-    401: NotKnownError,
-    403: NotAllowedError,
-    404: NotFoundError,
-    409: ConflictError,
-}
 
 
 class HttpBus:
@@ -78,5 +66,4 @@ def checked(answer: httpx.Response) -> httpx.Response:
     if answer.is_success:
         return answer
     problem = answer.json() if answer.headers.get("content-type", "").startswith("application/problem") else {}
-    kind_of_error = _BY_STATUS.get(answer.status_code, UnreachableError)
-    raise kind_of_error(problem.get("code"), status=answer.status_code, detail=problem.get("detail", ""))
+    raise error_of(answer.status_code, problem)

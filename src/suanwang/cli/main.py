@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 from suanwang.cli import (
     files,
     grids,
+    join,
     keys,
     lab,
     network,
@@ -47,7 +48,22 @@ def build() -> typer.Typer:
             sys.stdout.write(f"suanwang {of('suanwang')}\n")
             raise typer.Exit()
 
-    for part in (tasks, qasm, slurm, slurm_views, grids, files, server, stores, keys, tenants, what_if, lab, network):
+    for part in (
+        tasks,
+        qasm,
+        slurm,
+        slurm_views,
+        grids,
+        files,
+        server,
+        stores,
+        keys,
+        join,
+        tenants,
+        what_if,
+        lab,
+        network,
+    ):
         part.add_to(app)
     return app
 

@@ -27,6 +27,7 @@ def serve(
     ] = None,
     grid: Annotated[str | None, typer.Option("--grid", help=t("cli.option.grid"), show_default=False)] = None,
     lab: Annotated[str | None, typer.Option("--lab", help=t("cli.option.lab.of"), show_default=False)] = None,
+    bus: Annotated[str | None, typer.Option("--bus", help=t("cli.option.bus"), show_default=False)] = None,
     no_agent: Annotated[bool, typer.Option("--no-agent", help=t("cli.option.no_agent"))] = False,
 ) -> Exit:
     from suanwang.cli.session import quiet_logs
@@ -34,7 +35,7 @@ def serve(
     from suanwang.runtime.wait import until_signal
 
     quiet_logs()
-    with serving(session.settings(host=host, port=port, grid=grid, lab=lab), with_agent=not no_agent) as here:
+    with serving(session.settings(host=host, port=port, grid=grid, lab=lab, bus=bus), with_agent=not no_agent) as here:
         if session.as_json:
             session.row({"url": here.url, "key": here.key})
         else:

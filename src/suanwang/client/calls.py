@@ -17,6 +17,7 @@ from suanwang.model.doors import DoorRules
 from suanwang.model.error import UnreachableError
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import TaskId
+from suanwang.model.joining import CheckSent, JoinRefusal, JoinTerms, JoinView
 from suanwang.model.network import (
     CutFound,
     LinkHeld,
@@ -295,6 +296,27 @@ def keys(revoked: bool) -> Call[Page[KeyView]]:
 def issue_key(tenant: str, role: str, sites: Sequence[str], note: str) -> Call[IssuedKey]:
     body = json.dumps({"tenant": tenant, "role": role, "sites": list(sites), "note": note}).encode()
     return Call("POST", "/v1/keys", _as(IssuedKey), headers=_JSON, body=body, safe=False)
+
+
+def joins() -> Call[Page[JoinView]]:
+    return _get("/v1/joins", Page[JoinView])
+
+
+def approve_join(join_id: str, terms: JoinTerms) -> Call[JoinView]:
+    return _decide(join_id, "approve", terms)
+
+
+def refuse_join(join_id: str, why: str) -> Call[JoinView]:
+    return _decide(join_id, "refuse", JoinRefusal(why=why))
+
+
+def check_site(site: str) -> Call[CheckSent]:
+    return Call("POST", f"/v1/sites/{quote(site, safe='')}:check", _as(CheckSent), safe=False)
+
+
+def _decide(join_id: str, verb: str, body: BaseModel) -> Call[JoinView]:
+    path = f"/v1/joins/{quote(join_id, safe='')}:{verb}"
+    return Call("POST", path, _as(JoinView), headers=_JSON, body=body.model_dump_json().encode(), safe=False)
 
 
 def revoke_key(key_id: str) -> Call[None]:

@@ -20,6 +20,8 @@ from suanwang.client.uploads import Upload, local_inputs
 from suanwang.model.cats import CatsMetrics
 from suanwang.model.doors import DoorRules
 from suanwang.model.grid import Grid, Tenant
+from suanwang.model.ids import TaskId
+from suanwang.model.joining import JoinTerms, JoinView
 from suanwang.model.network import (
     CutFound,
     LinkHeld,
@@ -384,6 +386,21 @@ class Client:
 
     def issue_key(self, tenant: str, role: str, *, sites: tuple[str, ...] = (), note: str = "") -> IssuedKey:
         return self.call(calls.issue_key(tenant, role, sites, note))
+
+    def joins(self) -> tuple[JoinView, ...]:
+        """The requests of sites to join, newest first."""
+        return self.call(calls.joins()).items
+
+    def approve_join(self, join_id: str, terms: JoinTerms | None = None) -> JoinView:
+        """Let a site in, as it is proposed or with other terms."""
+        return self.call(calls.approve_join(join_id, terms or JoinTerms()))
+
+    def refuse_join(self, join_id: str, why: str = "") -> JoinView:
+        return self.call(calls.refuse_join(join_id, why))
+
+    def check_site(self, site: str) -> TaskId:
+        """Send a check task to a site that has joined; its id."""
+        return self.call(calls.check_site(site)).task_id
 
     def revoke_key(self, key_id: str) -> None:
         self.call(calls.revoke_key(key_id))

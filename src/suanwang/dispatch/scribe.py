@@ -70,8 +70,11 @@ class Scribe:
     def emit(self, record: Record) -> None:
         """One record."""
         self.waits.before(record)
+        index = self.state.index
         self.state.apply(record)
         self.pending.append(record)
+        if self.state.index is not index:  # what waits for what is of one grid; as after a start
+            self.waits = Waits(self.state)
         self.waits.follow(record)
 
     def emit_all_taken(self, at_us: int, tenant: TenantId, principal: str, rows: Sequence[Taken]) -> None:

@@ -172,6 +172,7 @@ class Orders(Value):
     Within a process, what `orders_of` made has rows among its instructions; as text it has values."""
 
     acknowledged: int
+    at_us: int = 0  # by the brain's clock, when it answered: the instants in the instructions are by that clock
     instructions: tuple[Instruction, ...] = ()
     secrets: dict[AttemptId, dict[str, str]] = Field(default_factory=dict)
 
@@ -194,7 +195,7 @@ def heartbeat_of(
     return Heartbeat.model_construct(agent=agent, adapter=adapter, emulated=emulated, **said)
 
 
-def orders_of(acknowledged: int, instructions: tuple[AnyInstruction, ...]) -> Orders:
+def orders_of(acknowledged: int, at_us: int, instructions: tuple[AnyInstruction, ...]) -> Orders:
     """Orders with rows in them."""
     said: dict[str, Any] = {"instructions": instructions, "secrets": {}}
-    return Orders.model_construct(acknowledged=acknowledged, **said)
+    return Orders.model_construct(acknowledged=acknowledged, at_us=at_us, **said)

@@ -12,11 +12,13 @@ from suanwang.model.task import TaskRequest
 
 
 class Role(StrEnum):
-    """What a key may do. `viewer` < `user` < `operator`; `agent` stands beside them and only speaks for its sites."""
+    """What a key may do. `viewer` < `user` < `operator`; `agent` stands beside them and only speaks for its sites,
+    `joiner` may become one."""
 
     VIEWER = "viewer"  # reads its own tenant's tasks and bill
     USER = "user"  # and submits and cancels them
     OPERATOR = "operator"  # every tenant; fails and heals sites and links; issues keys
+    JOINER = "joiner"  # asks once to join a site, within a day, and sees what becomes of that
     AGENT = "agent"  # exchanges heartbeats and orders for its own sites
 
 

@@ -15,6 +15,7 @@ from suanwang.model.ids import (
     AgentId,
     AttemptId,
     ChargeId,
+    JoinId,
     KeyId,
     LeaseId,
     PlanId,
@@ -23,6 +24,7 @@ from suanwang.model.ids import (
     TaskId,
     TenantId,
 )
+from suanwang.model.joining import JoinAsk, Joining, Trust
 from suanwang.model.path_report import PathObservation
 from suanwang.model.plan import ClauseCount, Line, Plan, Relaxation
 from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
@@ -330,11 +332,65 @@ class PathRestored(Value):
     plan_id: PlanId
 
 
+class SiteAsked(Value):
+    """An agent asks, with a token of the role joiner, to bring a site into the grid. `proposed` is what an operator sees."""
+
+    t: Literal["site_asked"] = "site_asked"
+    at_us: int
+    join_id: JoinId
+    token: KeyId
+    ask: JoinAsk
+    proposed: Joining
+
+
+class SiteJoined(Value):
+    """An operator has let a site in: it is part of the grid from here on. The agent's key is in the same batch, and the grown
+    grid as the one that is adopted."""
+
+    t: Literal["site_joined"] = "site_joined"
+    at_us: int
+    join_id: JoinId
+    principal: str
+    key_id: KeyId
+    joining: Joining
+
+
+class SiteChecked(Value):
+    """A check task has ended at a site that has joined. What its figures and prices are from here on is in `trust`; where that is
+    another share than before, the changed grid is adopted in the same batch."""
+
+    t: Literal["site_checked"] = "site_checked"
+    at_us: int
+    join_id: JoinId
+    task_id: TaskId
+    trust: Trust
+
+
+class ResultCompared(Value):
+    """A task of a third party's site was run again elsewhere (`second`), and left the same outputs or others."""
+
+    t: Literal["result_compared"] = "result_compared"
+    at_us: int
+    join_id: JoinId
+    task_id: TaskId
+    second: TaskId
+    same: bool
+
+
+class SiteRefused(Value):
+    t: Literal["site_refused"] = "site_refused"
+    at_us: int
+    join_id: JoinId
+    principal: str
+    why: str
+
+
 Record = Annotated[
     GridAdopted | TenantSet | KeyIssued | KeyRevoked | TaskSubmitted | TaskAdmitted | TaskRefused | TaskWaits
     | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | LeaseExtended | AttemptClosed
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
     | PathRepaired | PathBroken | PathRestored
+    | SiteAsked | SiteJoined | SiteRefused | SiteChecked | ResultCompared
     | ReservationMade | ReservationMoved | ReservationBroken | ReservationEnded,
     Field(discriminator="t"),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from suanwang.model.grid import Tenant
 from suanwang.model.ids import (
     AgentId,
     AttemptId,
+    JoinId,
     LeaseId,
     LinkId,
     ReservationId,
@@ -59,6 +60,7 @@ from suanwang.observe.agenda import Agenda
 from suanwang.observe.batches import FOLDS
 from suanwang.observe.delivery import Delivery
 from suanwang.observe.following import Following
+from suanwang.observe.joined import JOINS, Join
 from suanwang.observe.known import Key, Repeat
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
 from suanwang.observe.paths import PATHS
@@ -109,6 +111,8 @@ class State:
     idempotency: dict[tuple[TenantId, str], Repeat] = field(default_factory=dict)
     ended: dict[Phase, int] = field(default_factory=dict)
     broken: dict[TaskId, PathBroken] = field(default_factory=dict)  # running on a path that is out of its promise
+    joins: dict[JoinId, Join] = field(default_factory=dict)
+    compared: set[TaskId] = field(default_factory=set)  # second runs whose outputs have been compared
     placements: Placements = field(default_factory=Placements)  # of the tasks with a plan that stands
     agenda: Agenda = field(init=False)  # of `planned`
     tally: Loads = field(init=False)  # `loads`, and the same up the tree of tenants
@@ -466,6 +470,7 @@ _APPLY: dict[type, Callable[[State, Any], None]] = {
     **FOLDS,
     **PATHS,
     **RESERVATION_FOLDS,
+    **JOINS,
     **SWITCHES,
     TenantSet: State._tenant,
     KeyIssued: State._key,

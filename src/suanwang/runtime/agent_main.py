@@ -8,12 +8,13 @@ import httpx
 from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
 from suanwang.agent.objects import HttpObjects
-from suanwang.bus.http import HttpBus, checked
+from suanwang.bus.http import checked
 from suanwang.model.error import Fault, FaultsError, UnreachableError
 from suanwang.model.grid import Grid
 from suanwang.model.ids import AgentId, SiteId
 from suanwang.runtime import clock
 from suanwang.runtime.adapters import adapter_faults, make_adapter
+from suanwang.runtime.agent_bus import open_bus
 from suanwang.runtime.agent_loop import RETRY_S, AgentLoop, log_sink
 from suanwang.runtime.lab_domain import check_lab
 from suanwang.runtime.settings import Settings
@@ -23,8 +24,8 @@ TIMEOUT_S: Final = 60.0
 DIAL_S: Final = 30.0  # in which a brain that is starting has to answer
 
 
-def run(settings: Settings, name: str | None, sites: tuple[str, ...]) -> int:
-    """Work for `sites` until a signal; 0, or 1 where the agent itself failed.
+def run(settings: Settings, name: str | None, sites: tuple[str, ...], emulated: bool = True) -> int:
+    """Work for `sites` until a signal; 0, or 1 where the agent itself failed. Not `emulated`: with `local` this host is the site.
 
     Raises FaultsError where a setting is missing or wrong or a site is not of the grid, UnreachableError where no brain answers; with
     a lab also NotFoundError where it is not up, ConflictError where it is not of the brain's grid.
@@ -44,11 +45,11 @@ def run(settings: Settings, name: str | None, sites: tuple[str, ...]) -> int:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     objects = HttpObjects(client, _spool)
     try:
-        adapter = make_adapter(settings, folder, objects, grid, sites)
+        bus = open_bus(client, agent_id, folder)
+        adapter = make_adapter(settings, folder, objects, grid, sites, emulated)
     except BaseException:
         client.close()
         raise
-    bus = HttpBus(client, agent_id)
     chosen = tuple(SiteId(site) for site in sites)
     agent = Agent(agent_id, chosen, adapter, Journal(folder / "journal.db"), clock.now_us, log_sink(bus))
     loop = AgentLoop(agent, bus)

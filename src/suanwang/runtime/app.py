@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from blake3 import blake3
@@ -21,7 +21,7 @@ from suanwang.api.app import create_app
 from suanwang.bus import AgentBus
 from suanwang.bus.memory import MemoryBus
 from suanwang.grids import china_path, load_grid
-from suanwang.model.error import StoreError
+from suanwang.model.error import Fault, FaultsError, StoreError
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import AgentId, KeyId, SiteId, TenantId
 from suanwang.model.principal import Principal, Role
@@ -36,9 +36,13 @@ from suanwang.runtime.issue import issue
 from suanwang.runtime.lab_domain import check_lab
 from suanwang.runtime.memory import few_collections
 from suanwang.runtime.network_loop import NetworkLoop, lab_join, lab_loop
+from suanwang.runtime.private import write_private
 from suanwang.runtime.quantum_site import with_circuits
 from suanwang.runtime.settings import Settings, check_together
 from suanwang.store import Store
+
+if TYPE_CHECKING:
+    from suanwang.runtime.nats_desk import NatsDesk
 
 LOCAL_TENANT: Final = TenantId("local")
 LOCAL_AGENT: Final = AgentId("local")
@@ -60,11 +64,14 @@ def open_brain(settings: Settings) -> Brain:
         store.grids.know(state.index)
         adopted: GridAdopted | None = None
         for _, records in store.read():
+            before = state.index
             state.apply_all(records)
+            if state.index is not before:  # a site has joined
+                store.grids.know(state.index)
             adopted = next((one for one in reversed(records) if isinstance(one, GridAdopted)), adopted)
         objects = LocalObjects(settings.home / "objects", settings.object_bytes_max)
         brain = Brain(settings, store, state, objects)
-        _adopt(brain, grid, adopted)
+        _adopt(brain, state.index.grid, adopted)
         _tenants(brain, grid)
         _credentials(brain)
     except BaseException:
@@ -113,17 +120,6 @@ def _still_good(brain: Brain, path: Path) -> bool:
     return held is not None and not held.revoked
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    draft = path.with_suffix(".new")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
 def home_key(home: Path) -> str:
     """The operator's key of a home."""
     return str(json.loads((home / "credentials.json").read_text())["key"])
@@ -137,7 +133,9 @@ def local_agent(
     join: Join | None = None,
 ) -> AgentLoop:
     """An agent in this process whose sites are all backed by this one host (and marked emulated)."""
-    chosen = tuple(sites) if sites is not None else tuple(site.id for site in brain.index.grid.sites if site.pools)
+    joined = {one.view.ask.site for one in brain.road.state.joins.values()}  # these have agents of their own
+    every = (site.id for site in brain.index.grid.sites if site.pools and site.id not in joined)
+    chosen = tuple(sites) if sites is not None else tuple(every)
     folder = brain.settings.home / "agents" / agent_id
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     data_sets = dict(brain.index.data_sets)
@@ -158,6 +156,7 @@ class Serving:
     thread: threading.Thread
     agents: list[AgentLoop]
     network: NetworkLoop | None = None
+    nats: "NatsDesk | None" = None
 
     @property
     def failed(self) -> BaseException | None:
@@ -189,6 +188,7 @@ def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
     few_collections()
     agents: list[AgentLoop] = []
     network: NetworkLoop | None = None
+    nats = nats_desk(settings, brain)
     note = settings.home / "server.json"
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"
@@ -197,6 +197,9 @@ def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api", daemon=True)
     try:
+        if nats is not None:
+            nats.start()
+            brain.let_in = nats.tell
         brain.start()
         thread.start()
         if settings.lab:
@@ -208,7 +211,7 @@ def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
             agents[0].start()
         _await_start(server, thread)
         write_private(note, json.dumps({"url": url, "pid": os.getpid()}))
-        yield Serving(brain, url, home_key(settings.home), server, thread, agents, network)
+        yield Serving(brain, url, home_key(settings.home), server, thread, agents, network, nats)
     finally:
         note.unlink(missing_ok=True)
         app.state.context.changes.closing = True  # streams end by themselves, before the server would cut them
@@ -218,14 +221,31 @@ def serving(settings: Settings, with_agent: bool = True) -> Iterator[Serving]:
         if network is not None:
             network.stop()
         thread.join(timeout=10)
+        if nats is not None:
+            nats.stop()
         brain.close()
         listener.close()
+
+
+def nats_desk(settings: Settings, brain: Brain) -> "NatsDesk | None":
+    """The bus over NATS where the settings ask for it. Raises FaultsError where it is not installed."""
+    if settings.bus != "nats":
+        return None
+    try:
+        from suanwang.runtime.nats_desk import NatsDesk
+    except ImportError as error:
+        raise FaultsError([Fault("nats_missing", "bus", "nats")], "environment") from error
+    return NatsDesk(settings, brain)
 
 
 def _listener(settings: Settings) -> socket.socket:
     """The listening socket. Raises StoreError where the address cannot be had."""
     try:
-        return socket.create_server((settings.host, settings.port), reuse_port=False)
+        listener = socket.create_server((settings.host, settings.port), reuse_port=False)
+        # What it accepts inherits this. Without it the body of each answer waits 40 ms for the head to be acknowledged; asyncio
+        # sets it by itself only where a socket names its protocol, and this one does not.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise StoreError("listen", host=settings.host, port=settings.port, why=why.partition(" (")[0]) from None

@@ -4,7 +4,6 @@ Crash-only: when a verb fails half-way the memory may be ahead of the log, so th
 on (`StoreError`) and the process has to be started again; replaying the log brings it back to what was committed.
 """
 
-import hmac
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,35 +11,33 @@ from itertools import islice
 from typing import Final
 
 import structlog
-from blake3 import blake3
 
 from suanwang.admission.admit import Refused, admit, with_defaults
 from suanwang.agent.objects import LocalObjects
 from suanwang.dispatch import spread
-from suanwang.dispatch.sharing import shares_of
 from suanwang.flow import Road
+from suanwang.model.bus import BusAsk, BusKind, BusTold
 from suanwang.model.compact import full_plan
-from suanwang.model.error import FaultsError, NotAllowedError, NotFoundError, NotKnownError, StoreError, SuanwangError
+from suanwang.model.error import NotAllowedError, NotFoundError, StoreError, SuanwangError
 from suanwang.model.event import Heartbeat, Orders
-from suanwang.model.grid import Tenant
-from suanwang.model.ids import AgentId, AttemptId, KeyId, SiteId, TaskId, TenantId
+from suanwang.model.ids import AgentId, AttemptId, KeyId, SiteId, TaskId
 from suanwang.model.path_report import PathOutcome, PathReport
 from suanwang.model.plan import Plan, PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
 from suanwang.model.reason import RefusalReason
-from suanwang.model.record import KeyRevoked, Phase, TenantSet
+from suanwang.model.record import Phase
 from suanwang.model.scarcity import Improved, Scarcity
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest
-from suanwang.model.tenants import tree_fault
-from suanwang.model.view import Share
 from suanwang.model.what_if_ask import WhatIfAsk, WhatIfRun
+from suanwang.observe.known import Key
 from suanwang.observe.resume import rest_of
 from suanwang.observe.state import State, Task
 from suanwang.plan import PlanAsk, Standing, plan, report_of
 from suanwang.runtime import clock as real_clock
+from suanwang.runtime.identity import Identity
 from suanwang.runtime.ids import RealIds, new_seed
-from suanwang.runtime.issue import issue
+from suanwang.runtime.join_desk import JoinDesk
 from suanwang.runtime.network import NetworkDesk
 from suanwang.runtime.optimise import OptimiseWatch
 from suanwang.runtime.orders import with_secrets
@@ -48,10 +45,12 @@ from suanwang.runtime.path_reports import check_reports
 from suanwang.runtime.policies import PolicyDesk
 from suanwang.runtime.projecting import Projecting
 from suanwang.runtime.quality import QualityWatch
+from suanwang.runtime.rerun import Reruns, secret_of
 from suanwang.runtime.scarce import ScarcityWatch, Sight, sight_of
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.switches import Switches
 from suanwang.runtime.task_logs import TaskLogs
+from suanwang.runtime.trust import LOG_BYTES, TrustWatch
 from suanwang.runtime.what_if_desk import WhatIfDesk
 from suanwang.store import Store
 
@@ -62,7 +61,7 @@ PLAN_STEP: Final = 64  # tasks planned before others get the lock
 _log = structlog.get_logger("suanwang.brain")
 
 
-class Brain(Switches):
+class Brain(Identity, Switches):
     """Thread-safe verbs over one `Road`. Made by `runtime.app.open_brain`."""
 
     def __init__(self, settings: Settings, store: Store, state: State, objects: LocalObjects) -> None:
@@ -87,7 +86,12 @@ class Brain(Switches):
         self.optimiser = OptimiseWatch(settings.optimise_s, self._movable, self._improve, self.clock, ids)
         self.network = NetworkDesk(self._verb, self._look, self.clock, self.ids)
         self.policies = PolicyDesk(self._look, self._verb, self.wait_change)
+        self.joins = JoinDesk(self._verb, self._look, self.clock, self.ids, store.grids.know)
+        reruns = Reruns(settings.rerun_permille, secret_of(settings.home), store, self._verb, self._look, self.clock)
+        know = store.grids.know
+        self.trust = TrustWatch(settings.trust_s, self._verb, self._look, self.clock, know, self._log_of, reruns)
         self.desk = WhatIfDesk(self.clock, self.ids.what_if_id, new_seed)
+        self.let_in: Callable[[Principal, AgentId, BusAsk], BusTold] | None = None  # of a bus beside HTTP
         self._hear_known_agents()
 
     def _hear_known_agents(self) -> None:
@@ -149,6 +153,7 @@ class Brain(Switches):
         self.scarce.start()
         self.quality.start()
         self.optimiser.start()
+        self.trust.start()
 
     def _loop(self) -> None:
         next_tick_s = 0.0
@@ -188,6 +193,7 @@ class Brain(Switches):
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(timeout=10)
+        self.trust.stop()
         self.optimiser.stop()
         self.quality.stop()
         self.scarce.stop()
@@ -206,57 +212,9 @@ class Brain(Switches):
                 self._changed.wait(left_s)
         return position
 
-    # -- identity ----------------------------------------------------------------------------------------------
-
-    def authenticate(self, token: str) -> Principal:
-        """The principal of `sw_<key id>_<secret>`. Raises NotKnownError."""
-        prefix, _, rest = token.partition("_")
-        key_id, _, secret = rest.partition("_")
+    def _key(self, key_id: KeyId) -> Key | None:
         with self._changed:
-            held = self.road.state.keys.get(key_id)
-        given = blake3(secret.encode("utf-8", "surrogatepass")).hexdigest()
-        expected = held.key.secret_blake3 if held is not None else "0" * 64
-        same = hmac.compare_digest(given, expected)
-        if prefix != "sw" or held is None or held.revoked or not same:
-            raise NotKnownError("key_unknown")
-        return Principal(key_id=held.key.key_id, tenant=held.key.tenant, role=Role(held.key.role), sites=held.key.sites)
-
-    def issue_key(
-        self, principal: Principal, tenant: TenantId, role: Role, sites: tuple[SiteId, ...] = (), note: str = ""
-    ) -> tuple[KeyId, str]:
-        """A new key; the token is shown once and only its hash is kept."""
-        self._operators_only(principal)
-        with self._verb() as road:
-            if tenant not in road.state.tenants:
-                raise NotFoundError("tenant_unknown", tenant=tenant)
-            unknown = [site for site in sites if site not in road.state.index.sites]
-            if unknown:
-                raise NotFoundError("site_unknown", site=unknown[0])
-            return issue(road, self.ids, tenant, role, sites, note)
-
-    def revoke_key(self, principal: Principal, key_id: KeyId) -> None:
-        self._operators_only(principal)
-        with self._verb() as road:
-            if key_id not in road.state.keys:
-                raise NotFoundError("key_unknown", key=key_id)
-            road.emit(KeyRevoked(at_us=self.clock(), key_id=key_id))
-            road.commit()
-
-    def set_tenant(self, principal: Principal, tenant: Tenant) -> None:
-        """Add a tenant, or change its limits and its place in the tree. Raises FaultsError where it may not stand."""
-        self._operators_only(principal)
-        with self._verb() as road:
-            fault = tree_fault(tenant, road.state.tenants)
-            if fault is not None:
-                raise FaultsError([fault], "tenant")
-            road.emit(TenantSet(at_us=self.clock(), tenant=tenant))
-            road.commit()
-
-    def shares(self, principal: Principal) -> tuple[Share, ...]:
-        """What the tenant and all below it have of the grid; an operator sees every tenant."""
-        with self._look() as road:
-            viewer = None if principal.role is Role.OPERATOR else principal.tenant
-            return tuple(shares_of(road.state, viewer, road.waits.line.waiting()))
+            return self.road.state.keys.get(key_id)
 
     @staticmethod
     def _operators_only(principal: Principal) -> None:
@@ -403,6 +361,13 @@ class Brain(Switches):
 
     # -- agents ------------------------------------------------------------------------------------------------
 
+    def bus_of(self, principal: Principal, agent: AgentId, ask: BusAsk) -> BusTold:
+        """By which bus an agent is to speak, and what lets it in."""
+        self._check_sites(principal, ())
+        if self.let_in is None:
+            return BusTold(kind=BusKind.HTTP, key_id=principal.key_id)
+        return self.let_in(principal, agent, ask)
+
     def exchange(self, principal: Principal, heartbeat: Heartbeat, wait_ms: int = 0) -> Orders:
         """An agent's round; waits up to `wait_ms` for something to do where there is nothing at once."""
         self._check_sites(principal, heartbeat.sites)
@@ -478,6 +443,12 @@ class Brain(Switches):
                 return False
             pause.wait(0.02)
         return True
+
+    def _log_of(self, task_id: TaskId) -> bytes:
+        """What the last attempt of a task printed, from its beginning."""
+        self.wait_tables()
+        attempts = self.store.attempts(task_id)
+        return self.task_logs.read(AttemptId(attempts[-1].attempt_id), 0, LOG_BYTES) if attempts else b""
 
     def read_log(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes:
         return self.task_logs.read(attempt_id, offset, limit)

@@ -20,9 +20,10 @@ def local_adapter(
     objects: ObjectStore,
     data_sets: dict[DataSetId, DataSet],
     join: Join | None = None,
+    emulated: bool = True,
 ) -> LocalAdapter:
     """The adapter over this host. Agents of one home share its locks, and so its cores. `join` gives tasks that ask for
-    one a network of their own."""
+    one a network of their own. Not `emulated`: the host is a site itself, and has no stand-ins for data."""
     rule = NetworkRule.HOST if settings.task_network else NetworkRule.REFUSE
     local = LocalSettings(
         folder=folder / "work",
@@ -34,10 +35,13 @@ def local_adapter(
         log_bytes_max=settings.log_bytes_max,
         grace_us=settings.stop_grace_s * 1_000_000,
         hidden=(settings.home,),
-        kinds=frozenset(PoolKind),
+        emulated=emulated,
+        kinds=frozenset(PoolKind) if emulated else frozenset({PoolKind.GENERAL}),
     )
     rules = transfer_rules(settings)
-    return LocalAdapter(local, objects, clock.now_us, clock.monotonic_us, stand_ins(data_sets), rules)
+    return LocalAdapter(
+        local, objects, clock.now_us, clock.monotonic_us, stand_ins(data_sets if emulated else {}), rules
+    )
 
 
 def stand_ins(data_sets: dict[DataSetId, DataSet]) -> DataSets:

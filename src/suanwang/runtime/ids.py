@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 
-from suanwang.model.ids import AttemptId, ChargeId, KeyId, LeaseId, PlanId, ReservationId, TaskId
+from suanwang.model.ids import AttemptId, ChargeId, JoinId, KeyId, LeaseId, PlanId, ReservationId, TaskId
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 # A character of each random byte: its five low bits. 80 bits are 16 characters.
@@ -83,6 +83,9 @@ class RealIds:
     def reservation_id(self) -> ReservationId:
         return ReservationId(self._next("resv"))
 
+    def join_id(self) -> JoinId:
+        return JoinId(self._next("join"))
+
     def what_if_id(self) -> str:
         return self._next("what-if")
 
@@ -90,6 +93,11 @@ class RealIds:
 def new_secret() -> str:
     """192 random bits, for an API key."""
     return secrets.token_urlsafe(24).replace("_", "-")
+
+
+def new_seed_bytes() -> bytes:
+    """256 random bits, the seed of a signing key."""
+    return secrets.token_bytes(32)
 
 
 def new_seed() -> int:

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from suanwang.model.plan import Plan
-from suanwang.model.snapshot import Snapshot
+from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.plan import Improver, PlanIds, Standing
 
 PROPOSALS_MAX: Final = 8  # of one look
@@ -33,6 +33,7 @@ class OptimiseWatch:
     ) -> None:
         self._every_s, self._look, self._commit, self._clock, self._ids = every_s, look, commit, clock, ids
         self._improver: Improver | None = None
+        self._index: GridIndex | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -41,7 +42,8 @@ class OptimiseWatch:
         view, standing = self._look()
         if not standing:
             return 0
-        self._improver = self._improver or Improver(view.index)
+        if self._improver is None or self._index is not view.index:  # a site has joined
+            self._improver, self._index = Improver(view.index), view.index
         found = self._improver.look(view, standing, self._clock, self._ids)
         return sum(self._commit(plans) for plans in islice(found, PROPOSALS_MAX))
 

@@ -4,13 +4,15 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from suanwang.model.error import Fault, FaultsError
 
+BUSES: Final = ("http", "nats")
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -41,6 +43,13 @@ SETTINGS: Final = (
     Setting("grid", "text", "china", "Grid file, or `china` for the grid that ships with Suanwang."),
     Setting("host", "text", "127.0.0.1", "Address that the API listens on."),
     Setting("port", "int", 8440, "Port that the API listens on; 0 takes a free one."),
+    Setting("bus", "text", "http", "How agents reach the brain: `http`, or `nats`, a NATS server with JetStream."),
+    Setting("nats_url", "text", "", "Servers of the operator's own NATS cluster, `tls://host:port`, commas between; empty: one of the brain's own."),
+    Setting("nats_host", "text", "", "Address of the brain's own NATS server, as agents reach it; empty: that of `host`."),
+    Setting("nats_port", "int", 4222, "Port of the brain's own NATS server; 0: a free one, and then always that."),
+    Setting("nats_account", "text", "", "With `nats_url`: file with the seed of the account (or of a signing key of it) that lets users in."),
+    Setting("nats_ca", "text", "", "With `nats_url`: file with the authority (PEM) that signed the servers' certificates."),
+    Setting("nats_replicas", "int", 1, "With `nats_url`: on how many servers of the cluster what goes up is kept."),
     Setting("heartbeat_lost_s", "int", 15, "Seconds without a word from an agent after which its sites count as down."),
     Setting("adapter", "text", "local", "What an agent works with: `local`, this host; `slurm`, a Slurm cluster; `quantum`, simulated quantum devices."),
     Setting("slurm_file", "text", "", "Operator's file of the Slurm adapter: pools to partitions, and whom work runs as."),
@@ -65,6 +74,8 @@ SETTINGS: Final = (
     Setting("door_partitions", "map", (), "What partitions of `#SBATCH` scripts stand for: `gpu=ai,debug=site-a+site-b`: sites, regions, kinds, models."),
     Setting("door_priorities", "ranks", (), "Priorities of QOS and priority classes: `high=50,low=1`."),
     Setting("scarcity_s", "int", 60, "Seconds between two computations of what is scarce; 0: it is not computed."),
+    Setting("trust_s", "int", 21600, "Seconds between two check tasks at each site that has joined; 0: only when asked."),
+    Setting("rerun_permille", "int", 20, "Of a thousand repeatable results of third parties' sites, how many are run again on own sites and compared; 0: none."),
     Setting("optimise_s", "int", 30, "Seconds between two looks for better plans of what has not begun; 0: none."),
     Setting("url", "text", "", "For clients: the address of a running brain; empty: a brain in this process."),
     Setting("key", "text", "", "For clients: the API key."),
@@ -81,6 +92,13 @@ class Settings:
     grid: str = "china"
     host: str = "127.0.0.1"
     port: int = 8440
+    bus: str = "http"
+    nats_url: str = ""
+    nats_host: str = ""
+    nats_port: int = 4222
+    nats_account: str = ""
+    nats_ca: str = ""
+    nats_replicas: int = 1
     heartbeat_lost_s: int = 15
     adapter: str = "local"
     slurm_file: str = ""
@@ -105,6 +123,8 @@ class Settings:
     door_partitions: tuple[tuple[str, str], ...] = ()
     door_priorities: tuple[tuple[str, int], ...] = ()
     scarcity_s: int = 60
+    trust_s: int = 21600
+    rerun_permille: int = 20
     optimise_s: int = 30
     url: str = ""
     key: str = ""
@@ -141,8 +161,26 @@ def check_together(settings: Settings) -> None:
 
     A task on the host's network calls from this host's loopback like anybody who sits at it: it would need no key either.
     """
+    faults = list(_bus_faults(settings))
     if settings.tes_open and settings.task_network:
-        raise FaultsError([Fault("tes_open_network", "SUANWANG_TES_OPEN", "1")], "environment")
+        faults.append(Fault("tes_open_network", "SUANWANG_TES_OPEN", "1"))
+    if faults:
+        raise FaultsError(faults, "environment")
+
+
+def _bus_faults(settings: Settings) -> Iterator[Fault]:
+    if settings.bus not in BUSES:
+        yield Fault("bus_unknown", "SUANWANG_BUS", settings.bus, params={"known": ", ".join(BUSES)})
+    if settings.bus != "nats" or not settings.nats_url:
+        return
+    if not settings.nats_account:
+        yield Fault("nats_account_needed", "SUANWANG_NATS_ACCOUNT")
+    for server in settings.nats_url.split(","):
+        found = urlsplit(server.strip())
+        if found.scheme not in ("tls", "nats") or not found.hostname:
+            yield Fault("nats_url_form", "SUANWANG_NATS_URL", server.strip())
+        elif found.scheme == "nats" and found.hostname not in ("localhost", "127.0.0.1", "::1"):
+            yield Fault("nats_plain", "SUANWANG_NATS_URL", server.strip())
 
 
 def _read(kind: str, text: str) -> Any:

@@ -1,19 +1,25 @@
 """Builds the Slurm adapter: the operator's file, checked against the grid, and whom the work runs as."""
 
+import json
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from suanwang.agent.adapter import Limit
 from suanwang.agent.adapters.slurm import SlurmAdapter, SlurmFile, SlurmSettings
+from suanwang.agent.adapters.slurm.discover import discover
 from suanwang.agent.adapters.slurm.settings import TAKEN_OPTIONS
+from suanwang.agent.adapters.slurm.tools import AwayError, SlurmTools
 from suanwang.agent.objects import ObjectStore
 from suanwang.intent.document import parse
 from suanwang.intent.mapping import Found
 from suanwang.intent.read import check, raise_found
-from suanwang.model.error import Fault, FaultsError
+from suanwang.model.error import BackendError, Fault, FaultsError
 from suanwang.model.grid import Grid, PoolKind
 from suanwang.model.ids import PoolId
+from suanwang.model.joining import Inventory
+from suanwang.model.reason import FailureReason
 from suanwang.runtime import clock
 from suanwang.runtime.hands import transfer_rules
 from suanwang.runtime.settings import Settings
@@ -39,11 +45,39 @@ def slurm_adapter(
         log_bytes_max=settings.log_bytes_max,
         grace_us=settings.stop_grace_s * 1_000_000,
         poll_us=max(POLL_US_MIN, settings.slurm_poll_s * 1_000_000),
-        tools=f"{os.environ.get('PATH', '')}:/usr/local/bin:/usr/bin:/bin",
+        tools=_tools(),
         conf=os.environ.get("SLURM_CONF"),
     )
     rules = transfer_rules(settings)
     return SlurmAdapter(slurm, objects, clock.now_us, clock.monotonic_us, lambda _: None, rules)
+
+
+def discover_slurm(enforces: Sequence[str] = ()) -> Inventory:
+    """What the cluster has that this host is a client of. Raises FaultsError where Slurm's commands are missing, BackendError
+    where the controller does not answer."""
+    tools = SlurmTools(SlurmSettings(folder=Path("/"), pools={}, tools=_tools(), conf=os.environ.get("SLURM_CONF")))
+    try:
+        return discover(tools, frozenset(Limit(one) for one in enforces))
+    except AwayError as fault:
+        raise BackendError(FailureReason.BACKEND, str(fault)) from fault
+
+
+def slurm_file_of(
+    site: str, inventory: Inventory, user: str | None, folder: str | None, enforces: Sequence[str] = ()
+) -> str:
+    """The operator's file of a cluster that joins as it was found."""
+    lines = [f"folder: {folder}"] if folder else []
+    lines += [f"user: {user}"] if user else []
+    lines += [f"enforces: {json.dumps(list(enforces))}"] if enforces else []
+    lines.append("pools:")
+    for pool in inventory.pools:
+        gres = f", gres: {json.dumps(pool.resource)}" if pool.resource else ""
+        lines.append(f"  {site}/{pool.name}: {{partition: {json.dumps(pool.queue)}{gres}}}")
+    return "\n".join(lines) + "\n"
+
+
+def _tools() -> str:
+    return f"{os.environ.get('PATH', '')}:/usr/local/bin:/usr/bin:/bin"
 
 
 def read_slurm_file(settings: Settings, grid: Grid, sites: tuple[str, ...]) -> SlurmFile:

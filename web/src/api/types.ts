@@ -8,7 +8,7 @@ export type Tier = "hub" | "western" | "provincial" | "edge";
 export type LinkKind = "otn" | "ip" | "satellite";
 export type ProtectionFunction = "firewall" | "ids" | "encryption" | "scrubbing";
 export type Preference = "cheapest" | "fastest" | "greenest";
-export type Role = "viewer" | "user" | "operator" | "agent";
+export type Role = "viewer" | "user" | "operator" | "agent" | "joiner";
 
 export const LIVE_PHASES = [
   "waiting",

@@ -88,7 +88,7 @@ class LocalAdapter:
         self._closed = False
         missing = self._facts.missing
         limits = frozenset(limit for limit in Limit if limit not in missing)
-        self.manifest = Manifest("local", VERSION, True, settings.kinds, limits, missing)
+        self.manifest = Manifest("local", VERSION, settings.emulated, settings.kinds, limits, missing)
 
     # Adapter --------------------------------------------------------------------------------------------------
 

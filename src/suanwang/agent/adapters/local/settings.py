@@ -53,4 +53,5 @@ class LocalSettings:
     hidden: tuple[Path, ...] = ()  # never shown to a task, though they be below a folder that is
     grace_us: int = GRACE_US  # from SIGTERM to SIGKILL for work with a checkpoint that the grid stops
     active_max: int = 64  # attempts staged, running or collecting at once; the rest wait
+    emulated: bool = True  # the host stands in for sites; False: it is the site
     kinds: frozenset[PoolKind] = frozenset({PoolKind.GENERAL, PoolKind.AI, PoolKind.HPC})

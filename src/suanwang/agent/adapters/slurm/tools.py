@@ -50,6 +50,10 @@ class SlurmTools:
     def config(self) -> Mapping[str, str]:
         return parse.config(self._run("scontrol", ["show", "config"]))
 
+    def show(self, what: str) -> str:
+        """All of a kind (partition, node, licenses), a line each, for `discover.records`."""
+        return self._run("scontrol", ["--oneliner", "show", what])
+
     def jobs(self) -> list[JobRow]:
         """Every job of the user that the controller has, ended ones too: one question, whatever their number."""
         options = ["--noheader", f"--user={self._uid}", "--states=all", "-O", parse.QUEUE_FORMAT]

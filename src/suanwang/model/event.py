@@ -126,6 +126,11 @@ class Instruction(Value):
 AnyInstruction = Instruction | OrderRow
 
 
+def as_instruction(order: AnyInstruction) -> Instruction:
+    """The instruction as a value, whatever form it is in."""
+    return order if isinstance(order, Instruction) else Instruction.model_construct(**order._asdict())
+
+
 class AttemptSeen(Value):
     """What an agent says of an attempt it knows, in every heartbeat."""
 
@@ -171,10 +176,7 @@ class Orders(Value):
 
     @field_serializer("instructions")
     def _instructions_as_values(self, instructions: tuple[AnyInstruction, ...]) -> tuple[Instruction, ...]:
-        return tuple(
-            one if isinstance(one, Instruction) else Instruction.model_construct(**one._asdict())
-            for one in instructions
-        )
+        return tuple(as_instruction(one) for one in instructions)
 
 
 def heartbeat_of(

@@ -63,7 +63,7 @@ class Road(Reserving):
         for offer, task_id, admitted in zip(offers, task_ids, plain, strict=True):
             request, key = offer.request, offer.idempotency_key
             is_new = key is None or (key not in keys and (tenant, key) not in self.state.idempotency)
-            if admitted and is_new and elements_of(request) == 1:
+            if admitted and is_new and elements_of(request) == 1 and not request.after:
                 run.append(Taken(task_id, request, key))
                 keys |= set() if key is None else {key}
                 out.append(Submitted(task_id=task_id, phase=Phase.WAITING))
@@ -99,7 +99,8 @@ class Road(Reserving):
             if request.secrets:
                 self.secrets[task_id] = {name: offer.secrets[name] for name in request.secrets}
             self.emit_all_taken(now_us, tenant, principal, [Taken(task_id, request, key)])
-        return Submitted(task_id=task_id, phase=Phase.WAITING)
+            self.hold_back(self.state.tasks[task_id], now_us)
+        return Submitted(task_id=task_id, phase=self.state.tasks[task_id].phase)
 
     def _submit_parts(
         self,
@@ -126,14 +127,17 @@ class Road(Reserving):
             wanted = {name: offer.secrets[name] for name in request.secrets}
             self.secrets |= dict.fromkeys(parts, wanted)
         self.emit(TaskAdmitted(at_us=now_us, task_id=task_id))
-        for part, elements in zip(parts, shares, strict=True):
-            share = spread.part_of(request, elements, task_id)
+        for number, (part, elements) in enumerate(zip(parts, shares, strict=True)):
+            before = self.state.tasks[task_id].parts[number - 1] if number else None
+            share = spread.part_of(request, elements, task_id, before)
             self.emit(
                 TaskSubmitted(
                     at_us=now_us, task_id=part, tenant=tenant, principal=principal, request=share, part_of=task_id
                 )
             )
             self.emit(TaskAdmitted(at_us=now_us, task_id=part))
+        for part in parts:
+            self.hold_back(self.state.tasks[part], now_us)
 
     # -- Admitted -> Plan --------------------------------------------------------------------------------------
 

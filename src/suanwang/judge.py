@@ -62,7 +62,12 @@ class Judge(Keeper):
     ) -> Applicant:
         (own, standing), *above = self._standings(tenant)
         at_us = self.clock() if now_us is None else now_us
-        return Applicant(request, own, standing, self.state.index, at_us, secrets, tuple(above))
+        strangers = frozenset(one.task for one in request.after if not self._is_of(tenant, TaskId(one.task)))
+        return Applicant(request, own, standing, self.state.index, at_us, secrets, tuple(above), strangers)
+
+    def _is_of(self, tenant: TenantId, task_id: TaskId) -> bool:
+        task = self.state.tasks.get(task_id)
+        return task is not None and task.tenant == tenant
 
     def _standings(self, tenant: TenantId) -> list[tuple[Tenant, Standing]]:
         """What the tenant and each one above it have live and have spent."""

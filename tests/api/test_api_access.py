@@ -22,6 +22,7 @@ BODIES = {
         "headers": {"Content-Type": "application/x-ndjson"},
     },
     ("POST", "/v1/plan"): {"json": {"run": "true"}},
+    ("POST", "/v1/doors"): {"json": {"run": "true"}},
     ("POST", "/ga4gh/tes/v1/tasks"): {"json": {"executors": [{"image": "host", "command": ["true"]}]}},
     ("POST", "/v1/what-if"): {"json": {"day": {"drawn": 1}}},
     ("PUT", "/v1/objects/{blake3}"): {"content": OBJECT, "headers": OCTETS},

@@ -23,7 +23,7 @@ from suanwang.agent.objects import LocalObjects
 from suanwang.bus import nats
 from suanwang.bus.http import HttpBus
 from suanwang.model.error import ConflictError, NotAllowedError, NotFoundError, NotKnownError, UnreachableError
-from suanwang.model.event import EventKind
+from suanwang.model.event import EventKind, as_instruction
 from suanwang.model.ids import AgentId, AttemptId
 from suanwang.model.principal import Submission
 from suanwang.model.record import Phase
@@ -87,7 +87,7 @@ def test_what_to_run_and_its_secrets_come_with_the_order_and_nowhere_else(side):
     (order,) = orders.instructions
     assert (order.request.run, order.request.secrets) == ("true", ("TOKEN",))
     assert orders.secrets == {order.attempt_id: {"TOKEN": "hidden"}}
-    assert "hidden" not in order.model_dump_json()
+    assert "hidden" not in as_instruction(order).model_dump_json()
 
 
 def test_a_foreign_site_is_refused_and_nothing_changes(side):

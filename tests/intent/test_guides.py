@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from suanwang.agent.adapters.quantum.settings import Calibration, DeviceFile, QuantumFile
 from suanwang.grids import check_grid, load_grid
 from suanwang.intent import read_task
 from suanwang.model import grid, task
@@ -17,8 +18,11 @@ GRID_MODELS = (
 )  # fmt: skip
 TASK_MODELS = (task.TaskRequest, task.Resources, task.Input, task.Output, task.PythonEntry)
 
+CIRCUIT_MODELS = (task.CircuitEntry, task.Noise, QuantumFile, DeviceFile, Calibration)
+GUIDES = [("grid-file.md", GRID_MODELS), ("task-file.md", TASK_MODELS), ("quantum.md", CIRCUIT_MODELS)]
 
-@pytest.mark.parametrize(("name", "models"), [("grid-file.md", GRID_MODELS), ("task-file.md", TASK_MODELS)])
+
+@pytest.mark.parametrize(("name", "models"), GUIDES)
 def test_guide_names_every_field(name: str, models: tuple[type[BaseModel], ...]) -> None:
     words = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`[^`\n]+`", (GUIDE / name).read_text("utf-8")))))
     missing = [f"{model.__name__}.{one}" for model in models for one in model.model_fields if one not in words]

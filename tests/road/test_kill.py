@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from pathlib import Path
 
 import kill_parts
@@ -19,11 +20,21 @@ from suanwang.failpoints import POINTS
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["kill_parts", "kill_warm"])
+HERE = Path(__file__).parent
 DEADLINE_S = 60.0
 # Points that only the local adapter passes: real commands in the sandbox.
 LOCAL_ONLY = ("agent.stage.done", "agent.run.exited", "agent.collect.done", "agent.deliver.done")
 # The site is lost only if the agent is away for longer than the heartbeat allows.
 NEEDS_SILENCE = {"brain.tick.site_lost"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fork_server() -> None:
+    """Started with this folder on its path: it does not have the path of who starts it, and what it cannot import it
+    leaves out without a word."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]))
+        forkserver.ensure_running()
 
 
 class Actors:
@@ -116,6 +127,14 @@ def test_safety_nothing_lost_nothing_twice_in_the_sandbox_after_a_kill_at(point,
     (tmp_path / "delivered").mkdir()
     play(tmp_path, point)
     assert [file.read_bytes() for file in (tmp_path / "delivered").rglob("out.txt")] == [b"content"]
+
+
+def test_a_process_begins_with_all_that_it_needs():
+    """Else each of those below would spend seconds on imports."""
+    process = CONTEXT.Process(target=kill_parts.has_begun_warm)
+    process.start()
+    process.join(DEADLINE_S)
+    assert process.exitcode == 0
 
 
 def test_there_are_at_least_25_points():

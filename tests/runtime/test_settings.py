@@ -34,6 +34,8 @@ READ = [
     ("SUANWANG_TES_NETWORK", "1", "tes_network", True),
     ("SUANWANG_TES_WALL_TIME_S", "60", "tes_wall_time_s", 60),
     ("SUANWANG_TES_OPEN", "yes", "tes_open", True),
+    ("SUANWANG_DOOR_PARTITIONS", "gpu=ai, debug=a+b", "door_partitions", (("gpu", "ai"), ("debug", "a+b"))),
+    ("SUANWANG_DOOR_PRIORITIES", "high=50,low=1", "door_priorities", (("high", 50), ("low", 1))),
     ("SUANWANG_OUTPUT_ROOTS", "/srv/out", "output_roots", ("/srv/out",)),
     ("SUANWANG_S3_ENDPOINT", "http://127.0.0.1:9000", "s3_endpoint", "http://127.0.0.1:9000"),
     ("SUANWANG_OBJECT_BYTES_MAX", "1048576", "object_bytes_max", 1 << 20),

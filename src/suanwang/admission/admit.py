@@ -35,6 +35,7 @@ class Applicant:
     now_us: int
     secret_names: frozenset[str] = frozenset()
     above: tuple[tuple[Tenant, Standing], ...] = ()  # its parent, the parent's parent and so on
+    strangers: frozenset[str] = frozenset()  # tasks that it would come after and that are none of its tenant
 
     def way_up(self) -> Iterator[tuple[Tenant, Standing, str]]:
         """Everyone whose limits count, with what a refusal adds to a limit that is not the tenant's own."""
@@ -79,7 +80,7 @@ def plainly_admitted(
         one.priority <= tenant.priority_max
         and one.security_level <= tenant.security_level_max
         and (one.origin is None or one.origin in sites)
-        and not (one.deadline is not None or one.sites or one.owners or one.inputs or one.secrets)
+        and not (one.deadline is not None or one.sites or one.owners or one.inputs or one.secrets or one.after)
         for one in requests
     ]
 
@@ -204,6 +205,12 @@ def _secrets(a: Applicant) -> Iterator[Refusal]:
             yield Refusal(reason=RefusalReason.SECRET_MISSING, field=f"secrets[{position}]", got=name)
 
 
+def _after(a: Applicant) -> Iterator[Refusal]:
+    for position, one in enumerate(a.request.after):
+        if one.task in a.strangers:
+            yield Refusal(reason=RefusalReason.AFTER_UNKNOWN, field=f"after[{position}].task", got=one.task)
+
+
 CLAUSES: tuple[Callable[[Applicant], Iterator[Refusal]], ...] = (
     _live_tasks,
     _quota,
@@ -214,4 +221,5 @@ CLAUSES: tuple[Callable[[Applicant], Iterator[Refusal]], ...] = (
     _names,
     _data,
     _secrets,
+    _after,
 )

@@ -60,6 +60,7 @@ class StartOrder:
     not_before_us: int = 0
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     kept: Kept | None = None  # what earlier attempts have done
+    number: int = 0  # of the task, as people see it
 
 
 class Update(NamedTuple):

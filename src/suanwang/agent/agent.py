@@ -379,6 +379,7 @@ class Agent:
             not_before_us=not_before_us,
             secrets=secrets,
             kept=order.kept,
+            number=order.number,
         )
         failpoints.hit("agent.start.before")
         try:

@@ -73,6 +73,7 @@ def environment_of(
         "OMP_NUM_THREADS": str(cores),
         **request.environment,
         "SUANWANG_TASK_ID": order.task_id,
+        "SUANWANG_TASK_NUMBER": str(order.number),
         "SUANWANG_ATTEMPT_ID": order.attempt_id,
         "SUANWANG_SITE": order.site,
         "SUANWANG_ARRAY_INDEX": str(index),

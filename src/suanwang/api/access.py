@@ -52,6 +52,8 @@ ACCESS: tuple[Access, ...] = (
     Access("GET", "/v1/tasks/{task_id}/outputs/{path:path}", READERS, Scope.OWN),
     Access("GET", "/v1/tasks/{task_id}/bill", READERS, Scope.OWN),
     Access("POST", "/v1/tasks/{task_id}/cancel", WRITERS, Scope.OWN),
+    Access("GET", "/v1/doors", READERS, Scope.GRID),
+    Access("POST", "/v1/doors", READERS, Scope.OWN),
     Access("POST", "/v1/plan", READERS, Scope.OWN),
     Access("GET", "/v1/bill", READERS, Scope.OWN),
     Access("GET", "/v1/grid", READERS | AGENTS, Scope.OWN),

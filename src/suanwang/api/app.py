@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from suanwang.api import (
     agents,
     bulk,
+    doors,
     follow,
     grid,
     joins,
@@ -47,6 +48,7 @@ ROUTERS = tuple(
         bulk,
         follow,
         planning,
+        doors,
         money,
         grid,
         objects,

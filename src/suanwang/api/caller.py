@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from suanwang.api.access import BY_ROUTE, Access, Scope
 from suanwang.api.context import Context, context
@@ -14,6 +14,7 @@ from suanwang.model.principal import Principal, Role
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
 _PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "via")
+NUMBER_DIGITS_MAX = 15  # of a task
 TOKEN_MAX = 200  # a key has about 80 characters
 # Who calls without a key where the operator has opened TES to this machine.
 OPEN_CALLER = Principal(key_id=KeyId("key-tes-open"), tenant=TenantId("local"), role=Role.USER)
@@ -72,6 +73,21 @@ def _principal(request: Request) -> Principal:
 
 
 Caller = Annotated[Principal, Depends(_principal)]
+
+
+def _task_id(
+    here: Annotated[Context, Depends(context)],
+    caller: Caller,
+    task_id: Annotated[str, Path(max_length=200, examples=["task-01jd0000000000000000000000"])],
+) -> str:
+    """The id as it was given, or of a number the id that it stands for. Any text: one that is no id is a task that does
+    not exist, and is told so."""
+    if not (task_id.isascii() and task_id.isdigit() and len(task_id) <= NUMBER_DIGITS_MAX):
+        return task_id
+    return here.brain.numbered(caller, int(task_id)) or task_id
+
+
+TaskIdPath = Annotated[str, Depends(_task_id)]
 
 
 def tenant_scope(principal: Principal) -> TenantId | None:

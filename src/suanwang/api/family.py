@@ -4,8 +4,9 @@ from heapq import merge
 
 from suanwang.api.context import Context
 from suanwang.model.ids import SiteId, TaskId
+from suanwang.model.reason import WaitReason
 from suanwang.model.record import ENDS, Phase
-from suanwang.model.view import TaskPart, TaskView
+from suanwang.model.view import TaskPart, TaskView, Wait
 from suanwang.store.listing import tasks_by_id
 from suanwang.store.rows import AttemptRow, EventRow, PlanRow, TaskRow
 
@@ -68,9 +69,9 @@ def _place(row: EventRow) -> tuple[int, int]:
 
 def as_one(here: Context, view: TaskView, whole: bool) -> TaskView:
     """The view of a task with the figures of its parts; as it is where it has none."""
-    parts = here.brain.parts(view.task_id)
+    parts, number = here.brain.parts(view.task_id), here.brain.number_of(view.task_id)
     if not parts:
-        return view
+        return view.model_copy(update={"number": number})
     by_id = tasks_by_id(here.brain.store, parts)
     rows = [by_id[one] for one in parts if one in by_id]
     told = [row.progress_permille if row.phase not in ENDS else 1000 for row in rows]
@@ -84,6 +85,7 @@ def as_one(here: Context, view: TaskView, whole: bool) -> TaskView:
     phase = view.phase if view.ended_us is not None else next((one for one in _FIRST if one in phases), view.phase)
     return view.model_copy(
         update={
+            "number": number,
             "phase": phase,
             "site": SiteId(sites.pop()) if len(sites) == 1 else None,
             "emulated": any(row.emulated for row in rows),
@@ -91,11 +93,19 @@ def as_one(here: Context, view: TaskView, whole: bool) -> TaskView:
             "billed_micro_yuan": sum(row.billed_micro_yuan for row in rows),
             "attempts": sum(row.fence for row in rows),
             "progress_permille": sum(known) // len(rows) if known else None,
-            "wait": view.wait if phase is Phase.WAITING else None,
+            "wait": _wait_of(view, rows) if phase is Phase.WAITING else None,
             "outputs": tuple(done) if whole else (),
             "parts": tuple(_part(row) for row in rows) if whole else (),
         }
     )
+
+
+def _wait_of(view: TaskView, rows: list[TaskRow]) -> Wait | None:
+    """What the first part that waits waits for: the whole itself waits for nothing."""
+    for row in rows:
+        if row.phase is Phase.WAITING and row.wait_reason:
+            return Wait(reason=WaitReason(row.wait_reason), until_us=row.wait_until_us or 0)
+    return view.wait
 
 
 def _part(row: TaskRow) -> TaskPart:

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response, StreamingResponse
 
 from suanwang.api import family, sse
-from suanwang.api.caller import Caller
+from suanwang.api.caller import Caller, TaskIdPath
 from suanwang.api.context import Context, Here
-from suanwang.api.inputs import Offset, TaskIdPath
+from suanwang.api.inputs import Offset
 from suanwang.api.lookup import find_line
 from suanwang.api.openapi import media_answer
 from suanwang.api.views import kept_outputs

@@ -16,8 +16,6 @@ BYTE_US_MAX = 2**96  # an exbibyte for two thousand years
 PAGE_LIMIT_MAX = 500  # a page is read into memory whole
 LOG_OFFSET_MAX = 2**40  # past any log that is kept
 
-# Any text: one that is no id is a task that does not exist, and is told so.
-TaskIdPath = Annotated[str, Path(max_length=200, examples=["task-01jd0000000000000000000000"])]
 SitePath = Annotated[str, Path(pattern=SLUG)]
 PoolPath = Annotated[str, Path(pattern=SLUG)]  # the part of a pool's id after its site
 TenantPath = Annotated[str, Path(pattern=SLUG)]

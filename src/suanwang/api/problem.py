@@ -19,10 +19,10 @@ MEDIA_TYPE = "application/problem+json"
 _CODE_OF_STATUS = {404: "no_route", 405: "method"}
 
 
-def fault_view(fault: Fault, lang: str) -> FaultView:
-    """A fault with its text. Params are shown as texts: they may hold numbers past 2^53."""
+def fault_view(fault: Fault, lang: str, kind: str = "fault") -> FaultView:
+    """A fault, or a warning, with its text. Params are shown as texts: they may hold numbers past 2^53."""
     params = {name: value if isinstance(value, int | str) else str(value) for name, value in fault.params.items()}
-    words = text(f"fault.{fault.code}", lang, **{**params, "got": fault.got, "where": fault.where})
+    words = text(f"{kind}.{fault.code}", lang, **{**params, "got": fault.got, "where": fault.where})
     return FaultView(where=fault.where, line=fault.line, got=fault.got, code=fault.code, text=words, params=params)
 
 

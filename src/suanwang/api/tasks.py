@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from suanwang.api import family
-from suanwang.api.caller import Caller, asked_tenant
+from suanwang.api.caller import Caller, TaskIdPath, asked_tenant
 from suanwang.api.context import Context, Here
 from suanwang.api.documents import answer, read_submission
-from suanwang.api.inputs import Cursor, IdempotencyKey, Limit, RawBody, TaskIdPath, TenantQuery
+from suanwang.api.inputs import Cursor, IdempotencyKey, Limit, RawBody, TenantQuery
 from suanwang.api.lookup import find_line, whole_view
 from suanwang.api.openapi import task_body
 from suanwang.api.sources import check_sources
@@ -60,13 +60,16 @@ def list_tasks(
     tenant: TenantQuery = None,
     limit: Limit = 50,
     cursor: Cursor = None,
+    requests: Annotated[bool, Query(description="each with its request")] = False,
 ) -> Response:
     """A cursor goes on after the last task of the page before; tasks submitted meanwhile do not move it. Parts of a task
     whose array is shared out are listed only by their tag: `suanwang.part-of=<task>`."""
     scope = asked_tenant(caller, tenant)
     page = task_lines(here.brain.store, scope, _phases(phase), tag, text or None, limit, cursor)
     origin = here.brain.index.grid.default_origin
-    items = tuple(family.as_one(here, task_view(line, origin, [], [], whole=False), whole=False) for line in page.items)
+    items = tuple(
+        family.as_one(here, task_view(line, origin, [], [], whole=requests), whole=False) for line in page.items
+    )
     return answer(Page[TaskView](items=items, next_cursor=page.cursor))
 
 

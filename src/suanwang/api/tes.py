@@ -11,10 +11,10 @@ from blake3 import blake3
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from suanwang.api.caller import Caller, tenant_scope
+from suanwang.api.caller import Caller, TaskIdPath, tenant_scope
 from suanwang.api.context import Context, Here
 from suanwang.api.documents import JSON, answer, check_media
-from suanwang.api.inputs import IdempotencyKey, RawBody, TaskIdPath, check_json
+from suanwang.api.inputs import IdempotencyKey, RawBody, check_json
 from suanwang.api.lookup import find_line
 from suanwang.api.openapi import json_body
 from suanwang.api.sources import check_sources

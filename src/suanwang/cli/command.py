@@ -35,7 +35,9 @@ _BRAIN: tuple[tuple[str, Any, Any], ...] = (
 Body = Callable[..., Any]
 
 
-def command(app: typer.Typer, name: str, *, brain: bool = True) -> Callable[[Body], Body]:
+def command(
+    app: typer.Typer, name: str, *, brain: bool = True, settings: dict[str, Any] | None = None
+) -> Callable[[Body], Body]:
     """Register a command. Its function takes a `Session` first and gives an exit status, or None for success.
     The help is the text `cli.help.<app>.<name>`."""
     assert known(f"cli.help.{_path(app, name)}"), f"no help for {name}"
@@ -57,7 +59,7 @@ def command(app: typer.Typer, name: str, *, brain: bool = True) -> Callable[[Bod
         run.__annotations__ = {one.name: one.annotation for one in parameters}
         run.__name__ = body.__name__
         run.__doc__ = None
-        app.command(name, help=t(f"cli.help.{_path(app, name)}"))(run)
+        app.command(name, help=t(f"cli.help.{_path(app, name)}"), context_settings=settings)(run)
         return body
 
     return register

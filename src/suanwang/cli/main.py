@@ -6,7 +6,22 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from suanwang.cli import files, grids, join, keys, lab, network, qasm, server, stores, tasks, tenants, what_if
+from suanwang.cli import (
+    files,
+    grids,
+    join,
+    keys,
+    lab,
+    network,
+    qasm,
+    server,
+    slurm,
+    slurm_views,
+    stores,
+    tasks,
+    tenants,
+    what_if,
+)
 from suanwang.cli.exits import Exit
 from suanwang.cli.words import LANG, t
 
@@ -33,7 +48,22 @@ def build() -> typer.Typer:
             sys.stdout.write(f"suanwang {of('suanwang')}\n")
             raise typer.Exit()
 
-    for part in (tasks, qasm, grids, files, server, stores, keys, join, tenants, what_if, lab, network):
+    for part in (
+        tasks,
+        qasm,
+        slurm,
+        slurm_views,
+        grids,
+        files,
+        server,
+        stores,
+        keys,
+        join,
+        tenants,
+        what_if,
+        lab,
+        network,
+    ):
         part.add_to(app)
     return app
 
@@ -41,7 +71,7 @@ def build() -> typer.Typer:
 def run(arguments: list[str]) -> int:
     """Run one command line; the exit status."""
     try:
-        found = build()(arguments, standalone_mode=False, prog_name="suanwang")
+        found = build()(slurm.raw(arguments), standalone_mode=False, prog_name="suanwang")
     except TyperException as error:
         return _usage(error, "--json" in arguments)
     except (KeyboardInterrupt, EOFError):

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from suanwang.cli.command import command
+from suanwang.cli.doors import one_task, open_file
 from suanwang.cli.exits import Exit
 from suanwang.cli.session import Session
 from suanwang.cli.words import t
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from suanwang.client import Client
     from suanwang.model.task import TaskRequest
-    from suanwang.model.view import TaskView
+    from suanwang.model.view import PlanView, TaskView
 
 File = Annotated[str, typer.Argument(help=t("cli.arg.file"), show_default=False)]
 Task = Annotated[str, typer.Argument(help=t("cli.arg.task"), show_default=False)]
 Files = Annotated[Path | None, typer.Option("--files", help=t("cli.option.files"), show_default=False)]
+Form = Annotated[str | None, typer.Option("--form", help=t("cli.option.form"), show_default=False)]
 Secret = Annotated[list[str] | None, typer.Option("--secret", help=t("cli.option.secret"), show_default=False)]
 
 
@@ -36,44 +40,44 @@ def add_to(app: typer.Typer) -> None:
     command(app, "bill")(bill)
 
 
-def plan(session: Session, file: File, files: Files = None) -> Exit:
-    return show_plan(session, *_read(file, files))
+def plan(session: Session, file: File, files: Files = None, form: Form = None) -> Exit:
+    given = open_file(file, files, form)
+    with session.client() as client:
+        return show_plans(session, client, given.tasks(client), given.folder)
 
 
 def show_plan(session: Session, task: "TaskRequest", folder: Path) -> Exit:
     """Where a task would run, when and at what price; nothing is submitted."""
     with session.client() as client:
-        found = client.plan(task, files=folder)
-        if session.as_json:
-            session.document(found)
-        else:
-            from suanwang.cli.show.forms import Places
-            from suanwang.cli.show.plan import refusals, whole
-
-            if found.refusals:
-                session.console.print(refusals(found.refusals))
-            places = Places(client.grid())
-            if found.parts > 1:
-                session.console.print(t("cli.plan.parts", count=found.parts))
-            for one in whole(found.request, found.plan, found.report, places, client.whoami().now_us):
-                session.console.print(one)
-    return Exit.OK if found.plan is not None and not found.refusals else Exit.REFUSED
+        return show_plans(session, client, [task], folder)
 
 
-def _read(file: str, files: Path | None) -> "tuple[TaskRequest, Path]":
-    """A task file, or `-` for the standard input, or a circuit; its faults are found before any brain is asked."""
-    from suanwang.intent.read import read_task
+def show_plans(session: Session, client: "Client", tasks: "Sequence[TaskRequest]", folder: Path) -> Exit:
+    """The same of several tasks."""
+    found = [client.plan(one, files=folder) for one in tasks]
+    if session.as_json:
+        session.document(found[0] if len(found) == 1 else {"plans": found})
+    else:
+        for one in found:
+            _print_plan(session, client, one)
+    return Exit.OK if all(one.plan is not None and not one.refusals for one in found) else Exit.REFUSED
 
-    if file == "-":
-        return read_task(sys.stdin.buffer.read(), "<stdin>"), files or Path()
-    if file.endswith(".qasm"):
-        from suanwang.intent.circuits import circuit_task
 
-        return circuit_task(read_bytes(Path(file)), file, name=Path(file).stem)[0], Path(file).parent
-    return read_task(read_bytes(Path(file)), file), files or Path(file).parent
+def _print_plan(session: Session, client: "Client", found: "PlanView") -> None:
+    from suanwang.cli.show.forms import Places
+    from suanwang.cli.show.plan import refusals, whole
+
+    if found.refusals:
+        session.console.print(refusals(found.refusals))
+    places = Places(client.grid())
+    if found.parts > 1:
+        session.console.print(t("cli.plan.parts", count=found.parts))
+    for one in whole(found.request, found.plan, found.report, places, client.whoami().now_us):
+        session.console.print(one)
 
 
 def read_bytes(path: Path) -> bytes:
+    """A file's bytes. Raises FaultsError where it cannot be read."""
     from suanwang.model.error import Fault, FaultsError
 
     try:
@@ -83,7 +87,7 @@ def read_bytes(path: Path) -> bytes:
         raise FaultsError([fault], str(path)) from None
 
 
-def _secrets(given: list[str] | None) -> dict[str, str]:
+def read_secrets(given: list[str] | None) -> dict[str, str]:
     """`NAME=VALUE`, or `NAME` for the value of this environment variable, which no process list shows."""
     found = {}
     for one in given or ():
@@ -102,15 +106,17 @@ def submit(
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help=t("cli.option.idempotency"), show_default=False)
     ] = None,
+    form: Form = None,
 ) -> Exit:
     if len(file) == 1 and file[0].endswith(".ndjson"):
         return _submit_bulk(session, Path(file[0]), idempotency_key)
-    tasks = [_read(one, files) for one in file]
+    given = [open_file(one, files, form) for one in file]
     with session.client() as client:
+        tasks = [(task, one.folder) for one in given for task in one.tasks(client)]
         views = []
         for at, (task, folder) in enumerate(tasks):
             key = f"{idempotency_key}.{at}" if idempotency_key and len(tasks) > 1 else idempotency_key
-            views.append(client.submit(task, files=folder, secrets=_secrets(secret), idempotency_key=key))
+            views.append(client.submit(task, files=folder, secrets=read_secrets(secret), idempotency_key=key))
         return show_submitted(session, views)
 
 
@@ -150,10 +156,12 @@ def run(
     ] = None,
     files: Files = None,
     secret: Secret = None,
+    form: Form = None,
 ) -> Exit:
-    task, folder = _read(file, files)
+    given = open_file(file, files, form)
     with session.client() as client:
-        view = client.submit(task, files=folder, secrets=_secrets(secret))
+        task = one_task(given.tasks(client))
+        view = client.submit(task, files=given.folder, secrets=read_secrets(secret))
         try:
             return _run_on(session, client, view, outputs)
         except KeyboardInterrupt:

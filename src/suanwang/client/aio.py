@@ -19,6 +19,7 @@ from suanwang.client.events import EventParser, StreamEvent
 from suanwang.client.outputs import AsyncOutputs
 from suanwang.client.uploads import Upload, local_inputs
 from suanwang.model.cats import CatsMetrics
+from suanwang.model.doors import DoorRules
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import TaskId
 from suanwang.model.joining import JoinTerms, JoinView
@@ -277,12 +278,13 @@ class AsyncClient:
         text: str | None = None,
         tenant: str | None = None,
         limit: int | None = None,
+        requests: bool = False,
     ) -> AsyncIterator[TaskView]:
         """Tasks, newest first, page by page; `limit` in all."""
         left, cursor = limit, None
         while left is None or left > 0:
             page_limit = 200 if left is None else min(left, 200)
-            page = await self.call(calls.tasks(phase, tag, text, tenant, page_limit, cursor))
+            page = await self.call(calls.tasks(phase, tag, text, tenant, page_limit, cursor, requests))
             for item in page.items:
                 yield item
             cursor = page.next_cursor
@@ -297,6 +299,10 @@ class AsyncClient:
 
     async def task_bill(self, task_id: str) -> TaskBill:
         return await self.call(calls.task_bill(task_id))
+
+    async def doors(self) -> DoorRules:
+        """How tasks in the forms of other systems are read on this grid."""
+        return await self.call(calls.doors())
 
     async def whoami(self) -> WhoAmI:
         return await self.call(calls.whoami())

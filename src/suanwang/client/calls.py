@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from suanwang.intent.document import parse
 from suanwang.intent.read import read_task, validate
 from suanwang.model.cats import CatsMetrics
+from suanwang.model.doors import DoorRules
 from suanwang.model.error import UnreachableError
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import TaskId
@@ -146,8 +147,11 @@ def tasks(
     tenant: str | None = None,
     limit: int = 50,
     cursor: str | None = None,
+    requests: bool = False,
 ) -> Call[Page[TaskView]]:
-    return _get("/v1/tasks", Page[TaskView], phase=phase, tag=tag, text=text, tenant=tenant, limit=limit, cursor=cursor)
+    more = {"requests": "true"} if requests else {}
+    words = _params(phase=phase, tag=tag, text=text, tenant=tenant, limit=limit, cursor=cursor, **more)
+    return Call("GET", "/v1/tasks", _as(Page[TaskView]), words)
 
 
 def explain(task_id: str) -> Call[Explain]:
@@ -191,6 +195,10 @@ def put_object(digest: str) -> Call[Stored]:
 
 def whoami() -> Call[WhoAmI]:
     return _get("/v1/whoami", WhoAmI)
+
+
+def doors() -> Call[DoorRules]:
+    return _get("/v1/doors", DoorRules)
 
 
 def grid() -> Call[Grid]:

@@ -18,6 +18,7 @@ from suanwang.client.events import EventParser, StreamEvent
 from suanwang.client.outputs import Outputs
 from suanwang.client.uploads import Upload, local_inputs
 from suanwang.model.cats import CatsMetrics
+from suanwang.model.doors import DoorRules
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import TaskId
 from suanwang.model.joining import JoinTerms, JoinView
@@ -270,12 +271,13 @@ class Client:
         text: str | None = None,
         tenant: str | None = None,
         limit: int | None = None,
+        requests: bool = False,
     ) -> Iterator[TaskView]:
         """Tasks, newest first, page by page; `limit` in all."""
         left, cursor = limit, None
         while left is None or left > 0:
             page_limit = 200 if left is None else min(left, 200)
-            page = self.call(calls.tasks(phase, tag, text, tenant, page_limit, cursor))
+            page = self.call(calls.tasks(phase, tag, text, tenant, page_limit, cursor, requests))
             yield from page.items
             cursor = page.next_cursor
             left = None if left is None else left - len(page.items)
@@ -289,6 +291,10 @@ class Client:
 
     def task_bill(self, task_id: str) -> TaskBill:
         return self.call(calls.task_bill(task_id))
+
+    def doors(self) -> DoorRules:
+        """How tasks in the forms of other systems are read on this grid."""
+        return self.call(calls.doors())
 
     def whoami(self) -> WhoAmI:
         return self.call(calls.whoami())

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from suanwang.dispatch import carry, lifecycle, reconcile, spread, watch
+from suanwang.dispatch import after, carry, lifecycle, reconcile, spread, watch
+from suanwang.dispatch.after import Outlook
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.dispatch.scribe import Scribe
 from suanwang.model.batch import Opened
@@ -89,6 +90,7 @@ class Applier(Scribe):
     verify_faults: int = 0  # plans that did not pass the checker
     plan_faults: int = 0  # tasks on which the planner broke, and the latest of them
     plan_fault: tuple[TaskId, Exception] | None = None
+    _news: list[TaskId] = field(default_factory=list)  # that began or ended, and whose followers were not asked yet
     bills: Bills = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,6 +134,35 @@ class Applier(Scribe):
         super().emit(record)
         if isinstance(record, TaskEnded | TaskRefused):
             self._end_whole(record)
+            self.tell_followers(record.task_id)
+
+    def hold_back(self, task: Task, now_us: int) -> None:
+        """A task that was just admitted waits for those that it comes after."""
+        if task.request is not None and task.request.after and self._decide_after(task, now_us) is Outlook.OPEN:
+            self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.AFTER))
+
+    def _decide_after(self, task: Task, now_us: int) -> Outlook:
+        """One whose turn can never come ends here."""
+        assert task.request is not None, "a live task has its request"
+        found = after.look(task.request.after, self.state.tasks)
+        if found.lost is not None:
+            self.signal(task, Signal.AFTER_LOST, carry.Cause(now_us, FailureReason.AFTER_LOST, detail=found.lost))
+        return found.outlook
+
+    def tell_followers(self, task_id: TaskId) -> None:
+        """Ask again those that wait for a task that began or ended. Whoever ends by that has followers of its own: one
+        after the other, since a chain of them may be longer than calls can be deep."""
+        if task_id not in self.state.following.followers:
+            return
+        self._news.append(task_id)
+        if len(self._news) > 1:
+            return  # whoever is at it goes on
+        for leader in self._news:  # grows on the way
+            for one in self.state.following.of(leader):
+                task, now_us = self.state.tasks[one], self.clock()
+                if self._decide_after(task, now_us) is Outlook.TRUE:
+                    self.emit(TaskWaits(at_us=now_us, task_id=one, reason=WaitReason.QUEUED))
+        self._news = []
 
     def _end_whole(self, record: TaskEnded | TaskRefused) -> None:
         """With the last of its parts a task in parts ends."""
@@ -199,11 +230,19 @@ class Applier(Scribe):
         transition = lifecycle.step(task.phase, self._signal_of(task, event))
         effective = transition is not None
         self.emit(EventApplied(at_us=now_us, event=as_event(event), effective=effective))
+        if effective:
+            self._tell_began(task, event)
         if transition is not None and transition.effects:
             cause = cause_of(event, now_us)
             if event.kind is EventKind.STOPPED and task.phase is not Phase.STOPPING:
                 cause = replace(cause, reason=FailureReason.BACKEND)  # nobody asked for it: the site's own doing
             self._carry(task, transition, cause)
+
+    def _tell_began(self, task: Task, event: AnyEvent) -> None:
+        if event.kind is EventKind.RUNNING:
+            for one in (task.task_id, task.part_of):
+                if one is not None:
+                    self.tell_followers(one)
 
     def _take_parting(self, event: AnyEvent, heartbeat: Heartbeat, now_us: int) -> None:
         """An event of an attempt that the grid has stopped: what it has done is kept as long as nobody relies on what

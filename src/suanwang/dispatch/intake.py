@@ -11,6 +11,7 @@ from suanwang.dispatch import carry, lifecycle
 from suanwang.dispatch.applier import Applier, is_plain
 from suanwang.model.batch import EventsHeard, Heard
 from suanwang.model.event import PLAIN_KINDS, AnyEvent, EventKind, Heartbeat
+from suanwang.model.ids import TaskId
 from suanwang.model.record import Phase
 from suanwang.observe import batches
 from suanwang.observe.state import Task
@@ -48,6 +49,7 @@ class _Intake:
         self.sites = frozenset(heartbeat.sites)
         self.rows: list[AnyEvent | _Success] = []
         self.ended: list[Task] = []
+        self.news: list[TaskId] = []  # that others come after: they began or ended
         self.sums = batches.Sums()
 
     def run(self) -> None:
@@ -81,7 +83,14 @@ class _Intake:
             return False
         batches.hear(self.now_us, event, task)
         self.rows.append(event)
+        if kind is EventKind.RUNNING:
+            self._note(task)
         return True
+
+    def _note(self, task: Task) -> None:
+        """Who comes after it, or after the whole that it is a part of, is asked when this run of rows ends."""
+        followers = self.applier.state.following.followers
+        self.news += [one for one in (task.task_id, task.part_of) if one is not None and one in followers]
 
     def _succeeds(self, task: Task, event: AnyEvent) -> bool:
         if task.phase not in lifecycle.LIVE or (event.outputs and any(one.target for one in event.outputs)):
@@ -95,6 +104,7 @@ class _Intake:
         batches.hear(now_us, event, task)
         batches.end(applier.state, task, bill.lease_id, bill.amount_micro_yuan, self.sums)
         self.ended.append(task)
+        self._note(task)
         return True
 
     def _flush(self, last: int) -> None:
@@ -112,6 +122,9 @@ class _Intake:
             for task in self.ended:
                 applier.planned_us.pop(task.task_id, None)
             self.ended = []
+        news, self.news = self.news, []
+        for one in news:
+            applier.tell_followers(one)
 
     def _heard(self) -> list[Heard]:
         """The rows of the batch, in order."""

@@ -31,6 +31,8 @@ NOT_PLANNED = frozenset(
         "checkpoint",
         "checkpoint_every",
         "spread",
+        "at_once",
+        "after",
         "tags",
     }
 )

@@ -73,6 +73,7 @@ def _order(task: Task, kind: InstructionKind) -> OrderRow:
         pool=attempt.plan.pool,
         demand=attempt.plan.demand,
         request=task.request if starts else None,
+        number=task.number if starts else 0,
         not_before_us=attempt.plan.run_start_us if starts else 0,
         kept=kept_of(task.request, task.resume) if starts and task.request is not None else None,
     )

@@ -79,6 +79,8 @@ class Waits:
             self.add(task)
         for task in state.paused.values():
             self._pause(task)
+        for task_id in state.following.leaders:
+            self._watch_deadline(state.tasks[task_id])
         for group in (state.planned, *state.by_site.values()):
             self.preemptible |= {one.task_id: one for one in group.values() if _may_give_way(one)}
         for task in state.planned.values():
@@ -356,6 +358,9 @@ class Waits:
         if record.reason in PAUSES:
             self._leave(task)
             self._pause(task)
+        elif record.reason is WaitReason.AFTER:  # nobody looks at it before; its deadline goes on
+            self._leave(task)
+            self._watch_deadline(task)
         elif record.reason is WaitReason.QUEUED:
             self._said.pop(task.task_id, None)
             self.add(task)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from suanwang.intent.document import Loc, show
-from suanwang.model.ids import SLUG_PATTERN
+from suanwang.model.ids import SLUG_PATTERN, TASK_PATTERN
 from suanwang.model.task import CircuitEntry, PythonEntry
 from suanwang.model.units import AT_US_MAX, BPS_MAX, BYTES_MAX, MICRO_YUAN_MAX, SPAN_US_MAX, US_PER_S
 
@@ -26,12 +26,13 @@ OTHER_WORDS = {
     "replicas": "array", "budget": "price_limit", "max_price": "price_limit", "region": "residency",
     "regions": "residency", "labels": "tags", "retry": "retries", "start": "earliest_start", "prefer": "preference",
     "url": "source", "dest": "path", "to": "target", "destination": "target", "lat": "latitude", "lon": "longitude",
-    "lng": "longitude", "capacity": "capacity_bps", "latency": "latency_us", "length": "length_km", "count_nodes": "nodes",
+    "lng": "longitude", "depends_on": "after", "dependency": "after", "needs": "after", "capacity": "capacity_bps", "latency": "latency_us", "length": "length_km", "count_nodes": "nodes",
 }  # fmt: skip
 
 # A regular expression teaches nobody; each pattern of the model has a fault of its own.
 PATTERN_CODES = {
     SLUG_PATTERN: "slug_form",
+    TASK_PATTERN: "task_id_form",
     r"^[A-Za-z_][A-Za-z0-9_]{0,127}$": "env_name_form",
     r"^[a-z0-9][a-z0-9._:/@-]*$": "image_form",
     r"^[0-9a-f]{64}$": "blake3_form",

@@ -8,10 +8,11 @@ from suanwang.intent.document import Loc
 from suanwang.intent.mapping import Found
 from suanwang.model.error import FaultsError
 from suanwang.model.grid import PoolKind
-from suanwang.model.task import OWN_TAGS, CircuitEntry, PythonEntry, TaskRequest, pool_kind
+from suanwang.model.task import AFTER_MAX, OWN_TAGS, CircuitEntry, PythonEntry, TaskRequest, pool_kind
 from suanwang.qasm import read_circuit
 
 INPUT_SCHEMES = ("http", "https", "s3", "dataset", "object")
+WAVES_MAX = 1_000  # each is a task of its own
 LABELS_MAX = 1_000  # of environment, secrets and tags each
 
 
@@ -234,6 +235,26 @@ def _spread(request: TaskRequest) -> Iterator[Found]:
         yield _one("spread_wide", ("spread", "per_site_max"), wish.per_site_max, "array", array=request.array)
 
 
+def _after(request: TaskRequest) -> Iterator[Found]:
+    if len(request.after) > AFTER_MAX:
+        yield _one("too_long", ("after",), f"{len(request.after)}", limit=AFTER_MAX)
+    for at, one in enumerate(request.after):
+        if one in request.after[:at]:
+            yield _one("listed_twice", ("after", at), one.task)
+
+
+def _waves(request: TaskRequest) -> Iterator[Found]:
+    most = request.at_once
+    if most is None:
+        return
+    if request.array == 1:
+        yield _one("at_once_alone", ("at_once",), most, "array")
+    if request.spread is not None:
+        yield _one("at_once_and_spread", ("at_once",), most, "spread")
+    if request.array > WAVES_MAX * most:
+        yield _one("at_once_waves", ("at_once",), most, "array", array=request.array, limit=WAVES_MAX)
+
+
 def _own_tags(request: TaskRequest) -> Iterator[Found]:
     for field in ("tags", "together_with", "apart_from"):
         for name in getattr(request, field):
@@ -276,6 +297,8 @@ RELATIONS: tuple[Callable[[TaskRequest], Iterator[Found]], ...] = (
     _company,
     _standby,
     _spread,
+    _after,
+    _waves,
     _own_tags,
     _labels,
     _sizes,

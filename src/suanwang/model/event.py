@@ -117,6 +117,7 @@ class Instruction(Value):
     pool: PoolId
     demand: Demand = Demand()
     request: TaskRequest | None = None  # of a start
+    number: int = 0  # of a start: the task's, as people see it
     not_before_us: int = 0  # work does not start before its data would be there
     outputs: tuple[OutputFile, ...] = ()  # of a deliver
     kept: Kept | None = None  # of a start: what earlier attempts have done
@@ -124,6 +125,11 @@ class Instruction(Value):
 
 
 AnyInstruction = Instruction | OrderRow
+
+
+def as_instruction(order: AnyInstruction) -> Instruction:
+    """The instruction as a value, whatever form it is in."""
+    return order if isinstance(order, Instruction) else Instruction.model_construct(**order._asdict())
 
 
 class AttemptSeen(Value):
@@ -172,10 +178,7 @@ class Orders(Value):
 
     @field_serializer("instructions")
     def _instructions_as_values(self, instructions: tuple[AnyInstruction, ...]) -> tuple[Instruction, ...]:
-        return tuple(
-            one if isinstance(one, Instruction) else Instruction.model_construct(**one._asdict())
-            for one in instructions
-        )
+        return tuple(as_instruction(one) for one in instructions)
 
 
 def heartbeat_of(

@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 
 SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 MADE_PATTERN = r"^(?:task|plan|att|lease|chg|batch|key|resv|join)-[0-9a-z]{26}$"
+TASK_PATTERN = r"^task-[0-9a-z]{26}$"
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
 

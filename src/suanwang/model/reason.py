@@ -79,6 +79,7 @@ class RefusalReason(StrEnum):
     DATA_SET_UNKNOWN = "data_set_unknown"
     OBJECT_UNKNOWN = "object_unknown"
     SECRET_MISSING = "secret_missing"
+    AFTER_UNKNOWN = "after_unknown"  # there is no such task to come after
     NO_POOL = "no_pool"  # no pool of the grid could ever take it, even empty and with every site up
 
 
@@ -91,6 +92,7 @@ class WaitReason(StrEnum):
     CAPACITY = "capacity"  # no room in compute, link or protection in any window considered
     QUOTA = "quota"  # above its tenant's quota, and nobody lends enough
     COMPANY = "company"  # no site is left by the tasks that it must run with or keep apart from
+    AFTER = "after"  # what it comes after has not come true yet
     RETRY_DELAY = "retry_delay"  # waits before its next attempt
     CHECKPOINT = "checkpoint"  # its attempt is being stopped by the grid, and may still bring what it has done
 
@@ -127,6 +129,7 @@ class FailureReason(StrEnum):
     BACKEND = "backend"  # the backend failed in a way that is not the task's fault
     NO_POOL_LEFT = "no_pool_left"  # nothing can take it any more
     DEADLINE_LOST = "deadline_lost"  # the deadline can no longer be met
+    AFTER_LOST = "after_lost"  # what it comes after can no longer come true
 
 
 RETRYABLE = frozenset(

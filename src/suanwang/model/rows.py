@@ -70,6 +70,7 @@ class OrderRow(NamedTuple):
     kept: "Kept | None" = None
     save: bool = False
     outputs: "tuple[OutputFile, ...]" = ()
+    number: int = 0
 
 
 EVENT_FIELDS: Final = EventRow._fields

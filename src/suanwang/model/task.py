@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from suanwang.model.base import Value
 from suanwang.model.grid import PoolKind, ProtectionFunction, Region, SecurityLevel
-from suanwang.model.ids import SiteId, Slug
+from suanwang.model.ids import TASK_PATTERN, SiteId, Slug
 from suanwang.model.units import GIB, MIB, US_PER_MINUTE, AtUs, Bps, Bytes, MicroYuan, SpanUs
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
@@ -31,6 +31,7 @@ def _inner_path(value: str) -> str:
 
 PATH_CHARS_MAX = 1024
 MOUNTS_MAX = 100
+AFTER_MAX = 1_000  # tasks that one comes after: the width of any workflow that people draw
 # Relative, inside the task's folder: no leading slash, no empty, "." or ".." part, no control character or backslash.
 InnerPath = Annotated[str, Field(min_length=1, max_length=PATH_CHARS_MAX), AfterValidator(_inner_path)]
 
@@ -104,6 +105,22 @@ class Elements(Value):
 
     first: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     count: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class When(StrEnum):
+    """What has to become of another task before one begins that comes after it."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # it ended in any other way
+    ENDED = "ended"  # in whatever way
+    STARTED = "started"  # it has begun to run, or has ended without
+
+
+class After(Value):
+    """Another task of the same tenant, and what has to become of it."""
+
+    task: Annotated[str, Field(pattern=TASK_PATTERN)]
+    when: When = When.SUCCEEDED
 
 
 class PythonEntry(Value):
@@ -214,6 +231,8 @@ class TaskRequest(Value):
     standby: Standby | None = None  # a second place is held too, for when the first one or its path is lost
     sites: tuple[SiteId, ...] = ()  # only these; empty: any
     owners: tuple[Slug, ...] = ()  # only sites of these, the first preferred; third-party: all but own; empty: any
+    # Not planned before all of these have come true. A wave of an array has one more than its user may write.
+    after: Annotated[tuple[After, ...], Field(max_length=AFTER_MAX + 1)] = ()
     earliest_start: AtUs | None = None
     deadline: AtUs | None = None
     price_limit: MicroYuan | None = None
@@ -221,6 +240,7 @@ class TaskRequest(Value):
     array: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     elements: Elements | None = None  # only these of the array; they keep their numbers
     spread: Spread | None = None  # the array is shared out over sites
+    at_once: Annotated[int, Field(ge=1, le=1_000_000)] | None = None  # so many elements run at the same time, in waves
     retries: Annotated[int, Field(ge=0, le=20)] = 2
     priority: Annotated[int, Field(ge=0, le=100)] = 10
     preemptible: bool = False  # may give way to a task of higher priority; it is planned again, and no retry is used

@@ -60,6 +60,9 @@ class TaskView(Value):
     """One task as a list shows it. What a plan decides is of the newest plan; `request` only in the answer of one."""
 
     task_id: TaskId
+    number: int = (
+        0  # of its submission, from 1; of a part that of its whole. Stands for the id wherever one is asked for
+    )
     tenant: TenantId
     name: str
     phase: Phase
@@ -270,6 +273,21 @@ class FaultView(Value):
     code: str
     text: str
     params: dict[str, Any] = Field(default_factory=dict)
+
+
+class DoorWish(Value):
+    """One task to be submitted: the only request, or of several the best: the first that fits (`ordered`), else the cheapest."""
+
+    choices: tuple[TaskRequest, ...]
+    ordered: bool = False
+
+
+class DoorTasks(Value):
+    """The tasks of a file in the form of another system. `warnings`: what was written and has no effect here."""
+
+    form: str
+    tasks: tuple[DoorWish, ...]
+    warnings: tuple[FaultView, ...] = ()
 
 
 class Problem(Value):

@@ -115,6 +115,7 @@ def hear(now_us: int, event: AnyEvent, task: Task) -> None:
     if kind is EventKind.RUNNING:
         # By the agent's clock, unless that is plainly wrong: nothing runs before its order or after its report.
         attempt.run_us = event.at_us if attempt.opened_us <= event.at_us <= now_us else now_us
+        task.began = True
     phase = PHASE_OF_EVENT.get(kind)
     if phase is not None and task.phase is not Phase.STOPPING:
         task.phase = phase

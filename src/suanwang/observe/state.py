@@ -59,6 +59,7 @@ from suanwang.model.task import TaskRequest, elements_of, places_of
 from suanwang.observe.agenda import Agenda
 from suanwang.observe.batches import FOLDS
 from suanwang.observe.delivery import Delivery
+from suanwang.observe.following import Following
 from suanwang.observe.joined import JOINS, Join
 from suanwang.observe.known import Key, Repeat
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
@@ -90,6 +91,7 @@ class State:
     queue: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a plan, ready to be looked at
     blocked: dict[TaskId, Task] = field(default_factory=dict)  # waiting for something to change
     paused: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a moment
+    following: Following = field(default_factory=Following)  # waiting for other tasks
     planned: dict[TaskId, Task] = field(default_factory=dict)  # with a plan that is not dispatched
     leases: dict[LeaseId, Holds] = field(default_factory=dict)
     by_key: dict[str, dict[LeaseId, Holds]] = field(default_factory=dict)
@@ -168,7 +170,8 @@ class State:
         """A task came; whoever calls tells the tally."""
         self.submissions += 1
         task_id, request, key = row
-        task = Task(task_id, tenant, self.submissions, at_us, request, request.priority)
+        number = self.submissions if part_of is None else self.tasks[part_of].number
+        task = Task(task_id, tenant, self.submissions, number, at_us, request, request.priority)
         resources = request.resources
         nodes = resources.nodes * elements_of(request) * places_of(request)
         if not parts:  # else its parts hold, and count, what it asks for
@@ -197,6 +200,9 @@ class State:
         self._wait_no_more(task.task_id)
         if record.reason is WaitReason.QUEUED:
             self.queue[task.task_id] = task
+        elif record.reason is WaitReason.AFTER:
+            assert task.request is not None, "a live task has its request"
+            self.following.add(task.task_id, (TaskId(one.task) for one in task.request.after))
         elif record.reason in PAUSES:
             self.paused[task.task_id] = task
         else:
@@ -205,6 +211,7 @@ class State:
     def _wait_no_more(self, task_id: TaskId) -> None:
         for place in (self.queue, self.blocked, self.paused):
             place.pop(task_id, None)
+        self.following.drop(task_id)
 
     def _cancel(self, record: CancelRequested) -> None:
         self.tasks[record.task_id].cancel_asked = True
@@ -376,6 +383,7 @@ class State:
         if event.kind is EventKind.RUNNING:
             # By the agent's clock, unless that is plainly wrong: nothing runs before its order or after its report.
             task.attempt.run_us = event.at_us if task.attempt.opened_us <= event.at_us <= now_us else now_us
+            task.began = True
         if task.phase is not Phase.STOPPING:
             task.phase = PHASE_OF_EVENT.get(event.kind, task.phase)
 

@@ -42,6 +42,7 @@ class Task:
     task_id: TaskId
     tenant: TenantId
     order: int  # of submission
+    number: int  # as people see it: its order, of a part that of its whole
     submitted_us: int
     request: TaskRequest | None
     priority: int
@@ -50,6 +51,7 @@ class Task:
     fence: int = 0
     own_failures: int = 0  # attempts that failed by the task's own doing
     attempts: int = 0
+    began: bool = False  # an attempt of it has run; of a whole its parts say it
     plan: AnyPlan | None = None
     parent: PlanId | None = None
     attempt: Attempt | None = None

@@ -7,6 +7,7 @@ on (`StoreError`) and the process has to be started again; replaying the log bri
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -242,7 +243,7 @@ class Brain(Identity, Switches):
             if any(one.field in ("origin",) or one.field.startswith(("sites[", "inputs[")) for one in refusals):
                 return DryPlan(refusals=refusals)  # names that do not exist cannot be planned
             shares = spread.shares_of(request, road.state.index, road.waits.places)
-            one = spread.part_of(request, shares[0], TaskId("task-dry")) if shares else request
+            one = spread.part_of(request, shares[0], TaskId("task-dry"), None) if shares else request
             one = rest_of(with_defaults(one, road.state.index), None)
             ask = PlanAsk(TaskId("task-dry"), principal.tenant, one, 1, None)
             found = plan(road.state.snapshot(), [ask], self.clock(), road.seed, self.ids)[0]
@@ -281,6 +282,18 @@ class Brain(Identity, Switches):
         with self._look() as road:
             task = road.state.tasks.get(task_id)
             return task.parts if task is not None else ()
+
+    def number_of(self, task_id: TaskId) -> int:
+        """The number of a task, as people see it; 0 where there is no such task."""
+        task = self.road.state.tasks.get(task_id)
+        return task.number if task is not None else 0
+
+    def numbered(self, principal: Principal, number: int) -> TaskId | None:
+        """The task of a number, where the caller may see it. Tasks are kept in the order of their submission: the number
+        is the place, whatever process asks, as long as there is a log."""
+        with self._look() as road:
+            task_id = next(islice(road.state.tasks, number - 1, None), None) if number > 0 else None
+            return task_id if task_id is not None and self.knows(principal, task_id) else None
 
     def _task(self, principal: Principal, task_id: TaskId) -> Task:
         task = self.road.state.tasks.get(task_id)

@@ -18,7 +18,8 @@ _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no"
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. `kind` is how its text is read: path, text, int, flag or list (commas)."""
+    """One setting. `kind` is how its text is read: path, text, int, flag, list (commas), map (`a=b`, commas) or ranks (a map
+    to numbers from 0 to 100)."""
 
     name: str
     kind: str
@@ -66,10 +67,12 @@ SETTINGS: Final = (
     Setting("allow_unsandboxed", "flag", False, "Where bubblewrap is missing: run tasks as the agent's own user."),
     Setting("object_bytes_max", "int", 1 << 34, "Largest object that may be uploaded, in bytes."),
     Setting("log_bytes_max", "int", 1 << 24, "Largest log that is kept of one attempt, in bytes."),
-    Setting("tes_host_images", "list", (), "Images, or patterns such as `alpine*`, that in TES tasks stand for the site's own system."),
-    Setting("tes_network", "flag", False, "TES tasks ask for a network, as containers have one; see `task_network`."),
-    Setting("tes_wall_time_s", "int", 3600, "Longest run, in seconds, of a TES task that does not say."),
+    Setting("tes_host_images", "list", (), "Images, or patterns such as `alpine*`, that in TES tasks, Kubernetes Jobs and SkyPilot files stand for the site's own system."),
+    Setting("tes_network", "flag", False, "Tasks in the forms of other systems ask for a network, as they have one there; see `task_network`."),
+    Setting("tes_wall_time_s", "int", 3600, "Longest run, in seconds, of a task in the form of another system that does not say."),
     Setting("tes_open", "flag", False, "TES callers on this machine need no key: they act for this installation's tenant. Not with `task_network`."),
+    Setting("door_partitions", "map", (), "What partitions of `#SBATCH` scripts stand for: `gpu=ai,debug=site-a+site-b`: sites, regions, kinds, models."),
+    Setting("door_priorities", "ranks", (), "Priorities of QOS and priority classes: `high=50,low=1`."),
     Setting("scarcity_s", "int", 60, "Seconds between two computations of what is scarce; 0: it is not computed."),
     Setting("trust_s", "int", 21600, "Seconds between two check tasks at each site that has joined; 0: only when asked."),
     Setting("rerun_permille", "int", 20, "Of a thousand repeatable results of third parties' sites, how many are run again on own sites and compared; 0: none."),
@@ -117,6 +120,8 @@ class Settings:
     tes_network: bool = False
     tes_wall_time_s: int = 3600
     tes_open: bool = False
+    door_partitions: tuple[tuple[str, str], ...] = ()
+    door_priorities: tuple[tuple[str, int], ...] = ()
     scarcity_s: int = 60
     trust_s: int = 21600
     rerun_permille: int = 20
@@ -190,6 +195,18 @@ def _read(kind: str, text: str) -> Any:
         if text.lower() not in _FLAGS:
             raise ValueError(text)
         return _FLAGS[text.lower()]
+    if kind in ("map", "ranks"):
+        return _pairs(text, kind == "ranks")
     if kind == "list":
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text
+
+
+def _pairs(text: str, ranks: bool) -> tuple[tuple[str, str | int], ...]:
+    out: list[tuple[str, str | int]] = []
+    for part in text.split(","):
+        name, equals, value = (one.strip() for one in part.partition("="))
+        if not (name and equals and value) or (ranks and not 0 <= int(value) <= 100):
+            raise ValueError(text)
+        out.append((name, int(value) if ranks else value))
+    return tuple(out)

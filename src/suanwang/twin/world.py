@@ -219,6 +219,7 @@ def compare(before: State, after: State) -> None:
         "queue",
         "blocked",
         "paused",
+        "following",
         "planned",
         "broken",
         "by_attempt",

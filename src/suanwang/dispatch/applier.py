@@ -97,6 +97,10 @@ class Applier(Scribe):
         super().__post_init__()
         self.bills = Bills(self.state.index)
 
+    def regrid(self) -> None:
+        super().regrid()
+        self.bills = Bills(self.state.index)
+
     def signal(self, task: Task, signal: Signal, cause: carry.Cause) -> bool:
         """Move a task by the table; False where the signal has no effect in its phase."""
         transition = lifecycle.step(task.phase, signal)

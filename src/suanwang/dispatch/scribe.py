@@ -67,14 +67,18 @@ class Scribe:
     def __post_init__(self) -> None:
         self.waits = Waits(self.state)
 
+    def regrid(self) -> None:
+        """The grid is another one: what is kept by it is made again, as after a start."""
+        self.waits = Waits(self.state)
+
     def emit(self, record: Record) -> None:
         """One record."""
         self.waits.before(record)
         index = self.state.index
         self.state.apply(record)
         self.pending.append(record)
-        if self.state.index is not index:  # what waits for what is of one grid; as after a start
-            self.waits = Waits(self.state)
+        if self.state.index is not index:
+            self.regrid()
         self.waits.follow(record)
 
     def emit_all_taken(self, at_us: int, tenant: TenantId, principal: str, rows: Sequence[Taken]) -> None:

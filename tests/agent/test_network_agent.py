@@ -15,7 +15,7 @@ from suanwang.model.error import UnreachableError
 from suanwang.model.grid import ProtectionFunction
 from suanwang.model.ids import LinkId, PlanId, SecurityPoolId, TaskId
 from suanwang.model.sr_program import Steer
-from suanwang.model.wanted import NetworkReport, PassedPool, ProbedPath, TaskFlow, WantedNetwork
+from suanwang.model.wanted import LinkUseReport, NetworkReport, PassedPool, ProbedPath, TaskFlow, WantedNetwork
 from suanwang.net.igp import build_plane
 from suanwang.net.policy import Policies, Walker, compile_policies
 
@@ -65,8 +65,11 @@ class FakeDomain:
         self.held = list(members)
         self.holds.append(tuple(one.placed for one in members))
 
-    def directed(self, use: LinkUse) -> str | None:
-        return f"{use.router}-r{use.device[2:]}" if use.device.startswith("to") else None
+    def carried(self, use: LinkUse) -> LinkUseReport | None:
+        if not use.device.startswith("to"):
+            return None
+        link = f"{use.router}-r{use.device[2:]}"
+        return LinkUseReport(link=link, bandwidth_bps=use.bandwidth_bps, packets=use.packets, dropped=use.dropped)
 
     def functions(self, wanted) -> tuple:
         return ()

@@ -80,8 +80,9 @@ class Domain(Protocol):
     def hold(self, members: Collection[Member]) -> None:
         """Give each flow its bandwidth on its links and no more, and close what is not placed and must be."""
 
-    def directed(self, use: LinkUse) -> str | None:
-        """The directed link that a device of a router is the source of."""
+    def carried(self, use: LinkUse) -> LinkUseReport | None:
+        """What left a router by a device as the directed link that it is the source of, with the rate in the grid's
+        figures, as capacities are; None for a device that is no link of the grid."""
 
     def functions(self, wanted: WantedNetwork) -> tuple[FunctionUse, ...]:
         """The security pools that the domain has a function for: what passes them now, and whether they live."""
@@ -219,20 +220,15 @@ class NetworkAgent:
         if before is None or now_us <= before[0]:
             return
         interval_us = now_us - before[0]
-        links = []
-        for use in link_use(before[1], counters, interval_us):
-            link = self.domain.directed(use)
-            if link is not None:
-                links.append(
-                    LinkUseReport(link=link, bandwidth_bps=use.bandwidth_bps, packets=use.packets, dropped=use.dropped)
-                )
+        found = map(self.domain.carried, link_use(before[1], counters, interval_us))
+        links = tuple(one for one in found if one is not None)
         probed = self._probed([one for one in members if one.placed] if self.probing else [])
         self._seen = NetworkReport(
             agent=self.name,
             at_us=now_us,
             measured_at_us=now_us,
             interval_us=interval_us,
-            links=tuple(links),
+            links=links,
             functions=self.domain.functions(self._wanted) if self._wanted is not None else (),
             paths=probed,
         )

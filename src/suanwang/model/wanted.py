@@ -70,7 +70,7 @@ class LinkUseReport(Value):
     """What left a router by one directed link, over the last interval."""
 
     link: str
-    bandwidth_bps: Figure
+    bandwidth_bps: Figure  # in the grid's figures: a lab's is scaled up as its links are scaled down
     packets: Figure
     dropped: Figure
 

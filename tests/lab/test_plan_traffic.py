@@ -14,6 +14,7 @@ from tests.plan.worlds import FIREWALL, general, grid_of, link_of, site_of
 from suanwang.lab.functions import Firewall, Rule
 from suanwang.lab.functions.firewall import counters
 from suanwang.model.grid import SecurityPool
+from suanwang.model.route import RouteProbe
 from suanwang.runtime import lab as labs
 
 GIB = 2**30
@@ -60,6 +61,38 @@ def test_packets_take_the_planned_segments_and_no_other(net: Net) -> None:
         taken = net.taken(lambda: net.send("o", address, 100))
     assert taken == {"c": {net.sid("c"): 100}, "s": {net.sid("s", 6): 100}}
     assert net.end("o", address, task)["seen"] == 100
+
+
+def test_what_goes_into_its_policy_is_told_with_the_sids_that_it_is_given(net: Net) -> None:
+    """At 1 kHz; the standby carries nothing."""
+    task = net.receiver(bandwidth=100 * MBPS, latency=10_000)
+    address = net.address(task)
+    (steered,) = net.here.brain.policies.wanted()[1].tasks
+
+    def used() -> list[tuple[int, int]]:
+        """Packets a second by the planned path, packets by the standby."""
+        return [
+            (one.packets * 1_000_000 // report.interval_us, one.standby_packets)
+            for report in net.here.brain.policies.reports()
+            for one in report.policies
+            if one.key == steered.policies[0]
+        ]
+
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(net.send, "o", address, 4_000)
+        net.until(lambda: any(300 < pps < 1_500 and standby == 0 for pps, standby in used()))
+        sent.result()
+    (placed,) = net.agent.placed
+
+    def probe() -> RouteProbe | None:
+        route = net.here.brain.policies.route(task)
+        return route.probe if route is not None else None
+
+    net.until(probe)
+    found = probe()
+    assert found is not None and found.sids == placed.active[0].sids != ()
+    assert found.sids[0] in routes(net, "o") + ip(net, "o", "nexthop", "show")
+    net.end("o", address, task)
 
 
 def test_the_latency_of_the_path_is_what_the_plan_says(net: Net) -> None:

@@ -164,6 +164,7 @@ def test_a_tasks_segments_stand_in_order_with_what_was_promised_and_measured(
     expect(shown).to_contain_text("60 ms")
     expect(shown).to_contain_text("7.3 ms (at most 8.2 ms) Kept")
     expect(shown).to_contain_text("5 % · 19 of 20 probes")
+    expect(shown).to_contain_text("fcbb:bb00:31::")
     expect(page.locator(".path-legend")).to_contain_text("Standby path")
     api.post("/network/agents/net/exchange", report(api, film, 61_000))
     expect(shown).to_contain_text("Later than promised")  # without a reload

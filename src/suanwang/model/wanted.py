@@ -75,6 +75,23 @@ class LinkUseReport(Value):
     dropped: Figure
 
 
+class PolicyUseReport(Value):
+    """Packets that a headend sent into a policy over the last interval: by its active path, by its standby, and
+    those that came by its binding SID, which are counted by themselves."""
+
+    headend: str
+    color: int
+    endpoint: str
+    packets: Figure
+    standby_packets: Figure = 0
+    bound_packets: Figure = 0
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What names the policy, as in `Steered.policies`."""
+        return self.headend, self.color, self.endpoint
+
+
 class FunctionUse(Value):
     """A protection function as it is: how much passes it now, and whether it works."""
 
@@ -92,7 +109,7 @@ class ProbedPath(Value):
     received: Figure
     mean_us: Micros
     maximum_us: Micros
-    segments: tuple[str, ...] = ()  # SIDs as installed
+    segments: tuple[str, ...] = ()  # SIDs as installed, of all its policies in the order of travel
 
 
 class NetworkReport(Value):
@@ -108,6 +125,7 @@ class NetworkReport(Value):
     links_down: tuple[LinkId, ...] = ()  # all that are
     links_up: tuple[LinkId, ...] = ()  # that this agent has seen down, and up since
     links: tuple[LinkUseReport, ...] = ()
+    policies: tuple[PolicyUseReport, ...] = ()  # of headends that were read twice
     functions: tuple[FunctionUse, ...] = ()
     paths: tuple[ProbedPath, ...] = ()
 

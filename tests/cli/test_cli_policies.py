@@ -61,7 +61,9 @@ def test_policies_and_who_takes_them_are_shown_with_promise_and_measurement(sw, 
     one = tasks[0]
     before = sw("net", "policies", "--json").json
     plan_id = next(row["flow"]["plan_id"] for row in before["wanted"]["tasks"] if row["flow"]["task_id"] == one)
-    path = ProbedPath(task_id=one, plan_id=plan_id, sent=10, received=9, mean_us=61_500, maximum_us=70_000)
+    path = ProbedPath(
+        task_id=one, plan_id=plan_id, sent=10, received=9, mean_us=5_000, p90_us=61_500, maximum_us=70_000
+    )
     keys = [(one["headend"], one["color"], one["endpoint"]) for one in before["wanted"]["policies"]]
     mine = next(map(tuple, row["policies"]) for row in before["wanted"]["tasks"] if row["flow"]["task_id"] == one)
     used = tuple(

@@ -225,6 +225,7 @@ class LabDomain:
             sent=found.sent,
             received=found.received,
             mean_us=max(0, round(found.mean_us)),  # the system's clock may have been put back meanwhile
+            p90_us=max(0, round(found.p90_us)),
             maximum_us=max(0, round(found.maximum_us)),
         )
 

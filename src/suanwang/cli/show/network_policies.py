@@ -12,7 +12,7 @@ from suanwang.cli.show.network import percent, table
 from suanwang.cli.words import t
 from suanwang.model.sr import CandidatePath, SegmentList, SrPolicy
 from suanwang.model.units import US_PER_S, show_bps
-from suanwang.model.wanted import NetworkReport, NetworkView, ProbedPath, Steered, late_after_us
+from suanwang.model.wanted import NetworkReport, NetworkView, ProbedPath, Steered
 
 if TYPE_CHECKING:
     from suanwang.runtime.dry_run import DryRun
@@ -80,14 +80,9 @@ def _tasks(found: NetworkView) -> Table:
 
 def _task(one: Steered, seen: ProbedPath | None) -> tuple[str | Text, ...]:
     flow = one.flow
-    late = (
-        seen is not None
-        and flow.promise_us is not None
-        and seen.received > 0
-        and seen.mean_us > late_after_us(flow.promise_us)
-    )
+    late = seen is not None and seen.is_late(flow)
     lost = None if seen is None or not seen.sent else (seen.sent - seen.received) * 1_000_000 // seen.sent
-    measured = latency(seen.mean_us if seen is not None and seen.received else None)
+    measured = latency(seen.judged_us if seen is not None and seen.received else None)
     return (
         f"{flow.task_id}\n  {flow.origin} → {flow.site}",
         "\n".join(str(color) for _, color, _ in one.policies),

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from tests.net.five_routers import devices, five_routers, mtu, plan
 
-from suanwang.agent.adapters.srv6 import FakeDriver, LinkUse, SrNetwork
+from suanwang.agent.adapters.srv6 import Counters, FakeDriver, LinkUse, SrNetwork
 from suanwang.agent.adapters.srv6.watch import Change, Device, changes
 from suanwang.agent.network import Laid, Member, NetworkAgent
 from suanwang.model.error import UnreachableError
 from suanwang.model.grid import ProtectionFunction
 from suanwang.model.ids import LinkId, PlanId, SecurityPoolId, TaskId
 from suanwang.model.sr_program import Steer
-from suanwang.model.wanted import NetworkReport, PassedPool, ProbedPath, TaskFlow, WantedNetwork
+from suanwang.model.wanted import LinkUseReport, NetworkReport, PassedPool, ProbedPath, TaskFlow, WantedNetwork
 from suanwang.net.igp import build_plane
 from suanwang.net.policy import Policies, Walker, compile_policies
 
@@ -65,8 +65,11 @@ class FakeDomain:
         self.held = list(members)
         self.holds.append(tuple(one.placed for one in members))
 
-    def directed(self, use: LinkUse) -> str | None:
-        return f"{use.router}-r{use.device[2:]}" if use.device.startswith("to") else None
+    def carried(self, use: LinkUse) -> LinkUseReport | None:
+        if not use.device.startswith("to"):
+            return None
+        link = f"{use.router}-r{use.device[2:]}"
+        return LinkUseReport(link=link, bandwidth_bps=use.bandwidth_bps, packets=use.packets, dropped=use.dropped)
 
     def functions(self, wanted) -> tuple:
         return ()
@@ -187,6 +190,35 @@ def test_measures_are_told_with_the_next_round(rig: Rig) -> None:
     told = rig.brain.heard[-1]
     assert told.measured_at_us == 2_000_000 and told.interval_us == 1_000_000
     assert [(one.sent, one.received) for one in told.paths] == [(10, 9)]
+
+
+def test_what_went_into_each_policy_is_told_with_the_sids_that_carry_it(rig: Rig) -> None:
+    rig.agent.listen(0)
+    (placed,) = rig.agent.placed
+    assert placed.standby_group is not None
+    head = rig.domain.network.driver.router("r1")
+    active, standby = placed.active[0], placed.standby[0]
+    counts = {(placed.active_group, active.members[0]): 7, (placed.standby_group, standby.members[0]): 2}
+    rig.agent.measure()
+    head.counters = Counters({}, {}, {}, counts)
+    rig.now[0] += 1_000_000
+    rig.agent.measure()
+    rig.agent.listen(0)
+    told = rig.brain.heard[-1]
+    (use,) = told.policies
+    assert use.key == rig.brain.answer.policies[0].key
+    assert (use.packets, use.standby_packets, use.bound_packets) == (7, 2, 0)
+    assert [one.segments for one in told.paths] == [("fcbb:bb00:5:f006::",)]
+
+
+def test_of_a_headend_that_was_not_read_no_use_is_told(rig: Rig) -> None:
+    rig.agent.listen(0)
+    rig.agent.measure()
+    rig.domain.network.driver.lost.add("r1")
+    rig.now[0] += 1_000_000
+    rig.agent.measure()
+    rig.agent.listen(0)
+    assert rig.brain.heard[-1].paths and rig.brain.heard[-1].policies == ()
 
 
 def test_a_brain_that_is_away_changes_nothing(rig: Rig) -> None:

@@ -1,5 +1,7 @@
 """Counters into use, and pairs of times into delay: pure."""
 
+import pytest
+
 from suanwang.agent.adapters.srv6 import Counters, link_use, policy_use
 from suanwang.agent.adapters.srv6.netns import _take
 from suanwang.agent.adapters.srv6.port import Count
@@ -49,7 +51,15 @@ def test_delays_are_sorted_and_gaps_found() -> None:
     assert (found.sent, found.received, found.lost) == (5, 3, 2)
     assert (found.minimum_us, found.p99_us, found.maximum_us) == (10.0, 500.0, 500.0)
     assert found.gap_us == 482.0
+    assert found.p90_us == 20.0
     assert summary(4, []).lost == 4
+
+
+@pytest.mark.parametrize(("count", "place"), [(1, 1), (2, 1), (5, 4), (9, 8), (10, 9), (11, 9), (20, 18), (100, 90)])
+def test_a_tenth_and_at_least_one_packet_is_left_out(count: int, place: int) -> None:
+    """Delays of 1, 2, ... us, in no order."""
+    pairs = [(1_000, 1_000 + 1_000 * delay) for delay in range(count, 0, -1)]
+    assert summary(count, pairs).p90_us == place
 
 
 def test_an_answer_of_the_kernel_ends_at_an_error() -> None:

@@ -101,6 +101,7 @@ def test_what_an_agent_measures_stands_beside_what_was_promised(user, operator, 
         sent=10,
         received=9,
         mean_us=7_100,
+        p90_us=8_200,
         maximum_us=9_000,
         segments=("fd00::1",),
     )
@@ -110,6 +111,12 @@ def test_what_an_agent_measures_stands_beside_what_was_promised(user, operator, 
     assert probe is not None
     assert (probe.sent, probe.received, probe.mean_us, probe.maximum_us) == (10, 9, 7_100, 9_000)
     assert (probe.agent, probe.sids) == ("net", ("fd00::1",))
+    assert (probe.p90_us, probe.late) == (8_200, False)
+    slow = path.model_copy(update={"p90_us": 170_000, "maximum_us": 170_000})
+    late = report.model_copy(update={"measured_at_us": 2, "paths": (slow,)})
+    operator.post("/v1/network/agents/net/exchange", json=late.model_dump(mode="json"))
+    probe = explained(user, task).routes[0].probe
+    assert probe is not None and probe.late
     of_another_plan = path.model_copy(update={"plan_id": "plan-" + "0" * 26})
     old = report.model_copy(update={"paths": (of_another_plan,)})
     operator.post("/v1/network/agents/net/exchange", json=old.model_dump(mode="json"))

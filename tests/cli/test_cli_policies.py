@@ -11,7 +11,7 @@ from suanwang.cli.exits import Exit
 from suanwang.client import Client
 from suanwang.grids import SMALL, dump_grid, random_grid
 from suanwang.model.task import TaskRequest
-from suanwang.model.wanted import NetworkReport, ProbedPath
+from suanwang.model.wanted import NetworkReport, PolicyUseReport, ProbedPath
 
 
 @pytest.fixture
@@ -61,10 +61,22 @@ def test_policies_and_who_takes_them_are_shown_with_promise_and_measurement(sw, 
     one = tasks[0]
     before = sw("net", "policies", "--json").json
     plan_id = next(row["flow"]["plan_id"] for row in before["wanted"]["tasks"] if row["flow"]["task_id"] == one)
-    path = ProbedPath(task_id=one, plan_id=plan_id, sent=10, received=9, mean_us=61_500, maximum_us=70_000)
-    say(installed=before["wanted"]["digest"], measured_at_us=1, paths=(path,))
+    path = ProbedPath(
+        task_id=one, plan_id=plan_id, sent=10, received=9, mean_us=5_000, p90_us=61_500, maximum_us=70_000
+    )
+    keys = [(one["headend"], one["color"], one["endpoint"]) for one in before["wanted"]["policies"]]
+    mine = next(map(tuple, row["policies"]) for row in before["wanted"]["tasks"] if row["flow"]["task_id"] == one)
+    used = tuple(
+        PolicyUseReport(headend=headend, color=color, endpoint=endpoint, packets=2_469, standby_packets=2 * at)
+        for at, (headend, color, endpoint) in enumerate(keys)
+    )
+    said = {"measured_at_us": 1, "interval_us": 2_000_000, "paths": (path,), "policies": used}
+    say(installed=before["wanted"]["digest"], **said)
     ran = sw("net", "policies")
     assert ran.exit == 0
+    assert "Packets/s" in ran.out and ran.out.count("1,234") == len(keys)
+    (report,) = sw("net", "policies", one, "--json").json["reports"]
+    assert [(row["headend"], row["color"], row["endpoint"]) for row in report["policies"]] == list(mine)
     for policy in before["wanted"]["policies"]:
         assert str(policy["color"]) in ran.out
     assert "60.00 ms" in ran.out and "61.50 ms" in ran.out and "10.00 %" in ran.out

@@ -1,12 +1,15 @@
 """Plans of one brain on a lab of 24 routers, and on one from a public format: every hop of every task counted."""
 
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from shutil import which
 
 import pytest
 from lab_rig import LAB
 from plan_rig import MBPS, Net, served
+from sniff import Sniffer, sniff
 
 from suanwang.grids import SMALL, load_graphml, random_grid
 from suanwang.model.grid import Grid
@@ -14,6 +17,7 @@ from suanwang.model.ids import TaskId
 from suanwang.model.sr import SegmentKind
 
 pytestmark = [*LAB, pytest.mark.skipif(which("bwrap") is None, reason="a task's sandbox needs bubblewrap")]
+SENT = b"." * 40
 DATA = Path(__file__).parents[1] / "grids" / "data"
 
 
@@ -44,6 +48,15 @@ def asked(net: Net, at_most: int) -> dict[str, TaskId]:
     }
 
 
+def left(net: Net, node: int, seen: Sniffer) -> Counter[str]:
+    """Directed link -> frames with what the test sends that left a router by it."""
+    topology = net.layout.topology
+    links = {net.layout.device(at): topology.links[at] for at in range(topology.m) if topology.source[at] == node}
+    return Counter(
+        links[device] for device, leaving, data in seen.read() if leaving and SENT in data and device in links
+    )
+
+
 def test_every_hop_of_every_task_is_the_planned_one(net: Net) -> None:
     origin = str(net.here.brain.index.grid.default_origin)
     tasks = asked(net, 4)
@@ -53,8 +66,10 @@ def test_every_hop_of_every_task_is_the_planned_one(net: Net) -> None:
         (steered,) = [one for one in wanted.tasks if one.flow.task_id == task]
         (policy,) = [one for one in wanted.policies if one.key == steered.policies[0]]
         segments = policy.by_preference[0].lists[0].segments
-        with net.unprobed():
+        with net.unprobed(), ExitStack() as stack:
+            seen = [stack.enter_context(sniff(net.layout.router(node))) for node in range(net.layout.topology.n)]
             taken = net.taken(lambda a=address: net.send(origin, a, 40, 2_000))
+            crossed = {link: count for node, one in enumerate(seen) for link, count in left(net, node, one).items()}
         visited = {one.name for one in segments if one.kind is SegmentKind.NODE} - {site}
         for one in segments:
             if one.kind is SegmentKind.ADJACENCY:
@@ -63,8 +78,7 @@ def test_every_hop_of_every_task_is_the_planned_one(net: Net) -> None:
         visited -= {origin}
         assert taken.pop(site) == {net.sid(site, 6): 40}
         assert {router: sum(counts.values()) for router, counts in taken.items()} == dict.fromkeys(visited, 40)
-        crossed = {one.rpartition(":")[0] for one in steered.flow.links}
-        assert crossed <= {link.id for link in net.layout.links}
+        assert crossed == dict.fromkeys(steered.flow.links, 40)  # these and no others, router by router
         assert net.end(origin, address, task)["seen"] == 40
 
 

@@ -10,7 +10,7 @@ from suanwang.lab.beside import task_address
 from suanwang.lab.layout import make_layout
 from suanwang.model.grid import Grid
 from suanwang.model.ids import LinkId, SiteId, TaskId
-from suanwang.model.wanted import FunctionUse, ProbedPath, TaskFlow, WantedNetwork
+from suanwang.model.wanted import FunctionUse, LinkUseReport, ProbedPath, TaskFlow, WantedNetwork
 from suanwang.net.topology import topology_of_grid
 from suanwang.runtime.laying import lay
 
@@ -64,7 +64,7 @@ class FakeDomain:
     def hold(self, members: Iterable[Member]) -> None:
         self.held = tuple(members)
 
-    def directed(self, use: LinkUse) -> str | None:
+    def carried(self, use: LinkUse) -> LinkUseReport | None:
         return None
 
     def functions(self, interval_us: int) -> tuple[FunctionUse, ...]:

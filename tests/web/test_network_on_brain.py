@@ -83,6 +83,7 @@ def report(api: Api, task: str, mean_us: int) -> dict[str, Any]:
         "sent": 20,
         "received": 19,
         "mean_us": mean_us,
+        "p90_us": mean_us + 100,
         "maximum_us": mean_us + 900,
     }
     link = {"link": f"{LINK}:ab", "bandwidth_bps": 41_000_000_000, "packets": 90, "dropped": 7}
@@ -162,8 +163,9 @@ def test_a_tasks_segments_stand_in_order_with_what_was_promised_and_measured(
     expect(shown.locator(".route-steps.standby")).to_have_count(sum(one["standby"] for one in ways))
     expect(shown).to_contain_text("The routers are asked for this now")
     expect(shown).to_contain_text("60 ms")
-    expect(shown).to_contain_text("7.3 ms (at most 8.2 ms) Kept")
+    expect(shown).to_contain_text("7.4 ms (nine in ten packets; mean 7.3 ms, at most 8.2 ms) Kept")
     expect(shown).to_contain_text("5 % · 19 of 20 probes")
+    expect(shown).to_contain_text("fcbb:bb00:31::")
     expect(page.locator(".path-legend")).to_contain_text("Standby path")
     api.post("/network/agents/net/exchange", report(api, film, 61_000))
     expect(shown).to_contain_text("Later than promised")  # without a reload

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-from suanwang.agent.adapters.srv6 import Counters, LinkUse, SrNetwork, link_use
+from suanwang.agent.adapters.srv6 import Counters, LinkUse, SrNetwork, link_use, policy_use
 from suanwang.model.error import NetworkError
 from suanwang.model.ids import LinkId, SecurityPoolId, TaskId
 from suanwang.model.sr_program import PlacedPolicy, RouterProgram
@@ -21,6 +21,7 @@ from suanwang.model.wanted import (
     FunctionUse,
     LinkUseReport,
     NetworkReport,
+    PolicyUseReport,
     ProbedPath,
     Steered,
     TaskFlow,
@@ -80,8 +81,9 @@ class Domain(Protocol):
     def hold(self, members: Collection[Member]) -> None:
         """Give each flow its bandwidth on its links and no more, and close what is not placed and must be."""
 
-    def directed(self, use: LinkUse) -> str | None:
-        """The directed link that a device of a router is the source of."""
+    def carried(self, use: LinkUse) -> LinkUseReport | None:
+        """What left a router by a device as the directed link that it is the source of, with the rate in the grid's
+        figures, as capacities are; None for a device that is no link of the grid."""
 
     def functions(self, wanted: WantedNetwork) -> tuple[FunctionUse, ...]:
         """The security pools that the domain has a function for: what passes them now, and whether they live."""
@@ -215,26 +217,24 @@ class NetworkAgent:
             self._reconcile()
         counters = self._counters()
         before, self._read = self._read, (now_us, counters)
-        members = self._members
+        with self._lock:  # what is measured together was written together
+            members, placed, wanted = self._members, self._placed, self._wanted
         if before is None or now_us <= before[0]:
             return
         interval_us = now_us - before[0]
-        links = []
-        for use in link_use(before[1], counters, interval_us):
-            link = self.domain.directed(use)
-            if link is not None:
-                links.append(
-                    LinkUseReport(link=link, bandwidth_bps=use.bandwidth_bps, packets=use.packets, dropped=use.dropped)
-                )
+        found = map(self.domain.carried, link_use(before[1], counters, interval_us))
+        links = tuple(one for one in found if one is not None)
+        sids = _sids(wanted.tasks if wanted is not None else (), placed)
         probed = self._probed([one for one in members if one.placed] if self.probing else [])
         self._seen = NetworkReport(
             agent=self.name,
             at_us=now_us,
             measured_at_us=now_us,
             interval_us=interval_us,
-            links=tuple(links),
-            functions=self.domain.functions(self._wanted) if self._wanted is not None else (),
-            paths=probed,
+            links=links,
+            policies=_policy_reports(placed, before[1], counters),
+            functions=self.domain.functions(wanted) if wanted is not None else (),
+            paths=tuple(one.model_copy(update={"segments": sids.get(one.task_id, ())}) for one in probed),
         )
 
     def _counters(self) -> Mapping[str, Counters]:
@@ -321,3 +321,32 @@ class NetworkAgent:
                     steered if before is None else self.domain.out_of(before, one.flow, steered)
                 )
         return {key: sorted(set(prefixes)) for key, prefixes in out.items()}
+
+
+def _policy_reports(
+    placed: Iterable[PlacedPolicy], before: Mapping[str, Counters], after: Mapping[str, Counters]
+) -> tuple[PolicyUseReport, ...]:
+    """Of the policies whose headends answered both times: of another it is not known that nothing went into it."""
+    read = [one for one in placed if one.headend in before and one.headend in after]
+    return tuple(
+        PolicyUseReport(
+            headend=one.headend,
+            color=one.color,
+            endpoint=one.endpoint,
+            packets=sum(each.packets for each in one.active),
+            standby_packets=sum(each.packets for each in one.standby),
+            bound_packets=one.bound.packets,
+        )
+        for one in policy_use(read, before, after)
+    )
+
+
+def _sids(tasks: Iterable[Steered], placed: Iterable[PlacedPolicy]) -> dict[TaskId, tuple[str, ...]]:
+    """The SIDs that each task's packets are given, stretch after stretch; a plan's path is one list, the first."""
+    of = {(one.headend, one.color, one.endpoint): one for one in placed}
+    return {
+        one.flow.task_id: tuple(
+            sid for key in one.policies if key in of for each in of[key].active[:1] for sid in each.sids
+        )
+        for one in tasks
+    }

@@ -48,7 +48,12 @@ def _of_task(found: "NetworkView", task_id: str) -> "NetworkView":
         update={"tasks": tasks, "policies": tuple(one for one in found.wanted.policies if one.key in keys)}
     )
     reports = tuple(
-        one.model_copy(update={"paths": tuple(path for path in one.paths if path.task_id == task_id)})
+        one.model_copy(
+            update={
+                "paths": tuple(path for path in one.paths if path.task_id == task_id),
+                "policies": tuple(use for use in one.policies if use.key in keys),
+            }
+        )
         for one in found.reports
     )
     return found.model_copy(update={"wanted": wanted, "reports": reports})

@@ -40,7 +40,9 @@ class RouteProbe(Value):
     sent: int
     received: int
     mean_us: int
+    p90_us: int  # what is held against the promise; the worst tenth of the packets is later
     maximum_us: int
+    late: bool = False  # later than promised, beyond what a measurement errs
     sids: tuple[str, ...] = ()
 
 

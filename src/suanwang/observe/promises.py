@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from suanwang.model.ids import LinkId, PlanId, SecurityPoolId, SiteId, TaskId
 from suanwang.model.path_report import PathFault, PathReport
-from suanwang.model.wanted import NetworkReport, ProbedPath, TaskFlow, late_after_us
+from suanwang.model.wanted import NetworkReport, ProbedPath, TaskFlow
 
 T = TypeVar("T")
 
@@ -121,9 +121,7 @@ def _fault(seen: ProbedPath, flow: TaskFlow, crowded: bool) -> PathFault | None:
         return PathFault.LOSS
     if (seen.sent - seen.received) * 1000 >= LOST_PERMILLE * seen.sent:
         return PathFault.LOSS
-    if flow.promise_us is not None and seen.mean_us > late_after_us(flow.promise_us):
-        return PathFault.DELAY
-    return None
+    return PathFault.DELAY if seen.is_late(flow) else None
 
 
 def _lately(when_us: Mapping[T, int], now_us: int, keep_us: int) -> dict[T, int]:
@@ -141,7 +139,7 @@ def _report(kind: PathFault, seen: ProbedPath, flow: TaskFlow, past: _Past) -> P
             "task_id": seen.task_id,
             "plan_id": seen.plan_id,
             "kind": kind,
-            "measured_us": seen.mean_us,
+            "measured_us": seen.judged_us,
             "promised_us": flow.promise_us or 0,
             "lost_permille": min(1000, lost),
             "avoid": _newest(past.links),

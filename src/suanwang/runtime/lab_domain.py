@@ -16,7 +16,7 @@ from suanwang.lab.status import functions_of
 from suanwang.model.error import ConflictError, NetworkError, NotFoundError, UnreachableError
 from suanwang.model.grid import Grid, ProtectionFunction
 from suanwang.model.ids import LinkId, SecurityPoolId, TaskId
-from suanwang.model.wanted import FunctionUse, ProbedPath, TaskFlow, WantedNetwork
+from suanwang.model.wanted import FunctionUse, LinkUseReport, ProbedPath, TaskFlow, WantedNetwork
 from suanwang.net.topology import Topology, topology_of_grid
 from suanwang.runtime import clock, lab
 from suanwang.runtime.laying import lay
@@ -150,9 +150,17 @@ class LabDomain:
         self._shape(held)
         self._mark(flows)
 
-    def directed(self, use: LinkUse) -> str | None:
+    def carried(self, use: LinkUse) -> LinkUseReport | None:
+        """Scaled by the link itself and not as bandwidth is: a small link's rate is raised to the least that a lab has."""
         way = self._links.get(f"{use.device}@{self._node[use.router]}")
-        return self._layout.topology.links[way.directed] if way is not None else None
+        if way is None:
+            return None
+        return LinkUseReport(
+            link=self._layout.topology.links[way.directed],
+            bandwidth_bps=use.bandwidth_bps * way.capacity_bps // way.rate_bps,
+            packets=use.packets,
+            dropped=use.dropped,
+        )
 
     def functions(self, wanted: WantedNetwork) -> tuple[FunctionUse, ...]:
         """The use is in the grid's figures, as its capacities are."""
@@ -217,6 +225,7 @@ class LabDomain:
             sent=found.sent,
             received=found.received,
             mean_us=max(0, round(found.mean_us)),  # the system's clock may have been put back meanwhile
+            p90_us=max(0, round(found.p90_us)),
             maximum_us=max(0, round(found.maximum_us)),
         )
 

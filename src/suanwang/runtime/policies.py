@@ -131,7 +131,9 @@ class PolicyDesk:
                 sent=path.sent,
                 received=path.received,
                 mean_us=path.mean_us,
+                p90_us=path.judged_us,
                 maximum_us=path.maximum_us,
+                late=path.is_late(flow),
                 sids=path.segments,
             )
             for report in self.reports()

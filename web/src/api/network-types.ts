@@ -150,7 +150,11 @@ export interface RouteProbe {
   sent: number;
   received: number;
   mean_us: number;
+  /** What is held against the promise. */
+  p90_us: number;
   maximum_us: number;
+  /** Later than promised, beyond what a measurement errs: as path repair has it. */
+  late: boolean;
   sids: string[];
 }
 

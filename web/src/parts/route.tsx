@@ -74,7 +74,6 @@ function stepText(grid: GridView, { segment }: RouteStep): string {
 /** Promised, planned, measured. */
 function Kept({ route }: { route: TaskRoute }) {
   const { probe, promised_us: promised } = route;
-  const late = probe !== null && promised !== null && probe.mean_us > promised;
   return (
     <dl class="rows">
       <Row name={`${t("ui.route.latency")} · ${t("ui.route.promised")}`}>{promised === null ? t("ui.route.no_bound") : span(promised)}</Row>
@@ -83,8 +82,8 @@ function Kept({ route }: { route: TaskRoute }) {
       {probe && (
         <>
           <Row name={`${t("ui.route.latency")} · ${t("ui.route.measured")}`}>
-            {probe.received === 0 ? NONE : `${span(probe.mean_us)} (${t("ui.route.maximum", { max: span(probe.maximum_us) })})`}{" "}
-            {promised !== null && probe.received > 0 && <span class={late ? "bad-text" : "good-text"}>{late ? t("ui.route.late") : t("ui.route.kept")}</span>}
+            {probe.received === 0 ? NONE : `${span(probe.p90_us)} (${t("ui.route.spread", { mean: span(probe.mean_us), max: span(probe.maximum_us) })})`}{" "}
+            {promised !== null && probe.received > 0 && <span class={probe.late ? "bad-text" : "good-text"}>{probe.late ? t("ui.route.late") : t("ui.route.kept")}</span>}
           </Row>
           <Row name={`${t("ui.route.loss")} · ${t("ui.route.measured")}`}>
             {probe.sent === 0 ? NONE : percent(Math.max(0, (1 - probe.received / probe.sent) * 1000))} · {t("ui.route.probes", { received: probe.received, sent: probe.sent })}

@@ -11,8 +11,8 @@ from suanwang.cli.show.forms import latency
 from suanwang.cli.show.network import percent, table
 from suanwang.cli.words import t
 from suanwang.model.sr import CandidatePath, SegmentList, SrPolicy
-from suanwang.model.units import show_bps
-from suanwang.model.wanted import NetworkReport, NetworkView, ProbedPath, Steered, late_after_us
+from suanwang.model.units import US_PER_S, show_bps
+from suanwang.model.wanted import NetworkReport, NetworkView, ProbedPath, Steered
 
 if TYPE_CHECKING:
     from suanwang.runtime.dry_run import DryRun
@@ -35,14 +35,26 @@ def whole(found: NetworkView) -> Iterator[RenderableType]:
 
 def _policies(found: NetworkView) -> Table:
     """A row for each candidate path; the policy's name stands in its first."""
-    made = table("headend color endpoint role preference list tasks", "color preference tasks")
+    made = table("headend color endpoint role preference list tasks pps", "color preference tasks pps")
+    used = _packets_per_s(found)
     for one in found.wanted.policies:
         users = sum(one.key in task.policies for task in found.wanted.tasks)
         for at, path in enumerate(one.by_preference):
             first = (one.headend, str(one.color), one.endpoint) if at == 0 else ("", "", "")
             role = Text(t("cli.net.active"), "green") if at == 0 else Text(t("cli.net.standby"), "dim")
-            made.add_row(*first, role, str(path.preference), _lists(one, path), str(users) if at == 0 else "")
+            lists, tasks = _lists(one, path), str(users) if at == 0 else ""
+            made.add_row(*first, role, str(path.preference), lists, tasks, used.get((one.key, min(at, 1)), "—"))
     return made
+
+
+def _packets_per_s(found: NetworkView) -> dict[tuple[tuple[str, int, str], int], str]:
+    """What went into each policy, by its key and 0 for the active path, 1 for the standby; the newest word counts."""
+    out = {}
+    for report in sorted(found.reports, key=lambda one: one.measured_at_us):
+        for one in report.policies:
+            for at, packets in enumerate((one.packets + one.bound_packets, one.standby_packets)):
+                out[one.key, at] = f"{packets * US_PER_S / report.interval_us:,.0f}"
+    return out
 
 
 def _lists(policy: SrPolicy, path: CandidatePath) -> str:
@@ -68,14 +80,9 @@ def _tasks(found: NetworkView) -> Table:
 
 def _task(one: Steered, seen: ProbedPath | None) -> tuple[str | Text, ...]:
     flow = one.flow
-    late = (
-        seen is not None
-        and flow.promise_us is not None
-        and seen.received > 0
-        and seen.mean_us > late_after_us(flow.promise_us)
-    )
+    late = seen is not None and seen.is_late(flow)
     lost = None if seen is None or not seen.sent else (seen.sent - seen.received) * 1_000_000 // seen.sent
-    measured = latency(seen.mean_us if seen is not None and seen.received else None)
+    measured = latency(seen.judged_us if seen is not None and seen.received else None)
     return (
         f"{flow.task_id}\n  {flow.origin} → {flow.site}",
         "\n".join(str(color) for _, color, _ in one.policies),

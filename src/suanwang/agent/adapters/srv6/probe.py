@@ -32,6 +32,7 @@ class Delay:
     received: int
     minimum_us: float
     mean_us: float
+    p90_us: float  # the worst tenth, at least one packet, left out
     p99_us: float
     maximum_us: float
     gap_us: float
@@ -106,7 +107,7 @@ class Probe:
 def summary(sent: int, pairs: Sequence[tuple[int, int]]) -> Delay:
     """From (sent, received) in ns of each packet that came."""
     if not pairs:
-        return Delay(sent, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return Delay(sent, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     delays = sorted((received - at) / NS_PER_US for at, received in pairs)
     arrivals = sorted(received for _, received in pairs)
     gaps = [b - a for a, b in pairwise(arrivals)]
@@ -115,6 +116,7 @@ def summary(sent: int, pairs: Sequence[tuple[int, int]]) -> Delay:
         len(pairs),
         delays[0],
         fmean(delays),
+        delays[max(0, len(delays) - -(-len(delays) // 10) - 1)],
         delays[min(len(delays) - 1, len(delays) * 99 // 100)],
         delays[-1],
         max(gaps, default=0) / NS_PER_US,

@@ -91,11 +91,14 @@ class Applier(Scribe):
     plan_faults: int = 0  # tasks on which the planner broke, and the latest of them
     plan_fault: tuple[TaskId, Exception] | None = None
     _news: list[TaskId] = field(default_factory=list)  # that began or ended, and whose followers were not asked yet
-    bills: Bills = field(init=False)
+    _bills: Bills | None = field(default=None, init=False)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.bills = Bills(self.state.index)
+    @property
+    def bills(self) -> Bills:
+        """Of the grid as it is now: it grows, and prices change, by records of the log."""
+        if self._bills is None or self._bills.index is not self.state.index:
+            self._bills = Bills(self.state.index)
+        return self._bills
 
     def regrid(self) -> None:
         super().regrid()

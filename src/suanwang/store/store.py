@@ -215,7 +215,7 @@ class Store(TaskQueries, GridQueries, MoneyQueries, SideTables):
 
     def last_position(self) -> int:
         """The position of the last batch; 0 where there is none. Costs nothing in the writer's process."""
-        if not self._read_only and not self._projects_only:
+        if not self._read_only:
             return self._position
         with self.reading() as connection:
             return int(connection.execute(select(func.coalesce(func.max(s.log.c.position), 0))).scalar_one())

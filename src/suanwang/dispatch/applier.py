@@ -100,10 +100,6 @@ class Applier(Scribe):
             self._bills = Bills(self.state.index)
         return self._bills
 
-    def regrid(self) -> None:
-        super().regrid()
-        self.bills = Bills(self.state.index)
-
     def signal(self, task: Task, signal: Signal, cause: carry.Cause) -> bool:
         """Move a task by the table; False where the signal has no effect in its phase."""
         transition = lifecycle.step(task.phase, signal)

@@ -216,3 +216,35 @@ def test_progress_a_random_graph_always_ends_and_nobody_begins_too_early(seed: i
     assert all(town.task(one).phase in ENDS for one in tasks)
     assert town.road.state.following == type(town.road.state.following)()
     assert compare(town.road.state, town.log.replay(State(town.index))) is None
+
+
+def test_an_end_asks_a_follower_only_of_itself(town: Town, monkeypatch) -> None:
+    """Forty leaders that end ask forty followers: each condition is looked at when it is made and when its leader begins and ends."""
+    from suanwang.dispatch import after
+
+    looked = 0
+    look_at_one = after._look
+
+    def counted(*args):
+        nonlocal looked
+        looked += 1
+        return look_at_one(*args)
+
+    monkeypatch.setattr(after, "_look", counted)
+    leaders = [send(town) for _ in range(40)]
+    followers = [send(town, *((one, When.SUCCEEDED) for one in leaders)) for _ in range(40)]
+    for one in followers:
+        assert town.until(one, Phase.SUCCEEDED)
+    assert looked <= 3 * 40 * 40  # once when it is made, once at the beginning, once at the end
+
+
+def test_what_is_open_is_kept_for_those_that_wait_alone(town: Town) -> None:
+    first, second = send(town), send(town)
+    third = send(town, (first, When.ENDED), (second, When.STARTED), (second, When.SUCCEEDED))
+    tasks, kept = town.road.state.tasks, town.road._outlooks
+    assert len(kept) == 1
+    assert kept.again(third, first, tasks[third].request.after, tasks).outlook is Outlook.OPEN
+    kept.forget_all_but(())
+    assert len(kept) == 0
+    assert town.until(third, Phase.SUCCEEDED)  # asked of all of them again
+    assert len(kept) == 0

@@ -91,6 +91,7 @@ class Applier(Scribe):
     plan_faults: int = 0  # tasks on which the planner broke, and the latest of them
     plan_fault: tuple[TaskId, Exception] | None = None
     _news: list[TaskId] = field(default_factory=list)  # that began or ended, and whose followers were not asked yet
+    _outlooks: after.Outlooks = field(default_factory=after.Outlooks, init=False)
     _bills: Bills | None = field(default=None, init=False)
 
     @property
@@ -140,10 +141,11 @@ class Applier(Scribe):
         if task.request is not None and task.request.after and self._decide_after(task, now_us) is Outlook.OPEN:
             self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.AFTER))
 
-    def _decide_after(self, task: Task, now_us: int) -> Outlook:
-        """One whose turn can never come ends here."""
+    def _decide_after(self, task: Task, now_us: int, leader: TaskId | None = None) -> Outlook:
+        """One whose turn can never come ends here. `leader`: the one that began or ended since it was asked last."""
         assert task.request is not None, "a live task has its request"
-        found = after.look(task.request.after, self.state.tasks)
+        wanted, tasks, kept = task.request.after, self.state.tasks, self._outlooks
+        found = kept.again(task.task_id, leader, wanted, tasks) if leader else kept.first(task.task_id, wanted, tasks)
         if found.lost is not None:
             self.signal(task, Signal.AFTER_LOST, carry.Cause(now_us, FailureReason.AFTER_LOST, detail=found.lost))
         return found.outlook
@@ -159,9 +161,12 @@ class Applier(Scribe):
         for leader in self._news:  # grows on the way
             for one in self.state.following.of(leader):
                 task, now_us = self.state.tasks[one], self.clock()
-                if self._decide_after(task, now_us) is Outlook.TRUE:
+                if self._decide_after(task, now_us, leader) is Outlook.TRUE:
                     self.emit(TaskWaits(at_us=now_us, task_id=one, reason=WaitReason.QUEUED))
         self._news = []
+        waiting = self.state.following.leaders
+        if len(self._outlooks) > 2 * len(waiting) + 1_000:
+            self._outlooks.forget_all_but(waiting)
 
     def _end_whole(self, record: TaskEnded | TaskRefused) -> None:
         """With the last of its parts a task in parts ends."""

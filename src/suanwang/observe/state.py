@@ -84,6 +84,7 @@ class State:
     version: int = 0
     submissions: int = 0
     tasks: dict[TaskId, Task] = field(default_factory=dict)
+    order: list[TaskId] = field(default_factory=list)  # of submission: the number of a task is its place
     live: dict[TaskId, Task] = field(default_factory=dict)  # not ended
     by_attempt: dict[AttemptId, TaskId] = field(default_factory=dict)  # live attempts and deliveries
     parting: dict[AttemptId, TaskId] = field(default_factory=dict)  # see `Task.parting`
@@ -181,6 +182,7 @@ class State:
             task.parts = parts
         task.part_of = part_of
         self.tasks[task_id] = self.live[task_id] = task
+        self.order.append(task_id)
         if key is not None:
             self.idempotency[(tenant, key)] = Repeat(task_id, self.digest(request))
         return task

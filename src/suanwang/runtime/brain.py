@@ -7,7 +7,6 @@ on (`StoreError`) and the process has to be started again; replaying the log bri
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Final
 
 import structlog
@@ -289,10 +288,11 @@ class Brain(Identity, Switches):
         return task.number if task is not None else 0
 
     def numbered(self, principal: Principal, number: int) -> TaskId | None:
-        """The task of a number, where the caller may see it. Tasks are kept in the order of their submission: the number
-        is the place, whatever process asks, as long as there is a log."""
+        """The task of a number, where the caller may see it. The number is the place in the order of submission, whatever
+        process asks, as long as there is a log."""
         with self._look() as road:
-            task_id = next(islice(road.state.tasks, number - 1, None), None) if number > 0 else None
+            order = road.state.order
+            task_id = order[number - 1] if 0 < number <= len(order) else None
             return task_id if task_id is not None and self.knows(principal, task_id) else None
 
     def _task(self, principal: Principal, task_id: TaskId) -> Task:

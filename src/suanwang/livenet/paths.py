@@ -22,7 +22,7 @@ from suanwang.net.igp import NO_PATH, build_plane
 from suanwang.net.network import FUNCTIONS, Flags, Ints
 from suanwang.net.paths import Engine
 from suanwang.net.paths.avoid import Avoid, avoided_links
-from suanwang.net.paths.engine import BPS_MAX, NO_BOUND_US, SEGMENTS_MAX, Flow, Segment
+from suanwang.net.paths.engine import BPS_MAX, NO_BOUND_US, Flow, Segment
 from suanwang.net.paths.protection import Pools
 from suanwang.net.paths.strict import network_of, pin, strict_walk
 from suanwang.net.paths.tables import delay_metric
@@ -152,7 +152,7 @@ class LivePaths:
         """The cheaper of what the engine finds, which looks at lists of few segments first, and of the cheapest walk over
         single links, which may need more of them; the engine's where they cost the same."""
         listed = self._listed(flow, room)
-        walked = None if flow.chain else self._walked(flow, room)
+        walked = self._walked(flow, room)
         if listed is None or walked is None:
             return listed or walked
         return walked if _order(walked)[:2] < _order(listed)[:2] else listed
@@ -170,18 +170,31 @@ class LivePaths:
         return self._found(parts, got.segments, got.worst_us, got.price)
 
     def _walked(self, flow: Flow, room: Ints) -> _Found | None:
+        """The cheapest walk past the functions. One that passes a link twice, which only they can make it do, needs room
+        for both: it is searched again over links with as much room as so many passes could take."""
         links = self.topology.m
-        usable = self.up & (room[:links] >= flow.bps) & ~avoided_links(self.topology, flow.avoid, self.engine.region_of)
-        walk = self._walk(flow, usable, (), flow.bound_us)
-        if walk is None:
+        allowed = self.up & ~avoided_links(self.topology, flow.avoid, self.engine.region_of)
+        for passes in range(1, len(flow.chain) + 2):
+            usable = allowed & (room[:links] >= passes * flow.bps)
+            walk = self._walk(flow, usable, flow.chain, flow.bound_us, room[links:] >= flow.bps)
+            if walk is None:
+                return None
+            found = self._pinned(flow, walk)
+            if found is None or all(held <= room[row] for row, held in found.rows):
+                return found
+        return None
+
+    def _pinned(self, flow: Flow, walk: Walk) -> _Found | None:
+        """A walk as the fewest segments, one of which ends at each of its pools; none where they are too many."""
+        tables, links, nodes = self.engine.tables, self.topology.m, self.topology.n
+        legs = pin(tables, walk.edges, [before for _, before in walk.pools])
+        if len(legs) > flow.segments_max:
             return None
-        legs = pin(self.engine.tables, walk.edges)
-        if len(legs) > SEGMENTS_MAX:
-            return None
-        nodes = self.topology.n
         segments = [Segment(leg) if leg < 0 else Segment(leg % nodes, leg // nodes**2) for leg in legs]
-        price = sum(int(self.engine.tables.price[edge]) for edge in walk.edges)
-        return self._found([(edge, flow.bps) for edge in walk.edges], segments, walk.latency_us, price)
+        price = sum(int(tables.price[edge]) for edge in walk.edges)
+        price += sum(int(self.engine.pools.price[pool]) for pool, _ in walk.pools)
+        rows = [*walk.edges, *(links + pool for pool, _ in walk.pools)]
+        return self._found([(row, flow.bps) for row in rows], segments, walk.latency_us, price)
 
     def _found(
         self, parts: Iterable[tuple[int, int]], segments: Iterable[Segment], latency_us: int, price: int

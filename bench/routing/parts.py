@@ -1,10 +1,10 @@
 """What is measured of one instance. Times are of one thread, wall and CPU; every MLU is the independent checker's."""
 
-import resource
 import time
 from typing import Any
 
 import numpy as np
+from bench.routing.apart import peak_mb
 from bench.routing.instances import Instance, drift
 
 from suanwang.guide.mcf import McfBound, gap
@@ -13,7 +13,7 @@ from suanwang.net.te import Optimised, Policies, Settings, failures_of, optimise
 
 ONE_PERCENT = 1.01
 SHARE_LEAST = 0.06  # where the curve may end
-GAPS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
+GAPS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5)
 
 
 class Clock:
@@ -77,7 +77,7 @@ def whole(one: Instance, bound: McfBound, bound_s: float) -> dict[str, Any]:
         "seconds": round(seconds, 4),
         "cpu_seconds": round(cpu_s, 4),
         "policies_share": round(found.policies.share, 4),
-        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_rss_mb": peak_mb(),
     }
 
 
@@ -101,7 +101,7 @@ def latency(one: Instance, bound: McfBound, factor: float = 1.2) -> dict[str, An
 
 
 def curve(one: Instance, bound: McfBound, segments: int) -> dict[str, Any]:
-    """Share of demands with a policy, for each gap that is allowed."""
+    """Share of demands with a policy, for each gap that is allowed, until it is below `SHARE_LEAST`."""
     out: dict[str, float | None] = {}
     for allowed in GAPS:
         goal = bound.mlu * (1 + allowed)

@@ -23,6 +23,7 @@ BODIES = {
     },
     ("POST", "/v1/plan"): {"json": {"run": "true"}},
     ("POST", "/ga4gh/tes/v1/tasks"): {"json": {"executors": [{"image": "host", "command": ["true"]}]}},
+    ("PATCH", "/v1/network/reservations/{reservation_id}"): {"json": {"bandwidth_bps": 1}},
     ("POST", "/v1/what-if"): {"json": {"day": {"drawn": 1}}},
     ("PUT", "/v1/objects/{blake3}"): {"content": OBJECT, "headers": OCTETS},
     ("POST", "/v1/agents/{agent_id}/logs/{attempt_id}"): {"content": b"x", "headers": OCTETS},
@@ -35,6 +36,7 @@ EXPECTED = {
     ("GET", "/v1/what-if/{run_id}"): {404},
     ("DELETE", "/v1/what-if/{run_id}"): {404},
     ("GET", "/v1/network/what-if"): {422},  # nothing is cut
+    ("PATCH", "/v1/network/reservations/{reservation_id}"): {404},
     ("DELETE", "/v1/network/reservations/{reservation_id}"): {404},
     ("GET", "/ga4gh/tes/v1/tasks/{task_id}"): {404},  # the task did not come as TES
     ("POST", "/ga4gh/tes/v1/tasks/{task_id}:cancel"): {404},

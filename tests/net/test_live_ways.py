@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.plan.worlds import grid_of, link_of, site_of
 
-from suanwang.livenet import LineBook, LivePaths
+from suanwang.livenet import LineBook, LivePaths, Pair, pair_holds
 from suanwang.model.grid import ProtectionFunction, SecurityPool
 from suanwang.model.ids import ReservationId, SiteId
 from suanwang.model.reservation import Reservation, Wanted
@@ -103,7 +103,7 @@ def test_the_first_way_is_never_dearer_than_the_cheapest_single_path(seed, ends,
     found = paths.cheapest(wanted, book.room(0, 10, frozenset()))
     if found is not None:
         one = Reservation(reservation_id=ReservationId("resv-x"), principal="op", wanted=wanted, start_us=0, end_us=10)
-        holds = paths.holds(found, wanted.bandwidth_bps, 0, 10)
+        holds = pair_holds(Pair(found), wanted.bandwidth_bps, 0, 10)
         assert not reservation_faults(one, found, holds, "lease-x", snapshot, 0)
     best = cheapest_by_hand(index, wanted)
     if best is None:

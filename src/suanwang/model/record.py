@@ -26,7 +26,13 @@ from suanwang.model.ids import (
 from suanwang.model.path_report import PathObservation
 from suanwang.model.plan import ClauseCount, Line, Plan, Relaxation
 from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
-from suanwang.model.reservation import ReservationBroken, ReservationEnded, ReservationMade, ReservationMoved
+from suanwang.model.reservation import (
+    ReservationBroken,
+    ReservationEnded,
+    ReservationMade,
+    ReservationMoved,
+    ReservationResized,
+)
 from suanwang.model.task import TaskRequest
 
 
@@ -333,7 +339,7 @@ Record = Annotated[
     | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | LeaseExtended | AttemptClosed
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
     | PathRepaired | PathBroken | PathRestored
-    | ReservationMade | ReservationMoved | ReservationBroken | ReservationEnded,
+    | ReservationMade | ReservationMoved | ReservationResized | ReservationBroken | ReservationEnded,
     Field(discriminator="t"),
 ]  # fmt: skip
 RECORDS: TypeAdapter[list[Record]] = TypeAdapter(list[Record])

@@ -101,13 +101,17 @@ def latency(one: Instance, bound: McfBound, factor: float = 1.2) -> dict[str, An
 
 
 def curve(one: Instance, bound: McfBound, segments: int) -> dict[str, Any]:
-    """Share of demands with a policy, for each gap that is allowed, until it is below `SHARE_LEAST`."""
+    """Share of demands with a policy, for each gap that is allowed, until it is below `SHARE_LEAST`. What was found for a
+    smaller gap counts for a larger one, where it has fewer policies."""
     out: dict[str, float | None] = {}
+    least: float | None = None
     for allowed in GAPS:
         goal = bound.mlu * (1 + allowed)
         found = run(one, Clock(bound.mlu), Settings(segments=segments, goal_mlu=goal))
-        out[f"{allowed:.3f}"] = round(found.policies.share, 4) if found.mlu <= goal * (1 + 1e-9) else None
-        if found.policies.share <= SHARE_LEAST and allowed >= ONE_PERCENT - 1:
+        if found.mlu <= goal * (1 + 1e-9):
+            least = found.policies.share if least is None else min(least, found.policies.share)
+        out[f"{allowed:.3f}"] = None if least is None else round(least, 4)
+        if least is not None and least <= SHARE_LEAST and allowed >= ONE_PERCENT - 1:
             break
     return {"share_at_gap": out}
 

@@ -7,7 +7,7 @@ from suanwang.grids import random_grid
 from suanwang.model.grid import Tenant
 from suanwang.model.ids import TenantId
 from suanwang.model.snapshot import index_grid
-from suanwang.model.task import Input, Resources, TaskRequest
+from suanwang.model.task import Avoid, Input, Resources, TaskRequest
 from suanwang.model.units import US_PER_HOUR
 
 NOW = 1_800_000_000_000_000
@@ -51,6 +51,8 @@ ROWS = [
     (ask(deadline=NOW + US_PER_HOUR, earliest_start=NOW + US_PER_HOUR), EASY,                ["deadline_too_short"]),
     (ask(origin="nowhere"),                                            EASY,                 ["origin_unknown"]),
     (ask(owners=("own", "third-party", "nobody")),                     EASY,                 ["owner_unknown"]),
+    (ask(avoid=Avoid(links=("l",), risks=("r",), regions=("FR",))),    EASY,                 ["avoid_unknown"] * 3),
+    (ask(avoid=Avoid(regions=("CN",), sites=("nowhere",))),            EASY,                 ["avoid_unknown", "avoid_origin"]),
     (ask(sites=(SITE, "nowhere")),                                     EASY,                 ["site_unknown"]),
     (ask(inputs=(Input(source="dataset:none", path="x"),)),            EASY,                 ["data_set_unknown"]),
     (ask(secrets=("TOKEN",)),                                          EASY,                 ["secret_missing"]),

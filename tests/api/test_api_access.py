@@ -24,6 +24,7 @@ BODIES = {
     ("POST", "/v1/plan"): {"json": {"run": "true"}},
     ("POST", "/v1/doors"): {"json": {"run": "true"}},
     ("POST", "/ga4gh/tes/v1/tasks"): {"json": {"executors": [{"image": "host", "command": ["true"]}]}},
+    ("PATCH", "/v1/network/reservations/{reservation_id}"): {"json": {"bandwidth_bps": 1}},
     ("POST", "/v1/what-if"): {"json": {"day": {"drawn": 1}}},
     ("PUT", "/v1/objects/{blake3}"): {"content": OBJECT, "headers": OCTETS},
     ("POST", "/v1/agents/{agent_id}/bus"): {"json": {}},
@@ -45,6 +46,7 @@ EXPECTED = {
     ("POST", "/v1/joins/{join_id}:refuse"): {404},
     ("DELETE", "/v1/what-if/{run_id}"): {404},
     ("GET", "/v1/network/what-if"): {422},  # nothing is cut
+    ("PATCH", "/v1/network/reservations/{reservation_id}"): {404},
     ("DELETE", "/v1/network/reservations/{reservation_id}"): {404},
     ("GET", "/ga4gh/tes/v1/tasks/{task_id}"): {404},  # the task did not come as TES
     ("POST", "/ga4gh/tes/v1/tasks/{task_id}:cancel"): {404},

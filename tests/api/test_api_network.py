@@ -9,7 +9,7 @@ from served import Grid, served
 from suanwang.client import AsyncClient, Client
 from suanwang.model.cats import DRAFT, CatsMetrics
 from suanwang.model.error import ConflictError, FaultsError, NotFoundError
-from suanwang.model.network import CutFound, NetVerified, NetworkNow, PathsFound
+from suanwang.model.network import CutFound, LinkHeld, NetVerified, NetworkNow, OptimiseAsk, PathsFound
 
 GBPS = 10**9
 
@@ -242,6 +242,60 @@ def test_the_optimiser_says_what_could_be_better_and_changes_nothing(sdk, ends):
     assert sdk.network().links == before.links
 
 
+def test_a_standby_is_held_and_shown_and_another_bandwidth_is_taken_by_both(sdk, operator, ends):
+    made = sdk.reserve({"wanted": ends | {"bandwidth_bps": "200 Mbps"}, "lasts": "1 h", "standby": True})
+    assert made.standby_wanted and made.standby is not None
+    first, second = ({one.link.rpartition(":")[0] for one in way.links} for way in (made.way, made.standby))
+    assert not first & second
+    more = sdk.resize(made.reservation_id, "300 Mbps")
+    assert (more.wanted.bandwidth_bps, more.way.segments) == (300_000_000, made.way.segments)
+    assert {one.bps for way in (more.way, more.standby) for one in way.links} == {300_000_000}
+    assert sdk.verify_network().ways >= 2 and not sdk.verify_network().faults
+    link = next(iter(first))
+    told = sdk.what_if_cut([link])
+    assert [one.segments for one in told.ways if one.before.kind == "reservation"] != []
+    (second_link, *_) = second
+    held = LinkHeld.model_validate(operator.get(f"/v1/network/links/{second_link}").json())
+    assert [(one.way.owner, one.way.kind) for one in held.holders] == [(made.reservation_id, "standby")]
+    sdk.fail_link(link)
+    (now,) = sdk.reservations()
+    assert now.way == more.standby and now.moves == 1
+
+
+@pytest.mark.parametrize(
+    ("bandwidth", "code"), [("900 Tbps", "no_way_no_room"), ("0 bps", "below"), ("much", "rate_form")]
+)
+def test_a_bandwidth_that_cannot_be_had_changes_nothing(sdk, ends, bandwidth, code):
+    made = sdk.reserve({"wanted": ends, "lasts": "1 h"})
+    with pytest.raises((ConflictError, FaultsError)) as error:
+        sdk.resize(made.reservation_id, bandwidth)
+    found = error.value
+    assert code in ([one.code for one in found.faults] if isinstance(found, FaultsError) else [found.code])
+    assert sdk.reservations() == (made,)
+
+
+def test_no_standby_and_no_reservation_are_said(sdk, ends, grid):
+    links = grid.here.brain.index.grid.links
+    mine = [one.id for one in links if ends["source"] in (one.a, one.b)]
+    for link in mine[1:]:
+        sdk.fail_link(link)
+    with pytest.raises(ConflictError) as error:
+        sdk.reserve({"wanted": ends, "lasts": "1 h", "standby": True})
+    assert error.value.code == "no_way_no_standby"
+    assert sdk.reservations() == ()
+    with pytest.raises(NotFoundError) as gone:
+        sdk.resize("resv-" + "0" * 26, 1)
+    assert gone.value.code == "reservation_unknown"
+
+
+def test_the_optimiser_tries_failures_and_prices_changes(sdk, ends):
+    sdk.reserve({"wanted": ends | {"bandwidth_bps": 600_000_000}, "lasts": "1 h"})
+    found = sdk.optimise_network(OptimiseAsk(change_price_ppm=1_000, failures=3))
+    assert len(found.failures) == 3 < found.failures_of and not found.faults
+    assert all(one.mended_ppm <= one.left_ppm for one in found.failures)
+    assert found.failures[0].left_ppm > 0
+
+
 def test_nothing_held_is_nothing_to_optimise(sdk):
     found = sdk.optimise_network()
     assert (found.demands, found.before_ppm, found.after_ppm, found.bound_ppm, found.gap_ppm) == (0, 0, 0, 0, None)
@@ -258,6 +312,7 @@ def test_the_sdk_for_asyncio_does_the_same(grid, ends):
             assert (await sdk.what_if_cut([link])).moved == 1
             assert (await sdk.optimise_network()).demands == 1
             assert (await sdk.verify_network()).ways >= 1
+            assert (await sdk.resize(made.reservation_id, 2_000_000)).wanted.bandwidth_bps == 2_000_000
             await sdk.release(made.reservation_id)
             assert await sdk.reservations() == ()
 

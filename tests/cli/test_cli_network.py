@@ -131,6 +131,21 @@ def test_reserve_and_release_by_hand(sw):
     assert sw("net", "release", reserve(sw).reservation_id, "--json").json["released"] is True
 
 
+def test_a_standby_and_another_bandwidth(sw):
+    ran = sw("net", "reserve", *ENDS, "--bandwidth", "500 Mbps", "--for", "1 h", "--standby", "--segments", "4")
+    assert ran.exit == Exit.OK and "Standby, held too:" in ran.out
+    (name,) = set(re.findall(r"resv-[0-9a-z]{26}", ran.out))
+    assert "active, with" in sw("net", "show", "--no-routers").out
+    more = sw("net", "resize", name, "--bandwidth", "600 Mbps")
+    assert more.exit == Exit.OK and "600 Mbps" in more.out and "from now on" in more.out
+    shown = ReservationView.model_validate(sw("net", "resize", name, "--bandwidth", "700 Mbps", "--json").json)
+    assert shown.wanted.bandwidth_bps == 700_000_000 and shown.wanted.segments_max == 4
+    refused = sw("net", "resize", name, "--bandwidth", "90 Gbps")
+    assert (refused.exit, "is more than is left" in refused.err + refused.out) == (Exit.REFUSED, True)
+    assert sw("net", "resize", "resv-" + "0" * 26, "--bandwidth", "1 Mbps").exit == Exit.NOT_FOUND
+    assert "700 Mbps" in sw("net", "show").out
+
+
 def test_what_cannot_be_reserved_is_refused_with_the_reason(sw):
     ran = sw("net", "reserve", *ENDS, "--bandwidth", "90 Gbps", "--for", "1 h", "--json")
     assert (ran.exit, ran.json["error"]["code"]) == (Exit.REFUSED, "no_way_no_room")
@@ -213,6 +228,24 @@ def test_optimise_of_a_pair_of_files_needs_no_brain(cli, tmp_path):
         "1 demands with a policy, 50.00 % of all",
     ):
         assert words in shown, words
+
+
+def test_optimise_prices_changes_and_tries_failures(cli, tmp_path):
+    graph, demands = tmp_path / "three.graph", tmp_path / "three.demands"
+    graph.write_text(GRAPH, "utf-8")
+    demands.write_text(DEMANDS, "utf-8")
+    pair = ("net", "optimise", "--graph", graph, "--demands", demands)
+    found = NetOptimised.model_validate(cli(*pair, "--failures", "9", "--json").json)
+    assert [(one.name, one.left_ppm, one.mended_ppm, one.cut_off) for one in found.failures] == [
+        ("ab", 1_200_000, 1_200_000, 0),
+        ("ac", 1_200_000, 1_200_000, 0),
+        ("bc", 1_200_000, 1_200_000, 0),
+    ]
+    assert (found.failures_of, found.faults) == (3, ())
+    shown = cli(*pair, "--failures", "1").out
+    assert "1 of 3 links and risk groups failed" in shown and "1 of 2 demands would change" in shown
+    dear = NetOptimised.model_validate(cli(*pair, "--change-price", "1", "--json").json)
+    assert (dear.changes, dear.after_ppm) == ((), 1_200_000)
 
 
 def test_optimise_says_what_is_wrong_with_its_files_and_flags(cli, tmp_path):

@@ -116,11 +116,21 @@ def check_loads(engine: Engine, live: dict[int, int]) -> None:
             free = int(engine.free[link, slot])
             assert load[link][slot] <= topology.capacity_bps[link], "oversubscribed"
             assert 0 <= free <= topology.capacity_bps[link] - load[link][slot], "free is what is not held"
+    taken = np.zeros_like(engine.free)
+    for handle in live:
+        one = engine.reservation(handle)
+        assert one is not None
+        for row, held in engine.parts(handle):
+            taken[row, one.window[0] : one.window[1]] += held
+    assert bool(np.all(engine.free == engine.capacity[:, None] - taken)), "of links and of pools, nothing else"
+    assert bool(np.all(engine.free >= 0)), "a pool that is oversubscribed"
 
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["admit", "admit", "admit", "full", "release", "resize", "standby", "chain"]),
+        st.sampled_from(
+            ["admit", "admit", "admit", "full", "release", "resize", "standby", "chain", "any", "any", "advance"]
+        ),
         st.integers(0, NODES - 1),
         st.integers(0, NODES - 1),
         st.integers(1, 6_000_000),
@@ -128,12 +138,13 @@ steps = st.lists(
         st.integers(0, SLOTS - 1),
         st.integers(1, SLOTS),
     ),
-    max_size=30,
+    min_size=12,
+    max_size=40,
 )
 
 
 @given(seed=st.integers(0, 9), script=steps)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_safety_no_link_is_ever_oversubscribed(
     seed: int, script: list[tuple[str, int, int, int, int, int, int]]
 ) -> None:
@@ -149,8 +160,18 @@ def test_safety_no_link_is_ever_oversubscribed(
         elif what == "resize":
             if engine.resize(oldest, bps):
                 live[oldest] = bps
+        elif what == "advance":
+            ends = {handle: engine.reservation(handle).window[1] for handle in live}
+            gone = engine.advance(length - 1)
+            assert sorted(gone) == sorted(handle for handle, end in ends.items() if end <= length - 1)
+            for handle in gone:
+                live.pop(handle)
         else:
-            if what == "admit":
+            if what == "any":
+                sinks = [Sink(4, 1 + bps // 2, s * 10**6, t), Sink(5, 1 + bps // 3, t * 10**6, s)]
+                found, at = engine.request_any(Flow(s, s, bps, bound, window), sinks)
+                assert (at >= 0) == (found >= 0)
+            elif what == "admit":
                 found = engine.admit(s, t, bps, bound, window)
             elif what == "standby":
                 found = engine.standby(oldest)

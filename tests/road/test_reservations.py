@@ -70,7 +70,7 @@ def checked(town: Town):
         if task.plan is not None
     ]
     reservations = [
-        StandingReservation(one.reservation, one.way, one.lease_id)
+        StandingReservation(one.reservation, one.way, one.lease_id, one.standby)
         for one in state.reservations.values()
         if one.way is not None
     ]

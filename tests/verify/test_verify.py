@@ -27,7 +27,7 @@ from suanwang.model.ids import SiteId, TaskId, TenantId
 from suanwang.model.plan import Demand, DirectedLink, Hold, Plan, StandbyPlace
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import SiteState, Snapshot, index_grid
-from suanwang.model.task import Input, Resources, TaskRequest
+from suanwang.model.task import Avoid, Input, Resources, TaskRequest
 from suanwang.plan import PlanAsk, plan
 from suanwang.verify import verify
 
@@ -213,6 +213,7 @@ REQUESTS = [
     (PlanFault.TOGETHER, {"together_with": {"app": "db"}}),
     (PlanFault.SECURITY_LEVEL, {"security_level": 4}),
     (PlanFault.RESIDENCY, {"residency": ("SG",)}),
+    (PlanFault.AVOID, {"avoid": Avoid(regions=("CN",))}),
     (PlanFault.NODE_SHAPE, {"resources": Resources(cpu=5, memory=GIB // 4, wall_time=2 * HOUR)}),
     (
         PlanFault.ACCELERATOR,

@@ -10,7 +10,7 @@ from suanwang.model.ids import TenantId
 from suanwang.model.plan import Demand, DirectedLink, Hold, Path, Plan
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import Snapshot
-from suanwang.model.task import Input, Resources, TaskRequest
+from suanwang.model.task import Avoid, Input, Resources, TaskRequest
 from suanwang.plan import plan
 from suanwang.verify import verify
 
@@ -134,6 +134,7 @@ ASKED: list[tuple[PlanFault, dict[str, object]]] = [
     (F.OWNER, {"owners": ("third-party", "p1")}),
     (F.SECURITY_LEVEL, {"security_level": 4}),
     (F.RESIDENCY, {"residency": ("SG",)}),
+    (F.AVOID, {"avoid": Avoid(links=("w-w",))}),
     (F.NODE_SHAPE, {"resources": Resources(cpu=64, memory=2**20, wall_time=60 * S)}),
     (F.ACCELERATOR, {"resources": Resources(accelerator="card-a", accelerators=1, wall_time=60 * S)}),
     (F.LATENCY_BOUND, {"latency": 1}),

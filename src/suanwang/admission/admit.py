@@ -8,7 +8,7 @@ from suanwang.model.ids import DataSetId
 from suanwang.model.reason import RefusalReason
 from suanwang.model.record import Refusal
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.task import OWN, THIRD_PARTY, TaskRequest, elements_of, places_of
+from suanwang.model.task import OWN, THIRD_PARTY, Avoid, TaskRequest, elements_of, places_of
 from suanwang.model.units import show_at, show_span, show_yuan
 
 DATA_SET_SCHEME = "dataset:"
@@ -186,6 +186,31 @@ def _names(a: Applicant) -> Iterator[Refusal]:
     for position, owner in enumerate(a.request.owners):
         if owner not in known:
             yield Refusal(reason=RefusalReason.OWNER_UNKNOWN, field=f"owners[{position}]", got=owner)
+    if a.request.avoid is not None:
+        yield from _avoided(a, a.request.avoid)
+
+
+def _avoided(a: Applicant, avoid: Avoid) -> Iterator[Refusal]:
+    """Names that the grid does not have, and an origin that no traffic could leave."""
+    sites, links = a.index.grid.sites, a.index.grid.links
+    regions = {part for site in sites for part in (site.region, site.region.partition("-")[0])}
+    risks = {group for link in links for group in link.shared_risk_groups}
+    for kind, names, known in (
+        ("links", avoid.links, a.index.links),
+        ("sites", avoid.sites, a.index.sites),
+        ("risks", avoid.risks, risks),
+        ("regions", avoid.regions, regions),
+    ):
+        for position, name in enumerate(names):
+            if name not in known:
+                yield Refusal(reason=RefusalReason.AVOID_UNKNOWN, field=f"avoid.{kind}[{position}]", got=name)
+    origin = a.index.sites.get(a.request.origin or a.index.grid.default_origin)
+    if origin is None:
+        return
+    within = {origin.region, origin.region.partition("-")[0]} & set(avoid.regions)
+    if origin.id in avoid.sites or within:
+        kind, got = ("regions", min(within)) if within else ("sites", origin.id)
+        yield Refusal(reason=RefusalReason.AVOID_ORIGIN, field=f"avoid.{kind}", got=got, limit=origin.id)
 
 
 def _data(a: Applicant) -> Iterator[Refusal]:

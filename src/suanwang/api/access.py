@@ -69,6 +69,7 @@ ACCESS: tuple[Access, ...] = (
     Access("POST", "/v1/network/paths", READERS, Scope.GRID),
     Access("GET", "/v1/network/reservations", OPERATORS, Scope.GRID),
     Access("POST", "/v1/network/reservations", OPERATORS, Scope.GRID),
+    Access("PATCH", "/v1/network/reservations/{reservation_id}", OPERATORS, Scope.GRID),
     Access("DELETE", "/v1/network/reservations/{reservation_id}", OPERATORS, Scope.GRID),
     Access("GET", "/v1/network/what-if", OPERATORS, Scope.GRID),
     Access("GET", "/v1/network/verify", OPERATORS, Scope.GRID),

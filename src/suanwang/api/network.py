@@ -29,7 +29,9 @@ from suanwang.model.network import (
     Refusal,
     ReservationView,
     ReserveAsk,
+    ResizeAsk,
 )
+from suanwang.model.reservation import Wanted
 from suanwang.model.units import show_bps, show_span
 from suanwang.model.view import Page
 
@@ -61,7 +63,9 @@ NO_WAY = {
     NoWay.NO_POOL: "no_way_no_pool",
     NoWay.TOO_FAR: "no_way_too_far",
     NoWay.NO_ROOM: "no_way_no_room",
+    NoWay.NO_STANDBY: "no_way_no_standby",
 }
+FAILURES_WAITED = 40  # each is a second or two on a grid of 425 sites
 BOUND_S_MAX = 60  # of an answer that somebody waits for
 
 
@@ -105,14 +109,33 @@ def reservations(here: Here, caller: Caller) -> Response:
     summary="Hold bandwidth for something that is no task",
 )
 def reserve(request: Request, here: Here, caller: Caller, raw: RawBody) -> Response:
-    """Takes the cheapest way, as `paths` shows it; durable when this answers. 409 says why there is none."""
+    """Takes the cheapest way, as `paths` shows it, and with `standby` a second one that shares no link and no risk group
+    with it; durable when this answers. 409 says why there is none."""
     check_media(request, frozenset({JSON}))
     check_json(raw)
     ask = validate(ReserveAsk, parse(raw, "body"))
     found = here.brain.network.reserve(caller, ask)
     if isinstance(found, Refusal):
-        raise no_way(found, ask)
+        raise no_way(found, ask.wanted)
     return answer(found, 201)
+
+
+@router.patch(
+    "/v1/network/reservations/{reservation_id}",
+    response_model=ReservationView,
+    openapi_extra=json_body(ResizeAsk, "Another bandwidth."),
+    summary="Give a reservation another bandwidth",
+)
+def resize(request: Request, here: Here, caller: Caller, reservation_id: MadePath, raw: RawBody) -> Response:
+    """From now on: on the segment lists that it has where they have the room, else on others; durable when this answers.
+    409 says why it cannot be had, and nothing has changed."""
+    check_media(request, frozenset({JSON}))
+    check_json(raw)
+    ask = validate(ResizeAsk, parse(raw, "body"))
+    found = here.brain.network.resize(caller, ReservationId(reservation_id), ask)
+    if isinstance(found, tuple):
+        raise no_way(*found)
+    return answer(found)
 
 
 @router.delete(
@@ -149,15 +172,23 @@ def optimise_network(
     ways: Annotated[int, Query(ge=1, le=64, description="equal parts that a large demand may be cut into")] = 1,
     slack_ppm: Annotated[int, Query(ge=0, le=1_000_000, description="of the MLU, for fewer policies")] = 50,
     bound_s: Annotated[int, Query(ge=1, le=BOUND_S_MAX, description="that the bound may take")] = 20,
+    change_price_ppm: Annotated[int, Query(ge=0, le=1_000_000, description="of the potential, for a changed list")] = 0,
+    failures: Annotated[int, Query(ge=0, le=FAILURES_WAITED, description="that are tried afterwards")] = 0,
 ) -> Response:
-    """What is held now is the demand; nothing is changed. The MLUs are of the independent checker."""
-    ask = OptimiseAsk(segments=segments, ways=ways, slack_ppm=slack_ppm, bound_s=bound_s)
+    """It advises: what is held now is the demand, nothing is changed. The MLUs are of the independent checker."""
+    ask = OptimiseAsk(
+        segments=segments,
+        ways=ways,
+        slack_ppm=slack_ppm,
+        bound_s=bound_s,
+        change_price_ppm=change_price_ppm,
+        failures=failures,
+    )
     return answer(here.brain.network.optimise(caller, ask))
 
 
-def no_way(found: Refusal, ask: ReserveAsk) -> ConflictError:
+def no_way(found: Refusal, wanted: Wanted) -> ConflictError:
     """A refusal as an error: what was asked, and what could be had."""
-    wanted = ask.wanted
     return ConflictError(
         NO_WAY[found.reason],
         source=wanted.source,

@@ -1,4 +1,4 @@
-"""net show, paths, reserve, release, optimise, what-if, verify, export, policies, agent: the network that carries the grid.
+"""net show, paths, reserve, resize, release, optimise, what-if, verify, export, policies, agent: the network that carries the grid.
 Its switches are in `switches`."""
 
 import sys
@@ -32,6 +32,9 @@ AvoidSite = Annotated[Words, _option("--avoid-site", "cli.option.net.avoid_site"
 AvoidRisk = Annotated[Words, _option("--avoid-risk", "cli.option.net.avoid_risk")]
 AvoidRegion = Annotated[Words, _option("--avoid-region", "cli.option.net.avoid_region")]
 Protection = Annotated[str | None, _option("--protection", "cli.option.net.protection")]
+Segments = Annotated[
+    int | None, typer.Option("--segments", min=2, max=8, help=t("cli.option.net.segments_max"), show_default=False)
+]
 Start = Annotated[str | None, _option("--start", "cli.option.net.start")]
 Until = Annotated[str | None, _option("--until", "cli.option.net.until")]
 Lasts = Annotated[str | None, _option("--for", "cli.option.net.for")]
@@ -43,6 +46,7 @@ def add_to(app: typer.Typer) -> None:
     command(net, "show")(show)
     command(net, "paths")(paths)
     command(net, "reserve")(reserve)
+    command(net, "resize")(resize)
     command(net, "release")(release)
     command(net, "what-if")(what_if)
     command(net, "optimise")(optimise)
@@ -84,9 +88,11 @@ def paths(
     start: Start = None,
     until: Until = None,
     lasts: Lasts = None,
+    segments: Segments = None,
     count: Annotated[int, typer.Option("--count", min=1, max=10, help=t("cli.option.net.count"))] = 3,
 ) -> Exit:
     wanted = _wanted(source, target, bandwidth, latency, avoid_link, avoid_site, avoid_risk, avoid_region, protection)
+    wanted |= _given(segments_max=segments)
     ask = {"wanted": wanted, "count": count} | _given(start=start, end=until, lasts=lasts)
     with session.client() as client:
         found = client.paths(ask)
@@ -114,12 +120,15 @@ def reserve(
     avoid_risk: AvoidRisk = None,
     avoid_region: AvoidRegion = None,
     protection: Protection = None,
+    segments: Segments = None,
+    standby: Annotated[bool, typer.Option("--standby", help=t("cli.option.net.standby"))] = False,
     note: Annotated[str, typer.Option("--note", help=t("cli.option.net.note"), show_default=False)] = "",
 ) -> Exit:
     from suanwang.model.error import ConflictError
 
     wanted = _wanted(source, target, bandwidth, latency, avoid_link, avoid_site, avoid_risk, avoid_region, protection)
-    ask = {"wanted": wanted, "note": note} | _given(start=start, end=until, lasts=lasts)
+    wanted |= _given(segments_max=segments)
+    ask = {"wanted": wanted, "note": note, "standby": standby} | _given(start=start, end=until, lasts=lasts)
     with session.client() as client:
         try:
             made = client.reserve(ask)
@@ -132,6 +141,29 @@ def reserve(
     from suanwang.cli.show import network_ways as view
 
     for one in view.reserved(made):
+        session.console.print(one)
+    return Exit.OK
+
+
+def resize(
+    session: Session,
+    reservation: Annotated[str, typer.Argument(help=t("cli.arg.net.reservation"), show_default=False)],
+    bandwidth: Annotated[str, _option("--bandwidth", "cli.option.net.bandwidth")],
+) -> Exit:
+    from suanwang.model.error import ConflictError
+
+    with session.client() as client:
+        try:
+            made = client.resize(reservation, bandwidth)
+        except ConflictError as error:
+            session.fail(error)
+            return Exit.REFUSED
+    if session.as_json:
+        session.document(made)
+        return Exit.OK
+    from suanwang.cli.show import network_ways as view
+
+    for one in view.resized(made):
         session.console.print(one)
     return Exit.OK
 
@@ -176,12 +208,23 @@ def optimise(
     bound_seconds: Annotated[
         int, typer.Option("--bound-seconds", min=1, max=600, help=t("cli.option.net.bound_seconds"))
     ] = 20,
+    change_price: Annotated[
+        float, typer.Option("--change-price", min=0.0, max=1.0, help=t("cli.option.net.change_price"))
+    ] = 0.0,
+    failures: Annotated[int, typer.Option("--failures", min=0, max=1_000, help=t("cli.option.net.failures"))] = 0,
     apply: Annotated[str, typer.Option("--apply", help=t("cli.option.net.apply"))] = "never",
 ) -> Exit:
     from suanwang.model.network import OptimiseAsk
 
     _never(apply)
-    ask = OptimiseAsk(segments=segments, ways=ways, slack_ppm=round(slack * 1_000_000), bound_s=bound_seconds)
+    ask = OptimiseAsk(
+        segments=segments,
+        ways=ways,
+        slack_ppm=round(slack * 1_000_000),
+        bound_s=bound_seconds,
+        change_price_ppm=round(change_price * 1_000_000),
+        failures=failures,
+    )
     found = _optimised(session, graph, demands, ask)
     if session.as_json:
         session.document(found)

@@ -34,6 +34,7 @@ from suanwang.model.network import (
     PathsFound,
     ReservationView,
     ReserveAsk,
+    ResizeAsk,
 )
 from suanwang.model.record import ENDS
 from suanwang.model.scarcity import Scarcity
@@ -359,6 +360,11 @@ class AsyncClient:
     async def reserve(self, ask: ReserveAsk | Mapping[str, Any]) -> ReservationView:
         """Hold bandwidth for something that is no task. ConflictError `no_way_...` says why it cannot be had."""
         return await self.call(calls.reserve(calls.read_ask(ReserveAsk, ask)))
+
+    async def resize(self, reservation_id: str, bandwidth: int | str) -> ReservationView:
+        """Another bandwidth (bit/s, or `"2 Gbps"`) from now on. ConflictError `no_way_...` says why it cannot be had."""
+        ask = calls.read_ask(ResizeAsk, {"bandwidth_bps": bandwidth})
+        return await self.call(calls.resize(reservation_id, ask))
 
     async def release(self, reservation_id: str) -> None:
         await self.call(calls.release(reservation_id))

@@ -29,6 +29,7 @@ from suanwang.model.network import (
     PathsFound,
     ReservationView,
     ReserveAsk,
+    ResizeAsk,
 )
 from suanwang.model.scarcity import Scarcity
 from suanwang.model.task import TaskRequest
@@ -249,6 +250,11 @@ def reservations() -> Call[Page[ReservationView]]:
 def reserve(ask: ReserveAsk) -> Call[ReservationView]:
     body = ask.model_dump_json(exclude_defaults=True).encode()
     return Call("POST", "/v1/network/reservations", _as(ReservationView), headers=_JSON, body=body, safe=False)
+
+
+def resize(reservation_id: str, ask: ResizeAsk) -> Call[ReservationView]:
+    path = f"/v1/network/reservations/{quote(reservation_id, safe='')}"
+    return Call("PATCH", path, _as(ReservationView), headers=_JSON, body=ask.model_dump_json().encode(), safe=False)
 
 
 def release(reservation_id: str) -> Call[None]:

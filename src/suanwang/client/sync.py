@@ -33,6 +33,7 @@ from suanwang.model.network import (
     PathsFound,
     ReservationView,
     ReserveAsk,
+    ResizeAsk,
 )
 from suanwang.model.record import ENDS
 from suanwang.model.scarcity import Scarcity
@@ -351,6 +352,11 @@ class Client:
     def reserve(self, ask: ReserveAsk | Mapping[str, Any]) -> ReservationView:
         """Hold bandwidth for something that is no task. ConflictError `no_way_...` says why it cannot be had."""
         return self.call(calls.reserve(calls.read_ask(ReserveAsk, ask)))
+
+    def resize(self, reservation_id: str, bandwidth: int | str) -> ReservationView:
+        """Another bandwidth (bit/s, or `"2 Gbps"`) from now on. ConflictError `no_way_...` says why it cannot be had."""
+        ask = calls.read_ask(ResizeAsk, {"bandwidth_bps": bandwidth})
+        return self.call(calls.resize(reservation_id, ask))
 
     def release(self, reservation_id: str) -> None:
         self.call(calls.release(reservation_id))

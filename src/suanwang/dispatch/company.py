@@ -16,7 +16,7 @@ ROOM = frozenset(
         PoolReason.PRICE_LIMIT,
     }
 )
-NETWORK = frozenset({PoolReason.LATENCY, PoolReason.PROTECTION})
+NETWORK = frozenset({PoolReason.AVOID, PoolReason.LATENCY, PoolReason.PROTECTION})
 
 
 def binds(clauses: tuple[ClauseCount, ...]) -> bool:

@@ -118,7 +118,7 @@ def kind_of(key: Key, task: Task, places: Places, kept_out: bool = False) -> Kin
     """The kind of a task, new."""
     request = task.request
     assert request is not None, "a live task has its request"
-    networked = bool(request.bandwidth or request.protection or request.inputs or task.resume)
+    networked = bool(request.bandwidth or request.protection or request.inputs or request.avoid or task.resume)
     quota = (task.cores, task.accelerators)
     social = kept_out or names_others(request)
     return Kind(key, amounts_of(request), quota, places.of(request), networked, social)

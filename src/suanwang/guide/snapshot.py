@@ -135,7 +135,7 @@ def _weighed(scene: Scene, need: Need, now_us: int, routes: dict[Route, int]) ->
     pools = np.flatnonzero(place_codes(scene, need) == PASSED)
     if not len(pools):
         return np.zeros((4, 0), np.int64)
-    none = np.zeros(len(pools), np.int64)
+    none, scene = np.zeros(len(pools), np.int64), scene.allowed(need)
     best = Best(pools, scene.layout.rank[pools], none, none, need.preference)
     best.weigh(scene, need, asked_of(need.demand, need.shots), now_us, np.arange(len(pools)))
     found = np.flatnonzero((best.code == WORSE) & (best.price < DEAR))

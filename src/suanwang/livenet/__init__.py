@@ -3,15 +3,17 @@
 from suanwang.livenet.cut import CutLook, segment_words
 from suanwang.livenet.held import (
     LineBook,
+    Room,
     StandingWay,
     cut_links,
     held_at,
     mlu_of,
     plan_ways,
-    reservation_way,
+    reservation_ways,
     way_state,
 )
 from suanwang.livenet.matrix import Matrix, matrix_of
+from suanwang.livenet.pairs import Pair, find_pair, find_second, pair_holds, room_without, same_lists
 from suanwang.livenet.paths import LivePaths, unknown_names
 
 __all__ = [
@@ -19,13 +21,20 @@ __all__ = [
     "LineBook",
     "LivePaths",
     "Matrix",
+    "Pair",
+    "Room",
     "StandingWay",
     "cut_links",
+    "find_pair",
+    "find_second",
     "held_at",
     "matrix_of",
     "mlu_of",
+    "pair_holds",
     "plan_ways",
-    "reservation_way",
+    "reservation_ways",
+    "room_without",
+    "same_lists",
     "segment_words",
     "unknown_names",
     "way_state",

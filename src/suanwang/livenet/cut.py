@@ -2,7 +2,8 @@
 
 Only paths are looked at: who runs stays where it runs. The ways of most bandwidth choose first, each on what those before
 it leave; a way that finds none gives its room back. A task's way is a walk, like the planner's, within its own latency
-bound and past its own security pools; a reservation's is the engine's segment list.
+bound and past its own security pools; a reservation's is the engine's segment list. A reservation's first way goes to its
+standby where that is left, which holds its room already; a standby goes apart from where the first way is then.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 
 from suanwang.livenet.held import LineBook, StandingWay, held_at, link_holds, mlu_of
 from suanwang.model.ids import LinkId
-from suanwang.model.network import CrossedWay, CutFound, HeldWay, LinkCut, NoWay, Refusal
+from suanwang.model.network import CrossedWay, CutFound, HeldWay, HolderKind, LinkCut, NoWay, Refusal
 from suanwang.model.reservation import Reservation, ReservedWay, WaySegment
 from suanwang.model.snapshot import Snapshot
 from suanwang.net.network import Flags, Ints
@@ -21,8 +22,8 @@ from suanwang.net.search import NO_BOUND_US, Rules, search
 
 WAYS_MAX: Final = 2_000  # that are tried: a search takes a millisecond or less
 Moved = tuple[StandingWay, CrossedWay, tuple[tuple[str, int], ...]]  # before, after, what is held after
-# Where a reservation could go on the room of its window, or why nowhere.
-Rehome = Callable[[Reservation, Ints], ReservedWay | Refusal]
+# Where a reservation could go on the room of its window, apart from a way of its own or not; or why nowhere.
+Rehome = Callable[[Reservation, Ints, ReservedWay | None], ReservedWay | Refusal]
 
 
 class CutLook:
@@ -39,11 +40,16 @@ class CutLook:
         self.after = held_at(snapshot, now_us)
         self._rooms: dict[tuple[int, int], tuple[Ints, int]] = {}  # by window: the room when so many lines were taken
         self._taken: list[int] = []  # lines that ways have moved to, in their order
+        self._left: dict[tuple[str, HolderKind], ReservedWay] = {}  # of reservations: the ways that no cut has taken
 
     def look(self, ways: Sequence[StandingWay]) -> CutFound:
         """`ways` are all that stand; those that are over by now are passed over."""
         gone = {f"{link}:{side}" for link in self.cut for side in ("ab", "ba")}
         crossing = [one for one in ways if one.way.end_us > self.now_us and not gone.isdisjoint(one.way.links)]
+        lost = {(one.way.owner, one.way.kind) for one in crossing}
+        for one in ways:
+            if one.reserved is not None and (one.way.owner, one.way.kind) not in lost:
+                self._left[one.way.owner, one.way.kind] = one.reserved
         crossing.sort(key=lambda one: (-one.way.bps, one.way.owner, one.way.kind, one.way.item))
         before = dict(self.after)
         for one in crossing:
@@ -65,6 +71,8 @@ class CutLook:
     def _find(self, one: StandingWay) -> CrossedWay:
         way = one.way
         room = self._room(max(way.start_us, self.now_us), way.end_us)
+        if one.reservation is not None and (stood := self._to_standby(one)) is not None:
+            return stood
         found = self._walk(one, room) if one.reservation is None else self._list(one.reservation, way, room)
         crossed, held = found
         if crossed.links is not None:
@@ -85,16 +93,22 @@ class CutLook:
         self._rooms[start_us, end_us] = room, len(self._taken)
         return room
 
+    def _to_standby(self, one: StandingWay) -> CrossedWay | None:
+        """A reservation's first way whose standby is left takes that: its room is held already."""
+        standby = self._left.get((one.way.owner, HolderKind.STANDBY))
+        if one.way.kind is not HolderKind.RESERVATION or standby is None:
+            return None
+        return _goes(one.way, standby)
+
     def _list(
         self, reservation: Reservation, way: HeldWay, room: Ints
     ) -> tuple[CrossedWay, tuple[tuple[str, int], ...]]:
-        found = self.rehome(reservation, room)
+        first = self._left.get((way.owner, HolderKind.RESERVATION)) if way.kind is HolderKind.STANDBY else None
+        found = self.rehome(reservation, room, first)
         if isinstance(found, Refusal):
             return CrossedWay(before=way, links=None, latency_us=None, refusal=found), ()
-        held = tuple((one.link, one.bps) for one in found.links)
-        words = tuple(map(segment_words, found.segments))
-        links = tuple(link for link, _ in held)
-        return CrossedWay(before=way, links=links, latency_us=found.latency_us, segments=words), held
+        self._left[way.owner, way.kind] = found
+        return _goes(way, found), tuple((one.link, one.bps) for one in found.links)
 
     def _walk(self, one: StandingWay, room: Ints) -> tuple[CrossedWay, tuple[tuple[str, int], ...]]:
         way = one.way
@@ -166,6 +180,11 @@ class CutLook:
             for link in self.book.index.grid.links
             for key in (f"{link.id}:ab", f"{link.id}:ba")
         )
+
+
+def _goes(way: HeldWay, to: ReservedWay) -> CrossedWay:
+    links, words = tuple(one.link for one in to.links), tuple(map(segment_words, to.segments))
+    return CrossedWay(before=way, links=links, latency_us=to.latency_us, segments=words)
 
 
 def segment_words(one: WaySegment) -> str:

@@ -16,6 +16,7 @@ from suanwang.plan.layout import build_layout
 from suanwang.plan.ledger import Ledger
 
 PPM = 1_000_000
+Room = Ints  # what is left of each line of a book over a window; below 0 where nothing may go
 
 
 class LineBook:
@@ -59,6 +60,9 @@ class LineBook:
         """Of a directed link."""
         link, _, side = key.rpartition(":")
         return 2 * self.layout.link_at[LinkId(link)] + (side == "ba")
+
+    def pool_line(self, pool: str) -> int:
+        return self.links + self.layout.sec_at[SecurityPoolId(pool)]
 
     def name(self, line: int) -> str:
         """`<link>:ab`, or a security pool."""
@@ -109,12 +113,13 @@ def cut_links(index: GridIndex, links: Iterable[LinkId], risks: Iterable[str]) -
 @dataclass(frozen=True)
 class StandingWay:
     """A way that stands, with what it holds of each directed link, the security pools that it passes in order, and
-    the reservation that it is of, if it is of one."""
+    the reservation that it is of, if it is of one, with its segment list."""
 
     way: HeldWay
     held: tuple[tuple[str, int], ...]
     steps: tuple[ProtectionStep, ...] = ()
     reservation: Reservation | None = None
+    reserved: ReservedWay | None = None
 
     def holds(self) -> tuple[Hold, ...]:
         return link_holds(self.way, self.held)
@@ -172,10 +177,17 @@ def _way(
     )
 
 
-def reservation_way(one: Reservation, way: ReservedWay) -> StandingWay:
+def reservation_ways(one: Reservation, way: ReservedWay, standby: ReservedWay | None) -> Iterator[StandingWay]:
+    """The first way, then the standby."""
+    yield _reserved(one, way, HolderKind.RESERVATION)
+    if standby is not None:
+        yield _reserved(one, standby, HolderKind.STANDBY)
+
+
+def _reserved(one: Reservation, way: ReservedWay, kind: HolderKind) -> StandingWay:
     held = HeldWay(
         owner=one.reservation_id,
-        kind=HolderKind.RESERVATION,
+        kind=kind,
         source=one.wanted.source,
         target=one.wanted.target,
         links=tuple(carried.link for carried in way.links),
@@ -185,4 +197,4 @@ def reservation_way(one: Reservation, way: ReservedWay) -> StandingWay:
         latency_us=way.latency_us,
         promised_us=one.wanted.latency_us_max,
     )
-    return StandingWay(held, tuple((carried.link, carried.bps) for carried in way.links), way.protection, one)
+    return StandingWay(held, tuple((carried.link, carried.bps) for carried in way.links), way.protection, one, way)

@@ -15,14 +15,14 @@ from suanwang.livenet.held import directed_key
 from suanwang.model.error import Fault
 from suanwang.model.ids import LinkId
 from suanwang.model.network import NoWay, OfferedWay, Refusal
-from suanwang.model.plan import Hold
 from suanwang.model.reservation import CarriedLink, ReservedWay, Wanted, WaySegment
 from suanwang.model.snapshot import GridIndex
 from suanwang.net.igp import NO_PATH, build_plane
+from suanwang.net.igp.shares import SHARE_BITS
 from suanwang.net.network import FUNCTIONS, Flags, Ints
 from suanwang.net.paths import Engine
-from suanwang.net.paths.avoid import Avoid, avoided_links
-from suanwang.net.paths.engine import BPS_MAX, NO_BOUND_US, SEGMENTS_MAX, Flow, Segment
+from suanwang.net.paths.avoid import Avoid, apart_from, avoided_links
+from suanwang.net.paths.engine import BPS_MAX, NO_BOUND_US, Flow, Segment
 from suanwang.net.paths.protection import Pools
 from suanwang.net.paths.strict import network_of, pin, strict_walk
 from suanwang.net.paths.tables import delay_metric
@@ -49,6 +49,8 @@ class LivePaths:
         grid = index.grid
         self.topology = topology_of_grid(grid)
         self.node_of = {name: at for at, name in enumerate(self.topology.nodes)}
+        names = [*map(directed_key, (one[0] for one in index.directed)), *index.security_order]
+        self.line_at = {str(name): row for row, name in enumerate(names)}
         self.risk_at = {name: at for at, name in enumerate(self.topology.risk_groups)}
         up = np.array([link.id not in links_down for link in grid.links for _ in range(2)], np.bool_)
         planes = (
@@ -73,10 +75,43 @@ class LivePaths:
             return (), self.refusal(wanted, room)
         return tuple(self._offer(one, room, wanted.bandwidth_bps) for one in found), None
 
-    def cheapest(self, wanted: Wanted, room: Ints) -> ReservedWay | None:
-        """The cheapest way that `room` admits."""
-        found = self._request(self._flow(wanted), room)
+    def several(self, wanted: Wanted, room: Ints, count: int) -> list[ReservedWay]:
+        """The ways of `offers` alone."""
+        return [one.way for one in self._several(self._flow(wanted), room, count)]
+
+    def cheapest(self, wanted: Wanted, room: Ints, beside: ReservedWay | None = None) -> ReservedWay | None:
+        """The cheapest way that `room` admits; apart from the links, and their risk groups, of the one `beside` it."""
+        flow = self._flow(wanted)
+        if beside is not None:
+            used = [row for row, _ in self.rows([beside], 0) if row < self.topology.m]
+            apart = np.flatnonzero(apart_from(self.topology, used)).tolist()
+            flow = replace(flow, avoid=replace(flow.avoid, links=(*flow.avoid.links, *apart)))
+        found = self._request(flow, room)
         return None if found is None else found.way
+
+    def rows(self, ways: Iterable[ReservedWay], bandwidth_bps: int) -> Iterator[tuple[int, int]]:
+        """(row of a room, what is held there) of some ways; a row may come more than once."""
+        for way in ways:
+            yield from ((self.line_at[one.link], one.bps) for one in way.links)
+            yield from ((self.line_at[step.security_pool], bandwidth_bps) for step in way.protection)
+
+    def again(self, way: ReservedWay, wanted: Wanted) -> ReservedWay:
+        """The same segments, which the links that are up let through, with the bandwidth that is wanted."""
+        tables, nodes = self.engine.tables, self.topology.n
+        at, held = self.node_of[wanted.source], dict[int, int]()
+        for one in way.segments:
+            if one.kind == "adjacency":
+                link = self.line_at[one.name]
+                carried, at = [(link, wanted.bandwidth_bps)], int(self.topology.target[link])
+            else:
+                goal = self.node_of[one.name]
+                first, last = tables.spans[(PLANES.index(one.plane) * nodes + at) * nodes + goal].tolist()
+                shares = tables.carry[first:last].tolist()
+                carried, at = [(row, -(-wanted.bandwidth_bps * share >> SHARE_BITS)) for row, share in shares], goal
+            for row, bps in carried:
+                held[row] = held.get(row, 0) + bps
+        links = tuple(CarriedLink(link=self._key(row), bps=bps) for row, bps in held.items())
+        return way.model_copy(update={"links": links})
 
     def refusal(self, wanted: Wanted, room: Ints) -> Refusal:
         """Why nothing was found: the network is given more and more of what was asked, and the step that fails says it."""
@@ -94,20 +129,6 @@ class LivePaths:
             return Refusal(reason=NoWay.TOO_FAR, least_us=self._least_us(flow, allowed, pools))
         return Refusal(reason=NoWay.NO_ROOM, widest_bps=self._widest(flow, room))
 
-    def holds(self, way: ReservedWay, bandwidth_bps: int, start_us: int, end_us: int) -> tuple[Hold, ...]:
-        """What a way holds over a window."""
-        links = [
-            Hold(resource="link", key=one.link, bps=one.bps, start_us=start_us, end_us=end_us) for one in way.links
-        ]
-        pools: dict[str, int] = {}
-        for step in way.protection:
-            pools[step.security_pool] = pools.get(step.security_pool, 0) + bandwidth_bps
-        steps = [
-            Hold(resource="protection", key=key, bps=bps, start_us=start_us, end_us=end_us)
-            for key, bps in pools.items()
-        ]
-        return (*links, *steps)
-
     # -- what is asked -----------------------------------------------------------------------------------------
 
     def _flow(self, wanted: Wanted) -> Flow:
@@ -121,7 +142,8 @@ class LivePaths:
         bound_us = NO_BOUND_US if wanted.latency_us_max is None else min(wanted.latency_us_max, NO_BOUND_US)
         chain = tuple(FUNCTIONS.index(one) for one in wanted.protection)
         ends = self.node_of[wanted.source], self.node_of[wanted.target]
-        return Flow(*ends, min(wanted.bandwidth_bps, BPS_MAX), bound_us, avoid=avoid, chain=chain)
+        bps = min(wanted.bandwidth_bps, BPS_MAX)
+        return Flow(*ends, bps, bound_us, avoid=avoid, chain=chain, segments_max=wanted.segments_max)
 
     def _several(self, flow: Flow, room: Ints, count: int) -> list[_Found]:
         """By exclusion: without one of its links, the cheapest of the rest comes next."""
@@ -152,7 +174,7 @@ class LivePaths:
         """The cheaper of what the engine finds, which looks at lists of few segments first, and of the cheapest walk over
         single links, which may need more of them; the engine's where they cost the same."""
         listed = self._listed(flow, room)
-        walked = None if flow.chain else self._walked(flow, room)
+        walked = self._walked(flow, room)
         if listed is None or walked is None:
             return listed or walked
         return walked if _order(walked)[:2] < _order(listed)[:2] else listed
@@ -170,18 +192,31 @@ class LivePaths:
         return self._found(parts, got.segments, got.worst_us, got.price)
 
     def _walked(self, flow: Flow, room: Ints) -> _Found | None:
+        """The cheapest walk past the functions. One that passes a link twice, which only they can make it do, needs room
+        for both: it is searched again over links with as much room as so many passes could take."""
         links = self.topology.m
-        usable = self.up & (room[:links] >= flow.bps) & ~avoided_links(self.topology, flow.avoid, self.engine.region_of)
-        walk = self._walk(flow, usable, (), flow.bound_us)
-        if walk is None:
+        allowed = self.up & ~avoided_links(self.topology, flow.avoid, self.engine.region_of)
+        for passes in range(1, len(flow.chain) + 2):
+            usable = allowed & (room[:links] >= passes * flow.bps)
+            walk = self._walk(flow, usable, flow.chain, flow.bound_us, room[links:] >= flow.bps)
+            if walk is None:
+                return None
+            found = self._pinned(flow, walk)
+            if found is None or all(held <= room[row] for row, held in found.rows):
+                return found
+        return None
+
+    def _pinned(self, flow: Flow, walk: Walk) -> _Found | None:
+        """A walk as the fewest segments, one of which ends at each of its pools; none where they are too many."""
+        tables, links, nodes = self.engine.tables, self.topology.m, self.topology.n
+        legs = pin(tables, walk.edges, [before for _, before in walk.pools])
+        if len(legs) > flow.segments_max:
             return None
-        legs = pin(self.engine.tables, walk.edges)
-        if len(legs) > SEGMENTS_MAX:
-            return None
-        nodes = self.topology.n
         segments = [Segment(leg) if leg < 0 else Segment(leg % nodes, leg // nodes**2) for leg in legs]
-        price = sum(int(self.engine.tables.price[edge]) for edge in walk.edges)
-        return self._found([(edge, flow.bps) for edge in walk.edges], segments, walk.latency_us, price)
+        price = sum(int(tables.price[edge]) for edge in walk.edges)
+        price += sum(int(self.engine.pools.price[pool]) for pool, _ in walk.pools)
+        rows = [*walk.edges, *(links + pool for pool, _ in walk.pools)]
+        return self._found([(row, flow.bps) for row in rows], segments, walk.latency_us, price)
 
     def _found(
         self, parts: Iterable[tuple[int, int]], segments: Iterable[Segment], latency_us: int, price: int

@@ -9,10 +9,11 @@ from suanwang.model.base import Value
 from suanwang.model.grid import LinkKind, Maintenance, Names, Region
 from suanwang.model.ids import LinkId, ReservationId, SecurityPoolId, SiteId, TenantId
 from suanwang.model.reservation import ReservedWay, Wanted
-from suanwang.model.units import AtUs, SpanUs
+from suanwang.model.units import AtUs, Bps, SpanUs
 
 COUNT_MAX = 10
 CUT_MAX = 50
+FAILURES_MAX = 1_000
 HOLDERS_MAX = 200  # of a link, that are listed
 
 
@@ -59,6 +60,8 @@ class ReservationView(Value):
     end_us: int
     state: Literal["planned", "active", "broken"]
     way: ReservedWay | None  # None: broken
+    standby_wanted: bool
+    standby: ReservedWay | None  # None where one is wanted: lost, and looked for again
     moves: int
     broken_by: str | None = None
 
@@ -99,6 +102,13 @@ class ReserveAsk(Value):
     end: AtUs | None = None
     lasts: SpanUs | None = None
     note: Annotated[str, Field(max_length=200)] = ""
+    standby: bool = False  # hold a second way too, that shares no link and no risk group with the first
+
+
+class ResizeAsk(Value):
+    """Another bandwidth for a reservation."""
+
+    bandwidth_bps: Annotated[Bps, Field(ge=1)]
 
 
 class NoWay(StrEnum):
@@ -109,6 +119,7 @@ class NoWay(StrEnum):
     NO_POOL = "no_pool"  # none past security pools of these functions
     TOO_FAR = "too_far"  # none within the latency
     NO_ROOM = "no_room"  # none with so much left
+    NO_STANDBY = "no_standby"  # a way, but no second one apart from it
 
 
 class Refusal(Value):
@@ -229,6 +240,8 @@ class NetFault(StrEnum):
     LINK_DOWN = "link_down"
     SECURITY_DOWN = "security_down"  # a security pool is
     MAINTENANCE = "maintenance"
+    SEGMENTS = "segments"  # more than were asked for
+    NOT_APART = "not_apart"  # a way and its standby share a link or a shared-risk group
 
 
 class NetFaultFound(Value):
@@ -267,6 +280,17 @@ class PolicyChange(Value):
     promised_us: int | None
 
 
+class FailureMended(Value):
+    """A link or a shared-risk group that would fail after the changes: the MLU that is left then, the MLU once `changed`
+    demands have other lists, and the demands that no path is left for."""
+
+    name: str
+    left_ppm: int
+    mended_ppm: int
+    changed: int
+    cut_off: int
+
+
 class NetOptimised(Value):
     """Nothing was changed. MLUs are of the independent checker; no routing whatever is below `bound_ppm`."""
 
@@ -289,13 +313,18 @@ class NetOptimised(Value):
     late: tuple[str, ...] = ()  # demands whose latency bound no list keeps
     unrouted: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()  # of the checker; none, else nothing here stands
+    failures: tuple[FailureMended, ...] = ()  # those that were looked at, the busiest first
+    failures_of: int = 0  # how many links and groups there are
 
 
 class OptimiseAsk(Value):
     """How `optimise` looks: `segments` of a list, `ways` that a large demand may be cut into, the part of the MLU that may
-    be given up for fewer policies, and how long the bound may take."""
+    be given up for fewer policies, how long the bound may take, what it costs to change a list of now (a part of the whole
+    potential), and how many links and groups fail then, one at a time."""
 
     segments: Annotated[int, Field(ge=2, le=3)] = 2
     ways: Annotated[int, Field(ge=1, le=64)] = 1
     slack_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 50
     bound_s: Annotated[int, Field(ge=1, le=600)] = 20
+    change_price_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    failures: Annotated[int, Field(ge=0, le=FAILURES_MAX)] = 0

@@ -20,6 +20,7 @@ class PoolReason(StrEnum):
     ACCELERATOR = "accelerator"  # another accelerator model
     POOL_SIZE = "pool_size"  # the whole pool is too small, even when empty
     PRICE_MISSING = "price_missing"  # the site's price book does not price this
+    AVOID = "avoid"  # the task's traffic must not go there, or no path is left without what it must not cross
     LATENCY = "latency"  # no path within the latency bound
     PROTECTION = "protection"  # no path within the bound through the functions in order, of security pools that are up
     TOGETHER = "together"  # no task that this one must run with stands at the site
@@ -58,6 +59,7 @@ WRITTEN_POOL_REASONS = (
     PoolReason.TOGETHER,
     PoolReason.APART,
     PoolReason.STANDBY,
+    PoolReason.AVOID,
 )
 
 
@@ -76,6 +78,8 @@ class RefusalReason(StrEnum):
     ORIGIN_UNKNOWN = "origin_unknown"
     SITE_UNKNOWN = "site_unknown"
     OWNER_UNKNOWN = "owner_unknown"
+    AVOID_UNKNOWN = "avoid_unknown"  # a link, site, risk group or region that the grid does not have
+    AVOID_ORIGIN = "avoid_origin"  # all traffic crosses the origin
     DATA_SET_UNKNOWN = "data_set_unknown"
     OBJECT_UNKNOWN = "object_unknown"
     SECRET_MISSING = "secret_missing"
@@ -183,6 +187,7 @@ class PlanFault(StrEnum):
     LINK_MAINTENANCE = "link_maintenance"
     PATH_LATENCY = "path_latency"
     LATENCY_BOUND = "latency_bound"
+    AVOID = "avoid"
     PROTECTION_MISSING = "protection_missing"
     DATA_MISSING = "data_missing"
     DATA_REPLICA = "data_replica"

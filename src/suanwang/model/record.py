@@ -28,7 +28,13 @@ from suanwang.model.joining import JoinAsk, Joining, Trust
 from suanwang.model.path_report import PathObservation
 from suanwang.model.plan import ClauseCount, Line, Plan, Relaxation
 from suanwang.model.reason import FailureReason, RefusalReason, WaitReason
-from suanwang.model.reservation import ReservationBroken, ReservationEnded, ReservationMade, ReservationMoved
+from suanwang.model.reservation import (
+    ReservationBroken,
+    ReservationEnded,
+    ReservationMade,
+    ReservationMoved,
+    ReservationResized,
+)
 from suanwang.model.task import TaskRequest
 
 
@@ -391,7 +397,7 @@ Record = Annotated[
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
     | PathRepaired | PathBroken | PathRestored
     | SiteAsked | SiteJoined | SiteRefused | SiteChecked | ResultCompared
-    | ReservationMade | ReservationMoved | ReservationBroken | ReservationEnded,
+    | ReservationMade | ReservationMoved | ReservationResized | ReservationBroken | ReservationEnded,
     Field(discriminator="t"),
 ]  # fmt: skip
 RECORDS: TypeAdapter[list[Record]] = TypeAdapter(list[Record])

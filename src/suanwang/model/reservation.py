@@ -13,11 +13,13 @@ from suanwang.model.units import Bps, SpanUs
 
 AVOID_MAX = 100  # of each kind
 CHAIN_MAX = 4
+SEGMENTS_MAX = 8  # of a list
 
 
 class Wanted(Value):
     """Which way is wanted: its ends, what it carries, and what it must keep to. The functions of `protection` are passed
-    in their order; no path is asked for between a site and itself."""
+    in their order; no path is asked for between a site and itself. A list has `segments_max` segments at most: what an
+    ingress can push."""
 
     source: SiteId
     target: SiteId
@@ -28,6 +30,7 @@ class Wanted(Value):
     avoid_risks: Annotated[tuple[Slug, ...], Field(max_length=AVOID_MAX)] = ()
     avoid_regions: Annotated[tuple[Region, ...], Field(max_length=AVOID_MAX)] = ()
     protection: Annotated[tuple[ProtectionFunction, ...], Field(max_length=CHAIN_MAX)] = ()
+    segments_max: Annotated[int, Field(ge=2, le=SEGMENTS_MAX)] = SEGMENTS_MAX
 
 
 class WaySegment(Value):
@@ -56,7 +59,7 @@ class ReservedWay(Value):
 
 
 class Reservation(Value):
-    """What was reserved, for [start, end)."""
+    """What was reserved, for [start, end). With `standby` a second way is held beside the first."""
 
     reservation_id: ReservationId
     principal: str
@@ -64,6 +67,7 @@ class Reservation(Value):
     wanted: Wanted
     start_us: int
     end_us: int
+    standby: bool = False
 
 
 class ReservationEnd(StrEnum):
@@ -72,7 +76,7 @@ class ReservationEnd(StrEnum):
 
 
 class ReservationMade(Value):
-    """Its holds become a lease."""
+    """Its holds, of both ways where there are two, become a lease."""
 
     t: Literal["reservation_made"] = "reservation_made"
     at_us: int
@@ -80,10 +84,12 @@ class ReservationMade(Value):
     lease_id: LeaseId
     way: ReservedWay
     holds: tuple[Hold, ...]
+    standby: ReservedWay | None = None
 
 
 class ReservationMoved(Value):
-    """It goes another way from now on: what it held is given back, and another lease taken. `link` brought it about."""
+    """Another way, or another standby, from now on: what it held is given back, and another lease taken. `link` brought it
+    about. The way may be what was the standby."""
 
     t: Literal["reservation_moved"] = "reservation_moved"
     at_us: int
@@ -92,6 +98,21 @@ class ReservationMoved(Value):
     way: ReservedWay
     holds: tuple[Hold, ...]
     link: str
+    standby: ReservedWay | None = None
+
+
+class ReservationResized(Value):
+    """Another bandwidth from now on: what it held is given back, and another lease taken."""
+
+    t: Literal["reservation_resized"] = "reservation_resized"
+    at_us: int
+    reservation_id: ReservationId
+    principal: str
+    bandwidth_bps: int
+    lease_id: LeaseId
+    way: ReservedWay
+    holds: tuple[Hold, ...]
+    standby: ReservedWay | None = None
 
 
 class ReservationBroken(Value):

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from suanwang.model.base import Value
 from suanwang.model.grid import PoolKind, ProtectionFunction, Region, SecurityLevel
-from suanwang.model.ids import TASK_PATTERN, SiteId, Slug
+from suanwang.model.ids import TASK_PATTERN, LinkId, SiteId, Slug
 from suanwang.model.units import GIB, MIB, US_PER_MINUTE, AtUs, Bps, Bytes, MicroYuan, SpanUs
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
@@ -203,6 +203,19 @@ class Output(Value):
     always: bool = False  # collected when the work fails too, as far as it is there
 
 
+AVOID_MAX = 100
+
+
+class Avoid(Value):
+    """What a task's traffic must not cross: its path, that to a standby place, its data on their way. A site or a region (and
+    what lies in it) is left out with its ends too, so no such place is chosen; a risk group with all its links."""
+
+    links: Annotated[tuple[LinkId, ...], Field(max_length=AVOID_MAX)] = ()
+    sites: Annotated[tuple[SiteId, ...], Field(max_length=AVOID_MAX)] = ()
+    risks: Annotated[tuple[Slug, ...], Field(max_length=AVOID_MAX)] = ()
+    regions: Annotated[tuple[Region, ...], Field(max_length=AVOID_MAX)] = ()
+
+
 class TaskRequest(Value):
     """One task. Everything but `run` has a default, so the smallest task file is one line."""
 
@@ -228,6 +241,7 @@ class TaskRequest(Value):
     security_level: SecurityLevel = 1
     residency: tuple[Region, ...] = ()  # regions the task and its data may be in; empty: anywhere
     protection: Annotated[tuple[ProtectionFunction, ...], Field(max_length=4)] = ()  # in this order, origin to site
+    avoid: Avoid | None = None  # what its traffic must not cross; nothing: it may cross anything
     standby: Standby | None = None  # a second place is held too, for when the first one or its path is lost
     sites: tuple[SiteId, ...] = ()  # only these; empty: any
     owners: tuple[Slug, ...] = ()  # only sites of these, the first preferred; third-party: all but own; empty: any

@@ -35,7 +35,7 @@ def task_flows(state: State, known: dict[PlanId, TaskFlow | None]) -> list[TaskF
 
 def asks(request: TaskRequest) -> bool:
     """Whether the path matters to the task."""
-    return bool(request.bandwidth or request.protection or request.latency is not None)
+    return bool(request.bandwidth or request.protection or request.latency is not None or request.avoid)
 
 
 def flow_of(plan: AnyPlan, request: TaskRequest) -> TaskFlow:

@@ -8,6 +8,7 @@ from suanwang.model.ids import SiteId
 from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
 from suanwang.net.network import Flags, Ints
+from suanwang.net.tree import FAR
 from suanwang.plan.clauses import CHOSEN, CODE, PASSED, owner_places
 from suanwang.plan.floors import floors_of
 from suanwang.plan.layout import Layout
@@ -49,7 +50,7 @@ def decide(scene: Scene, need: Need) -> Decision:
     owner_place = owner_places(scene.layout, need)[pools]
     best = Best(pools, scene.layout.rank[pools], owner_place, carbon_mg, need.preference)
     if len(pools):
-        _weigh_starts(scene, need, asked, best)
+        _weigh_starts(scene.allowed(need), need, asked, best)
     return Decision(need, codes, best, best.order())
 
 
@@ -79,7 +80,7 @@ def _weigh_starts(scene: Scene, need: Need, asked: Asked, best: Best) -> None:
 def place_codes(scene: Scene, need: Need) -> Ints:
     """The first clause up to `APART` that each pool fails, or `PASSED`."""
     layout, chain = scene.layout, chain_of(need)
-    way = (need.origin, need.bound_us, chain, scene.up_key, scene.sec_key_of(chain))
+    way = (need.origin, need.bound_us, chain, scene.up_key, scene.sec_key_of(chain), need.avoid_links, need.avoid_sites)
     key = ("reached", static_key(need), scene.live_key, way)
     codes = scene.kept_codes(key, lambda: _reached_codes(scene, need, chain)).copy()
     if need.together is not None:
@@ -95,6 +96,12 @@ def _reached_codes(scene: Scene, need: Need, chain: tuple[int, ...]) -> Ints:
     codes: Ints = np.where(scene.live, static, np.minimum(static, CODE[PoolReason.SITE_DOWN]))
     origin = layout.network.node_of[need.origin]
     bound_us = 2**62 - 1 if need.bound_us is None else need.bound_us
+    if need.avoid_links or need.avoid_sites:
+        reached = scene.least_latency(origin, ()).node_latency_us()
+        scene = scene.allowed(need)
+        closed = (reached < FAR) & (scene.least_latency(origin, ()).node_latency_us() >= FAR)
+        closed[[layout.network.node_of[site] for site in need.avoid_sites]] = True
+        codes[(codes == PASSED) & closed[layout.node]] = CODE[PoolReason.AVOID]
     latency = scene.least_latency(origin, ()).node_latency_us()[layout.node]
     codes[(codes == PASSED) & (latency > bound_us)] = CODE[PoolReason.LATENCY]
     if chain:

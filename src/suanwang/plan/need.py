@@ -7,13 +7,15 @@ from suanwang.model.grid import PoolKind, ProtectionFunction
 from suanwang.model.ids import DataSetId, SiteId
 from suanwang.model.plan import Demand
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.task import OWN, THIRD_PARTY, Preference, Standby, TaskRequest, latency_us_max, pool_kind
+from suanwang.model.task import OWN, THIRD_PARTY, Avoid, Preference, Standby, TaskRequest, latency_us_max, pool_kind
 from suanwang.plan.ask import PlanAsk
 
 # What protection needs at the least: a chain that holds no bandwidth would protect nothing.
 PROTECTION_BPS_MIN = 10_000_000
 # Inputs that are not data sets of the grid come from the origin, together, under this name.
 ORIGIN_INPUTS = DataSetId("origin-inputs")
+NOTHING: frozenset[int] = frozenset()
+NOTHING_AT: frozenset[SiteId] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Need:
     sites: frozenset[SiteId]
     owners: tuple[str, ...]  # the first preferred
     excluded: frozenset[SiteId]
+    avoid_links: frozenset[int]  # by their place in the grid; with those of sites, risk groups and regions
+    avoid_sites: frozenset[SiteId]
     standby: Standby | None  # a second place is held too
     together: frozenset[SiteId] | None  # only these; None: any
     apart: frozenset[SiteId]  # not these
@@ -63,6 +67,7 @@ def need_of(ask: PlanAsk, index: GridIndex, now_us: int) -> Need:
     request, res = ask.request, ask.request.resources
     kind = pool_kind(res)
     bandwidth_bps = max(request.bandwidth, PROTECTION_BPS_MIN) if request.protection else request.bandwidth
+    avoided = (NOTHING, NOTHING_AT) if request.avoid is None else avoided_of(request.avoid, index)
     return Need(
         kind=kind,
         node_figures=node_figures(request, kind),
@@ -82,6 +87,8 @@ def need_of(ask: PlanAsk, index: GridIndex, now_us: int) -> Need:
         sites=frozenset(request.sites),
         owners=request.owners,
         excluded=ask.excluded_sites,
+        avoid_links=avoided[0],
+        avoid_sites=avoided[1],
         standby=request.standby,
         together=None,
         apart=frozenset(),
@@ -132,6 +139,25 @@ def _kept(ask: PlanAsk) -> Iterable[MoveNeed]:
     one = ask.kept
     if one is not None:
         yield MoveNeed(one.id, one.version, one.size_bytes, one.replicas, one.residency)
+
+
+def avoided_of(avoid: Avoid, index: GridIndex) -> tuple[frozenset[int], frozenset[SiteId]]:
+    """The links, by their place in the grid, and the sites that are left out. What the grid does not have is in none."""
+    named, links, risks = set(avoid.sites), set(avoid.links), set(avoid.risks)
+    sites = frozenset(
+        site.id
+        for site in index.grid.sites
+        if site.id in named or (avoid.regions and in_regions(site.region, avoid.regions))
+    )
+    found = (
+        at
+        for at, link in enumerate(index.grid.links)
+        if link.id in links
+        or link.a in sites
+        or link.b in sites
+        or (risks and not risks.isdisjoint(link.shared_risk_groups))
+    )
+    return frozenset(found), sites
 
 
 def owner_place(owner: str, owners: tuple[str, ...]) -> int | None:

@@ -31,6 +31,7 @@ from suanwang.plan.scene import Scene, all_live, all_secured
 from suanwang.plan.standby import decided
 
 Found = Relaxation | None
+AVOIDED_SHOWN = 5  # sites
 FIELDS = ("resources.cpu", "resources.memory", "resources.accelerators", "resources.qubits")
 
 
@@ -50,6 +51,7 @@ def _all(scene: Scene, need: Need) -> Iterator[Found]:
     yield from (_node_figure(scene, need, figure) for figure in range(len(FIELDS)))
     yield _accelerator(scene, need)
     yield _smaller(scene, need)
+    yield _avoid(scene, need)
     yield _latency(scene, need)
     yield _security_down(scene, need)
     yield _protection(scene, need)
@@ -229,6 +231,15 @@ def _smaller(scene: Scene, need: Need) -> Found:
     found = _least(scene, change, asked, 1)
     clause = PoolReason.POOL_SIZE if scene.is_empty else PoolReason.CAPACITY
     return _say(clause, field, str(asked), None if found is None else (str(found[0]), found[1]))
+
+
+def _avoid(scene: Scene, need: Need) -> Found:
+    """With everything that it must not cross."""
+    if not need.avoid_links and not need.avoid_sites:
+        return None
+    asked = ", ".join([*sorted(need.avoid_sites)[:AVOIDED_SHOWN], f"{len(need.avoid_links)} links"])
+    change = replace(need, avoid_links=frozenset(), avoid_sites=frozenset())
+    return _say(PoolReason.AVOID, "avoid", asked, _first(scene, [("none", change)]))
 
 
 def _latency(scene: Scene, need: Need) -> Found:

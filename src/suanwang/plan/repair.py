@@ -49,7 +49,7 @@ def repair(snapshot: Snapshot, asked: RepairAsk, now_us: int, ids: PlanIds) -> P
     kept = _kept(plan, lease, begin_us, end_us)
     need = _need(asked, snapshot, end_us - begin_us)
     with scene_without(snapshot, plan.lease_id, kept) as scene:
-        found = _search(_allowed(scene, asked), need, plan, begin_us)
+        found = _search(_allowed(scene, asked).allowed(need), need, plan, begin_us)
     if found is None or found == (plan.path, plan.protection):
         return None
     path, protection = found

@@ -119,6 +119,10 @@ class Scene:
         sec_key = self.sec_key | {index.security_order[at] for at in pools}
         return replace(self, up=up, up_key=up_key, sec_up=sec_up, sec_key=sec_key)
 
+    def allowed(self, need: Need) -> "Scene":
+        """The scene without what a need's traffic must not cross; itself where that is nothing."""
+        return self.without(need.avoid_links) if need.avoid_links else self
+
     def codes(self, need: Need) -> Ints:
         """The first static clause that each pool fails, `SITE_DOWN` left out."""
         return self.kept_codes(static_key(need), lambda: static_codes(self.layout, need))

@@ -139,6 +139,7 @@ def _best(scene: Scene, need: Need, start_us: int) -> Second | None:
     pools = np.flatnonzero(place_codes(scene, need) == PASSED)
     if not len(pools):
         return None
+    scene = scene.allowed(need)
     carbon_mg = carbons(layout, pools, need.demand, asked_of(need.demand, 0), need.wall_us)
     best = Best(pools, layout.rank[pools], owner_places(layout, need)[pools], carbon_mg, need.preference)
     best.weigh(scene, need, asked_of(need.demand, 0), start_us, np.arange(len(pools)))

@@ -33,7 +33,7 @@ _of_place = attrgetter(
 )
 _of_way = attrgetter("origin", "protection")
 _of_path = attrgetter("origin", "protection", "latency", "bandwidth", "resources.wall_time")
-_unplain = attrgetter("inputs", "deadline", "together_with", "apart_from", "standby")
+_unplain = attrgetter("inputs", "deadline", "together_with", "apart_from", "standby", "avoid")
 
 
 class Sweep:

@@ -15,7 +15,7 @@ from suanwang.livenet import (
     cut_links,
     held_at,
     plan_ways,
-    reservation_way,
+    reservation_ways,
     unknown_names,
 )
 from suanwang.model.cats import CatsMetrics
@@ -30,15 +30,17 @@ from suanwang.model.network import (
     NetOptimised,
     NetVerified,
     NetworkNow,
+    NoWay,
     OptimiseAsk,
     PathsAsk,
     PathsFound,
     Refusal,
     ReservationView,
     ReserveAsk,
+    ResizeAsk,
 )
 from suanwang.model.principal import Principal, Role
-from suanwang.model.reservation import Reservation, ReservedWay
+from suanwang.model.reservation import Reservation, ReservedWay, Wanted
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.units import AT_US_MAX, US_PER_HOUR
 from suanwang.model.view import Panorama
@@ -68,7 +70,9 @@ class Standing:
     def ways(self) -> list[StandingWay]:
         """Every way that stands."""
         ways = [way for one in self.plans for way in plan_ways(one.plan, one.request, one.end_us)]
-        return ways + [reservation_way(one.reservation, one.way) for one in self.reservations]
+        return ways + [
+            way for one in self.reservations for way in reservation_ways(one.reservation, one.way, one.standby)
+        ]
 
 
 class NetworkDesk:
@@ -126,7 +130,8 @@ class NetworkDesk:
                 found += _holders(plan_ways(plan, request, last_end_us(lease)), link, request.name, tenant)
         for one in reserved:
             if one.way is not None:
-                found += _holders([reservation_way(one.reservation, one.way)], link, one.reservation.note, None)
+                reserved_ways = reservation_ways(one.reservation, one.way, one.standby)
+                found += _holders(reserved_ways, link, one.reservation.note, None)
         found = [one for one in found if one.way.end_us > at_us]
         found.sort(key=lambda one: (one.way.start_us > at_us, -max(one.ab_bps, one.ba_bps), one.way.owner))
         state_now = link_now(snapshot.index.links[link], snapshot, held_at(snapshot, at_us), at_us)
@@ -150,11 +155,15 @@ class NetworkDesk:
         book.follow(one.snapshot)
         engine: list[LivePaths] = []  # made for the first reservation that needs it
 
-        def rehome(reservation: Reservation, room: Ints) -> ReservedWay | Refusal:
+        def rehome(reservation: Reservation, room: Ints, beside: ReservedWay | None) -> ReservedWay | Refusal:
             if not engine:
                 engine.append(LivePaths(index, one.snapshot.links_down | set(cut)))
-            found = engine[0].cheapest(reservation.wanted, room)
-            return engine[0].refusal(reservation.wanted, room) if found is None else found
+            found = engine[0].cheapest(reservation.wanted, room, beside)
+            if found is not None:
+                return found
+            refusal = engine[0].refusal(reservation.wanted, room)
+            apart = beside is not None and refusal.reason is NoWay.NO_ROOM
+            return Refusal(reason=NoWay.NO_STANDBY) if apart else refusal
 
         return CutLook(book, one.snapshot, cut, one.at_us, rehome).look(one.ways())
 
@@ -208,9 +217,24 @@ class NetworkDesk:
                 wanted=ask.wanted,
                 start_us=start_us,
                 end_us=end_us,
+                standby=ask.standby,
             )
             found = road.reserve(one)
             return found if isinstance(found, Refusal) else reservation_view(found, now_us)
+
+    def resize(
+        self, principal: Principal, reservation_id: ReservationId, ask: ResizeAsk
+    ) -> ReservationView | tuple[Refusal, Wanted]:
+        """Another bandwidth; durable when this returns. A refusal, with what was wanted, has changed nothing. Raises
+        NotFoundError."""
+        _operators_only(principal)
+        self._ready()
+        with self._verb() as road:
+            found = road.resize(reservation_id, ask.bandwidth_bps, principal.key_id)
+            if isinstance(found, Refusal):
+                wanted = road.state.reservations[reservation_id].reservation.wanted
+                return found, wanted.model_copy(update={"bandwidth_bps": ask.bandwidth_bps})
+            return reservation_view(found, self._clock())
 
     def release(self, principal: Principal, reservation_id: ReservationId) -> None:
         """Give a reservation back. Raises NotFoundError."""
@@ -250,7 +274,7 @@ class NetworkDesk:
                 if task.plan is not None and task.request is not None and task.plan.lease_id in state.leases
             ]
             reservations = [
-                StandingReservation(one.reservation, one.way, one.lease_id)
+                StandingReservation(one.reservation, one.way, one.lease_id, one.standby)
                 for one in state.reservations.values()
                 if one.way is not None and one.lease_id is not None
             ]

@@ -8,10 +8,11 @@ import numpy as np
 from suanwang.guide.mcf import flows_of, gap, lp_bound, price_bound
 from suanwang.livenet import Matrix, StandingWay, held_at, matrix_of, mlu_of
 from suanwang.model.error import Fault, FaultsError
-from suanwang.model.network import NetOptimised, OptimiseAsk, PolicyChange
+from suanwang.model.network import FailureMended, NetOptimised, OptimiseAsk, PolicyChange
 from suanwang.model.snapshot import Snapshot
 from suanwang.net.igp import NO_PATH, build_plane, build_shares
-from suanwang.net.te import Optimised, Policies, Settings, no_policies, optimise
+from suanwang.net.network import Flags, Ints
+from suanwang.net.te import Optimised, Policies, Settings, failures_of, no_policies, optimise, repair
 from suanwang.net.te.engine import NO_BOUND_US
 from suanwang.net.te.policies import Lists
 from suanwang.net.topology import Topology, read_demands, read_graph
@@ -52,7 +53,9 @@ def _text(path: Path) -> str:
 
 def _run(one: Matrix, ask: OptimiseAsk, name: str, at_us: int, before_ppm: int | None) -> NetOptimised:
     began_s = monotonic_s()
-    settings = Settings(segments=ask.segments, ways=ask.ways, slack=ask.slack_ppm / PPM)
+    settings = Settings(
+        segments=ask.segments, ways=ask.ways, slack=ask.slack_ppm / PPM, change_price=ask.change_price_ppm / PPM
+    )
     start = None if before_ppm is None else one.installed
     if one.demands.q:
         found = _found(one, start, settings)
@@ -65,6 +68,7 @@ def _run(one: Matrix, ask: OptimiseAsk, name: str, at_us: int, before_ppm: int |
     bound = _bound(one, ask.bound_s, score)
     over = gap(score.mlu, bound[0]) if bound[0] > 0 else None
     labels = one.demands.labels
+    failed, broken = _failures(one, after, score, settings, ask.failures)
     return NetOptimised(
         at_us=at_us,
         name=name,
@@ -84,13 +88,18 @@ def _run(one: Matrix, ask: OptimiseAsk, name: str, at_us: int, before_ppm: int |
         changes=tuple(_changes(one, after, was, score)),
         late=tuple(labels[at] for at in late.tolist()),
         unrouted=tuple(labels[at] for at in unrouted.tolist()),
-        faults=tuple(f"{labels[at]}: {fault.value}" for at, fault in score.faults),
+        faults=(*(f"{labels[at]}: {fault.value}" for at, fault in score.faults), *broken),
+        failures=failed,
+        failures_of=sum(1 for _ in failures_of(one.topology)) if ask.failures else 0,
     )
 
 
 def _found(one: Matrix, start: Policies | None, settings: Settings) -> Optimised:
     """From the lists of now, which changes few of them. A step from there moves one demand at a time, and a few large ones
-    may leave none that helps: what is found from the IGP is taken in its place where it is clearly better."""
+    may leave none that helps: what is found from the IGP is taken in its place where it is clearly better, unless changes
+    have a price."""
+    if start is not None and settings.change_price > 0:
+        return optimise(one.plane, one.shares, one.demands, one.bound_us, start, settings)
     anew = optimise(one.plane, one.shares, one.demands, one.bound_us, None, settings)
     if start is None:
         return anew
@@ -103,7 +112,44 @@ def _ppm(mlu: float) -> int:
     return round(mlu * PPM)
 
 
-def _score(one: Matrix, policies: Policies, late: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> RoutingScore:
+def _failures(
+    one: Matrix, after: Policies, score: RoutingScore, settings: Settings, count: int
+) -> tuple[tuple[FailureMended, ...], list[str]]:
+    """What the failure of each of the busiest links and groups would do, mended to within 1 % of the MLU before it or as
+    far as it goes; and the checker's faults. One that has failed already is passed over."""
+    if not count or not one.demands.q:
+        return (), []
+    use = score.load_bps / np.maximum(one.topology.capacity_bps, 1)
+    live = [each for each in failures_of(one.topology) if one.plane.usable[each.links].any()]
+    live.sort(key=lambda each: -float(use[each.links].max()))
+    found, faults = [], []
+    for failure in live[:count]:
+        fixed = repair(
+            one.topology,
+            one.demands,
+            after,
+            failure,
+            score.mlu * (1 + CLEARLY),
+            one.bound_us,
+            settings,
+            one.plane.usable,
+        )
+        mended = fixed.mended
+        left = _score(one, mended.policies, mended.late, fixed.usable)
+        found.append(
+            FailureMended(
+                name=failure.name,
+                left_ppm=_ppm(fixed.mlu_left),
+                mended_ppm=_ppm(left.mlu),
+                changed=mended.changes,
+                cut_off=left.unrouted,
+            )
+        )
+        faults += [f"{failure.name}: {one.demands.labels[at]}: {fault.value}" for at, fault in left.faults]
+    return tuple(found), faults
+
+
+def _score(one: Matrix, policies: Policies, late: Ints, usable: Flags | None = None) -> RoutingScore:
     """By the checker, which shares no code with the optimiser. A bound that nothing keeps is no bound."""
     net, many = one.topology, one.demands
     bound_us = np.minimum(one.bound_us, NO_PATH)
@@ -115,7 +161,7 @@ def _score(one: Matrix, policies: Policies, late: "np.ndarray[tuple[int, ...], n
         net.weight,
         np.maximum(net.capacity_bps, 1),
         net.latency_us,
-        one.plane.usable,
+        one.plane.usable if usable is None else usable,
     )
     return score_routing(routed, RoutedDemands(many.source, many.target, many.bps, bound_us), policies.lists)
 

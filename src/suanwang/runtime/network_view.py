@@ -68,6 +68,8 @@ def reservation_view(one: Reserved, now_us: int) -> ReservationView:
             "end_us": kept.end_us,
             "state": state,
             "way": one.way,
+            "standby_wanted": kept.standby,
+            "standby": one.standby,
             "moves": one.moves,
             "broken_by": one.broken_by,
         }

@@ -40,7 +40,13 @@ from suanwang.model.record import (
     TaskWaits,
     TenantSet,
 )
-from suanwang.model.reservation import ReservationBroken, ReservationEnded, ReservationMade, ReservationMoved
+from suanwang.model.reservation import (
+    ReservationBroken,
+    ReservationEnded,
+    ReservationMade,
+    ReservationMoved,
+    ReservationResized,
+)
 from suanwang.store import project_attempts, project_paths, project_tasks
 from suanwang.store.fold import Fold, Place, Row, clean, to_json
 from suanwang.store.project_batches import fold_batch
@@ -144,6 +150,7 @@ PROJECTORS: Final[Mapping[type, Callable[[Any, Place, Fold], None]]] = {
     ResultCompared: _no_rows,
     ReservationMade: _no_rows,
     ReservationMoved: _no_rows,
+    ReservationResized: _no_rows,
     ReservationBroken: _no_rows,
     ReservationEnded: _no_rows,
     TaskSubmitted: project_tasks.task_submitted,

@@ -246,6 +246,8 @@ def _is_window(plan: CompactPlan, request: TaskRequest) -> bool:
 
 def _is_path(plan: CompactPlan, request: TaskRequest, snapshot: Snapshot, sums: dict[Hashable, Any]) -> bool:
     route, path = plan.route, plan.route.path
+    if request.avoid is not None:
+        return False  # looked at in full
     bound_us = latency_us_max(request)
     if bound_us is not None and path.latency_us > bound_us:
         return False

@@ -9,7 +9,7 @@ from suanwang.model.plan import DataMove
 from suanwang.model.reason import PlanFault
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import TaskRequest
-from suanwang.verify.path import walk_faults
+from suanwang.verify.path import avoid_faults, walk_faults
 
 ORIGIN = DataSetId("origin-inputs")
 
@@ -26,6 +26,7 @@ def data_faults(
     region = snapshot.index.sites[plan.site].region
     for name, data in wanted.items():
         yield from _move_faults(plan, moved[name], data, snapshot)
+        yield from avoid_faults(moved[name].path, request, snapshot)
         if data.residency and not any(region == one or region.startswith(one + "-") for one in data.residency):
             yield PlanFault.RESIDENCY, f"{name} may not be used in {region}"
 

@@ -18,7 +18,7 @@ from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest, latency_us_max
 from suanwang.verify.holds import capacity_of, needs_of
 from suanwang.verify.path import closed_in
-from suanwang.verify.reserved import Tracer, way_faults
+from suanwang.verify.reserved import Tracer, apart_faults, reserved_needs, way_faults
 
 PPM = 1_000_000
 Key = tuple[str, str]
@@ -36,6 +36,10 @@ class StandingReservation(NamedTuple):
     reservation: Reservation
     way: ReservedWay
     lease: LeaseId
+    standby: ReservedWay | None = None
+
+    def ways(self) -> tuple[ReservedWay, ...]:
+        return (self.way,) if self.standby is None else (self.way, self.standby)
 
 
 def verify_network(
@@ -62,7 +66,7 @@ def verify_network(
             faults += path_faults
     tracer = Tracer(snapshot.index, snapshot.links_down, snapshot.security_down)
     for kept in reservations:
-        ways += 1
+        ways += len(kept.ways())
         faults += _reserved(kept, snapshot.leases, tracer, now_us)
     return NetVerified(
         at_us=now_us,
@@ -185,18 +189,17 @@ def _covered(path: Path, bps: int, start_us: int, end_us: int, lease: Holds) -> 
 def _reserved(
     kept: StandingReservation, leases: Mapping[LeaseId, Holds], tracer: Tracer, now_us: int
 ) -> Iterator[NetFaultFound]:
-    one, way = kept.reservation, kept.way
-    yield from way_faults(one, way, max(now_us, one.start_us), tracer)
+    one = kept.reservation
     start_us = max(now_us, one.start_us)
+    for way in kept.ways():
+        yield from way_faults(one, way, start_us, tracer)
+    if kept.standby is not None:
+        yield from apart_faults(one, kept.way, kept.standby, tracer.index)
     held: dict[Key, int] = defaultdict(int)
     for hold in leases.get(kept.lease, ()):
         if hold.start_us <= start_us and hold.end_us >= one.end_us:
             held[hold.resource, hold.key] += hold.bps
-    need: dict[Key, int] = {("link", carried.link): carried.bps for carried in way.links}
-    for step in way.protection:
-        key = ("protection", step.security_pool)
-        need[key] = need.get(key, 0) + one.wanted.bandwidth_bps
-    for (resource, key_), bps in need.items():
+    for (resource, key_), bps in reserved_needs(one, kept.ways()).items():
         if held[resource, key_] < bps:
             yield NetFaultFound(
                 fault=NetFault.NOT_HELD, what=one.reservation_id, used=bps, limit=held[resource, key_], detail=key_

@@ -15,6 +15,7 @@ def path_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Iter
     """Faults of the user's path and its protection."""
     origin = request.origin or snapshot.index.grid.default_origin
     yield from walk_faults(plan.path, origin, plan.site, snapshot)
+    yield from avoid_faults(plan.path, request, snapshot)
     bound_us = latency_us_max(request)
     if bound_us is not None and plan.path.latency_us > bound_us:
         yield PlanFault.LATENCY_BOUND, f"{plan.path.latency_us} us for {bound_us} us"
@@ -29,6 +30,28 @@ def path_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Iter
             yield PlanFault.PROTECTION_MISSING, f"{step.security_pool} is down"
     if not _passes(plan.path.sites, [step.site for step in plan.protection]):
         yield PlanFault.PROTECTION_MISSING, "the path does not pass the functions in order, or goes round"
+
+
+def avoid_faults(path: Path, request: TaskRequest, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:
+    """Whatever a path crosses, its ends with it, that the task's traffic must not."""
+    avoid = request.avoid
+    if avoid is None:
+        return
+    for name in path.sites:
+        site = snapshot.index.sites.get(name)
+        region = "" if site is None else site.region
+        if name in avoid.sites:
+            yield PlanFault.AVOID, name
+        if region in avoid.regions or region.partition("-")[0] in avoid.regions:
+            yield PlanFault.AVOID, f"{name} in {region}"
+    for step in path.links:
+        link = snapshot.index.links.get(step.link)
+        groups = () if link is None else link.shared_risk_groups
+        if step.link in avoid.links:
+            yield PlanFault.AVOID, step.link
+        for group in groups:
+            if group in avoid.risks:
+                yield PlanFault.AVOID, f"{step.link} in {group}"
 
 
 def maintenance_faults(plan: AnyPlan, snapshot: Snapshot) -> Iterator[tuple[PlanFault, str]]:

@@ -6,7 +6,7 @@ rounded up, hold nothing else, and fit beside every other lease at each instant.
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -135,12 +135,16 @@ def reservation_faults(
     snapshot: Snapshot,
     start_us: int,
     tracer: Tracer | None = None,
+    standby: ReservedWay | None = None,
 ) -> list[NetFaultFound]:
     """Every fault of a reservation that is to hold `holds` from `start_us` on; an empty list lets it be committed. The
     snapshot may hold the lease itself already: it is not counted twice."""
+    ways = (way,) if standby is None else (way, standby)
     tracer = Tracer(snapshot.index, snapshot.links_down, snapshot.security_down) if tracer is None else tracer
-    found = list(way_faults(one, way, start_us, tracer))
-    found += _held_faults(one, way, holds, start_us)
+    found = [fault for each in ways for fault in way_faults(one, each, start_us, tracer)]
+    if standby is not None:
+        found += apart_faults(one, way, standby, snapshot.index)
+    found += _held_faults(one, ways, holds, start_us)
     for resource, key, at_us in over_capacity(lease, holds, snapshot):
         found.append(NetFaultFound(fault=NetFault.OVERSUBSCRIBED, what=f"{resource} {key}", at_us=at_us))
     return found
@@ -171,6 +175,9 @@ def way_faults(one: Reservation, way: ReservedWay, start_us: int, tracer: Tracer
             limit=way.latency_us if bound_us is None else bound_us,
         )
     yield from _kept_to(one.wanted, trace, who, index)
+    if len(way.segments) > one.wanted.segments_max:
+        detail = f"{len(way.segments)} segments, {one.wanted.segments_max} at most"
+        yield NetFaultFound(fault=NetFault.SEGMENTS, what=who, detail=detail)
     if tuple(step.function for step in way.protection) != one.wanted.protection or not _in_order(way, trace, index):
         yield NetFaultFound(
             fault=NetFault.NOT_CONNECTED, what=who, detail="the functions are not passed in their order"
@@ -182,6 +189,29 @@ def way_faults(one: Reservation, way: ReservedWay, start_us: int, tracer: Tracer
         for window in index.links[LinkId(key.rpartition(":")[0])].maintenance:
             if window.start < one.end_us and start_us < window.end:
                 yield NetFaultFound(fault=NetFault.MAINTENANCE, what=who, at_us=window.start, detail=key)
+
+
+def apart_faults(one: Reservation, way: ReservedWay, standby: ReservedWay, index: GridIndex) -> Iterator[NetFaultFound]:
+    """Whether no one link, in either direction, and no shared-risk group carries both ways."""
+    first, second = ({LinkId(part.link.rpartition(":")[0]) for part in each.links} for each in (way, standby))
+    for link in sorted(first & second):
+        yield NetFaultFound(fault=NetFault.NOT_APART, what=one.reservation_id, detail=link)
+    groups, others = (
+        {group for link in links for group in index.links[link].shared_risk_groups} for links in (first, second)
+    )
+    for group in sorted(groups & others):
+        yield NetFaultFound(fault=NetFault.NOT_APART, what=one.reservation_id, detail=group)
+
+
+def reserved_needs(one: Reservation, ways: Iterable[ReservedWay]) -> dict[tuple[str, str], int]:
+    """What the ways of a reservation need of each resource: their links, and the whole flow at each security pool."""
+    need: dict[tuple[str, str], int] = {}
+    for way in ways:
+        parts = [(("link", carried.link), carried.bps) for carried in way.links]
+        parts += [(("protection", step.security_pool), one.wanted.bandwidth_bps) for step in way.protection]
+        for key, bps in parts:
+            need[key] = need.get(key, 0) + bps
+    return need
 
 
 def _kept_to(wanted: Wanted, trace: Trace, who: str, index: GridIndex) -> Iterator[NetFaultFound]:
@@ -209,12 +239,11 @@ def _in_order(way: ReservedWay, trace: Trace, index: GridIndex) -> bool:
     return True
 
 
-def _held_faults(one: Reservation, way: ReservedWay, holds: Sequence[Hold], start_us: int) -> Iterator[NetFaultFound]:
-    """The holds are what the way says: its links, and the whole flow at each security pool, from start to end."""
-    need = {("link", carried.link): carried.bps for carried in way.links}
-    for step in way.protection:
-        key = ("protection", step.security_pool)
-        need[key] = need.get(key, 0) + one.wanted.bandwidth_bps
+def _held_faults(
+    one: Reservation, ways: Sequence[ReservedWay], holds: Sequence[Hold], start_us: int
+) -> Iterator[NetFaultFound]:
+    """The holds are what the ways say, from start to end."""
+    need = reserved_needs(one, ways)
     got = {(hold.resource, hold.key): hold.bps for hold in holds}
     whole = all((hold.start_us, hold.end_us) == (start_us, one.end_us) for hold in holds)
     if need != got or len(got) != len(holds) or not whole:

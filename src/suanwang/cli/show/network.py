@@ -120,9 +120,18 @@ def _reservations(rows: tuple[ReservationView, ...]) -> Table:
             show_bps(one.wanted.bandwidth_bps),
             latency(one.way.latency_us if one.way else None),
             instant(one.end_us, seconds=False),
-            Text(t(f"reservation_state.{one.state}"), style).append(f" {plain(one.note)}", "dim"),
+            Text(t(f"reservation_state.{one.state}"), style)
+            .append_text(_standby(one))
+            .append(f" {plain(one.note)}", "dim"),
         )
     return made
+
+
+def _standby(one: ReservationView) -> Text:
+    """Nothing, that there is one, or that it is lost."""
+    if one.standby is not None:
+        return Text(f", {t('cli.net.standby_held')}")
+    return Text(f", {t('cli.net.standby_lost')}", "yellow") if one.standby_wanted else Text("")
 
 
 # -- faults ----------------------------------------------------------------------------------------------------------
@@ -174,14 +183,26 @@ def optimised(found: NetOptimised) -> Iterator[RenderableType]:
         t("cli.net.te.policies", policies=f"{found.policies:,}", share=share, before=f"{found.policies_before:,}")
     )
     yield Text(t("cli.net.te.took", took=f"{found.seconds:.3f} s", bound=f"{found.bound_seconds:.3f} s"), "dim")
+    yield Text(t("cli.net.te.changed", count=f"{len(found.changes):,}", of=f"{found.demands:,}"))
     if found.changes:
         yield _changes(found)
+    if found.failures:
+        yield Text(t("cli.net.te.failures", count=f"{len(found.failures):,}", of=f"{found.failures_of:,}"), "bold")
+        yield _failures(found)
     for key, names in (("late", found.late), ("unrouted", found.unrouted)):
         if names:
             yield Text(t(f"cli.net.te.{key}", names=", ".join(names[:20]), count=len(names)), "yellow")
     for fault in found.faults:
         yield Text(t("cli.net.te.fault", fault=fault), "bold red")
     yield Text(t("cli.net.te.never"), "dim")
+
+
+def _failures(found: NetOptimised) -> Table:
+    made = table("fails left mended changed cut_off", "left mended changed cut_off")
+    for one in found.failures:
+        gone = Text(f"{one.cut_off:,}", "red" if one.cut_off else "")
+        made.add_row(one.name, percent(one.left_ppm), percent(one.mended_ppm), f"{one.changed:,}", gone)
+    return made
 
 
 CHANGES_SHOWN = 40

@@ -32,11 +32,21 @@ def paths(found: PathsFound) -> Iterator[RenderableType]:
 
 def reserved(made: ReservationView) -> Iterator[RenderableType]:
     """What is held now, and until when."""
-    assert made.way is not None, "what was just made has a way"
+    yield _held("cli.net.reserved", made)
+    yield from _ways(made)
+
+
+def resized(made: ReservationView) -> Iterator[RenderableType]:
+    """What is held from now on."""
+    yield _held("cli.net.resized", made)
+    yield from _ways(made)
+
+
+def _held(key: str, made: ReservationView) -> Text:
     wanted = made.wanted
-    yield done(
+    return done(
         t(
-            "cli.net.reserved",
+            key,
             reservation=made.reservation_id,
             rate=show_bps(wanted.bandwidth_bps),
             source=wanted.source,
@@ -45,7 +55,17 @@ def reserved(made: ReservationView) -> Iterator[RenderableType]:
             end=instant(made.end_us),
         )
     )
-    yield _way("", made.way, wanted.bandwidth_bps)
+
+
+def _ways(made: ReservationView) -> Iterator[Text]:
+    bps = made.wanted.bandwidth_bps
+    if made.way is not None:
+        yield _way("", made.way, bps)
+    if made.standby is not None:
+        yield Text(f"   {t('cli.net.standby_way')}", "bold")
+        yield _way("", made.standby, bps)
+    elif made.standby_wanted:
+        yield Text(f"   {t('cli.net.standby_lost')}", "yellow")
 
 
 def _way(number: str, way: ReservedWay, bps: int) -> Text:

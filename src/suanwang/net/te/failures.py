@@ -56,9 +56,11 @@ def repair(
     goal_mlu: float,
     bound_us: Ints | None = None,
     settings: Settings | None = None,
+    up: Flags | None = None,
 ) -> Repair:
-    """Mend one failure. The tables of all pairs are made anew without the links; `goal_mlu` is good enough."""
-    usable = np.ones(topology.m, np.bool_)
+    """Mend one failure. The tables of all pairs are made anew without the links; `goal_mlu` is good enough. `up` (m,): the
+    links that carried anything before it, all of them where it is not given."""
+    usable = np.ones(topology.m, np.bool_) if up is None else up.copy()
     usable[failure.links] = False
     plane = build_plane(topology, usable=usable)
     chosen = Settings(slack=0.01) if settings is None else settings

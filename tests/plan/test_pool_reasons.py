@@ -109,5 +109,13 @@ def test_the_chosen_pool_has_no_reason_and_every_pool_a_verdict() -> None:
 
 
 def test_every_reason_has_a_row() -> None:
-    elsewhere = {R.APART, R.SITE_DOWN, R.ACCELERATOR, R.PRICE_MISSING, R.PROTECTION, R.CAPACITY}
+    elsewhere = {
+        R.APART,
+        R.SITE_DOWN,
+        R.ACCELERATOR,
+        R.PRICE_MISSING,
+        R.PROTECTION,
+        R.CAPACITY,
+        R.AVOID,
+    }  # test_plan_avoid.py has the last
     assert {row[0] for row in ROWS} | elsewhere == set(PoolReason)

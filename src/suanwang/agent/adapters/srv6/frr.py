@@ -1,5 +1,6 @@
 """A program as configuration of FRR (10.4 or later: static SIDs and `segments`), for people to read and to carry over.
-Pure. What FRR's static daemon cannot say stands as a comment: weights of segment lists, and End.B6.Encaps."""
+Pure. What FRR's static daemon cannot say stands as a comment: weights of segment lists, and End.B6.Encaps. Tests compare
+it as text: no FRR has loaded it."""
 
 from collections.abc import Iterator
 from ipaddress import IPv6Network

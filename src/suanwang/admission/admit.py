@@ -80,7 +80,9 @@ def plainly_admitted(
         one.priority <= tenant.priority_max
         and one.security_level <= tenant.security_level_max
         and (one.origin is None or one.origin in sites)
-        and not (one.deadline is not None or one.sites or one.owners or one.inputs or one.secrets or one.after)
+        and not (
+            one.deadline is not None or one.sites or one.owners or one.inputs or one.secrets or one.after or one.avoid
+        )
         for one in requests
     ]
 

@@ -8,6 +8,7 @@ import pytest
 from tes_rig import tes_grid
 
 from suanwang.cli.exits import Exit
+from suanwang.client import Client
 
 SCRIPT = "#!/bin/bash\n#SBATCH -J name\n#SBATCH --time=5\n{lines}\n{body}\n"
 SMALL = "#SBATCH --mem=64M\n#SBATCH --tmp=64M\n"
@@ -122,6 +123,69 @@ class TestOnFakeSites:
         ran = sw("scancel", "999999")
         assert (ran.exit, ran.err) == (1, "scancel: error: Kill job error on job id 999999: Invalid job id specified\n")
         assert sw("scancel").exit == Exit.FAULTS
+
+    def slow(self, sw, task_file, name: str) -> str:
+        """The number of a job that runs for ten minutes."""
+        text = f'name: {name}\nrun: sleep\ntags: {{fake.duration-us: "600000000"}}\n'
+        return str(sw("submit", task_file(text), "--json").json["number"])
+
+    def is_live(self, sw, number: str) -> bool:
+        (job,) = sw("squeue", "-j", number, "-t", "all", "--json").json["jobs"]
+        return job["job_state"][0] in ("PENDING", "CONFIGURING", "RUNNING")
+
+    def test_a_filter_beside_numbers_narrows_them(self, sw, task_file):
+        named, beside = self.slow(sw, task_file, "named"), self.slow(sw, task_file, "beside")
+        until(sw, named, "RUNNING")
+        until(sw, beside, "RUNNING")
+        assert sw("scancel", "-t", "PD", named).exit == Exit.OK
+        assert sw("scancel", "-u", "astro", named).exit == Exit.OK
+        assert sw("scancel", "-n", "beside", named).exit == Exit.OK
+        assert self.is_live(sw, named)
+        assert sw("scancel", "-t", "R", "--me", named).exit == Exit.OK
+        until(sw, named, "CANCELLED")
+        assert self.is_live(sw, beside)
+        assert sw("scancel", "-t", "R", "999999").exit == 1
+        assert self.is_live(sw, beside)
+        sw("scancel", beside)
+
+    @pytest.mark.parametrize("words", [("--me",), ("-u", "lin")])
+    def test_an_operators_own_jobs_are_those_of_its_tenant(self, sw, grid, task_file, monkeypatch, words):
+        monkeypatch.setenv("USER", "lin")
+        monkeypatch.setenv("SUANWANG_KEY", grid.keys["user"])
+        others = self.slow(sw, task_file, "others")
+        monkeypatch.setenv("SUANWANG_KEY", grid.keys["operator"])
+        own = self.slow(sw, task_file, "own")
+        assert {others, own} <= set(sw("squeue", "-h", "-o", "%A").out.split())
+        seen = sw("squeue", "-h", *words, "-o", "%A").out.split()
+        assert own in seen
+        assert others not in seen
+        assert sw("squeue", "-h", *words, "-j", others).out == ""
+        assert sw("scancel", *words).exit == Exit.OK
+        until(sw, own, "CANCELLED")
+        assert self.is_live(sw, others)
+        assert sw("scancel", "-u", "astro").exit == Exit.OK
+        until(sw, others, "CANCELLED")
+
+    def test_by_filter_the_rest_is_cancelled_though_one_has_ended(self, sw, task_file, monkeypatch):
+        """Each has ended by the time that its turn comes; and nothing is left out for the length of a list."""
+        numbers = [self.slow(sw, task_file, name) for name in ("ending", "ending", "newer")]
+        cancel = Client.cancel
+
+        def ended_meanwhile(client: Client, task_id: str):
+            cancel(client, task_id)
+            client.wait(task_id)
+            return cancel(client, task_id)
+
+        monkeypatch.setattr(Client, "cancel", ended_meanwhile)
+        monkeypatch.setattr("suanwang.cli.slurm_views.JOBS_MAX", 1)
+        assert sw("squeue", "-h", "-n", "ending", "-o", "%A").out.split() == numbers[1:2], (
+            "the limit is of what is wanted"
+        )
+        assert sw("scancel", "-n", "ending").exit == Exit.OK
+        for number in numbers[:2]:
+            until(sw, number, "CANCELLED")
+        assert self.is_live(sw, numbers[2])
+        assert sw("scancel", numbers[2]).exit == Exit.OK
 
     def test_a_dependency_on_a_number(self, sw, script, task_file):
         slow = sw("submit", task_file('name: slow\nrun: sleep\ntags: {fake.duration-us: "600000000"}\n'), "--json").json

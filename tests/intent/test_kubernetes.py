@@ -159,6 +159,35 @@ def test_the_index_of_an_element(tmp_path: Path) -> None:
     assert ran.stdout == "2 2 2 end\n"
 
 
+def test_a_secret_in_a_word_or_in_another_variable_is_put_in_by_the_shell(tmp_path: Path) -> None:
+    """Its value is known only where the task runs, and is nowhere in the task."""
+    box = """\
+env:
+- {name: AGAIN, value: "$(TOKEN)"}
+- {name: TOKEN, valueFrom: {secretKeyRef: {name: s, key: k}}}
+- {name: I, valueFrom: {fieldRef: {fieldPath: "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}}
+- {name: URL, value: "https://it's:$(TOKEN)@host/$(I)"}
+- {name: BOTH, value: "$(URL) $$(TOKEN) $HOME"}
+- {name: AGAIN, value: "$(AGAIN)."}
+- {name: URL, value: "plain"}"""
+    args = """args: ['printf "%s|" "$@" "$BOTH" "$URL" "$AGAIN"', sh, "$(TOKEN)/$(I)", "$$(TOKEN)", "$(BOTH)"]"""
+    written = job(box=box, spec="completions: 3\ncompletionMode: Indexed").replace('args: ["echo hello"]', args)
+    (request,) = read(written).requests
+    assert request.environment == {"AGAIN": "$(TOKEN).", "URL": "plain"}
+    assert request.secrets == ("TOKEN",)
+    environment = {"PATH": os.environ["PATH"], "SUANWANG_ARRAY_INDEX": "2", "TOKEN": "a $b", **request.environment}
+    ran = subprocess.run(
+        ["/bin/sh", "-c", request.run], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    made = "https://it's:a $b@host/2 $(TOKEN) $HOME"
+    assert ran.stdout.split("|") == ["a $b/2", "$(TOKEN)", made, made, "plain", "$(TOKEN).", ""]
+
+
+def test_a_made_variable_needs_a_name_of_a_shell() -> None:
+    secret = "{name: T, valueFrom: {secretKeyRef: {name: s, key: k}}}"
+    assert "env_name_form" in {fault[0] for fault in faults(job(box=f"env: [{secret}, {{name: a.b, value: $(T)}}]"))}
+
+
 def test_a_working_folder_below_a_volume_is_there() -> None:
     pod, mount = "volumes: [{name: room, emptyDir: {}}]", "volumeMounts: [{name: room, mountPath: /data}]"
     assert [m.path for m in one(box=f"{mount}\nworkingDir: /data/in", pod=pod).mounts] == ["/data"]

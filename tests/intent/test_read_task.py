@@ -10,7 +10,7 @@ from suanwang.intent import init_text, read_task, read_tasks_ndjson, task_schema
 from suanwang.intent.mapping import FAULTS_MAX, faults_of
 from suanwang.model.error import FaultsError
 from suanwang.model.grid import PoolKind, ProtectionFunction
-from suanwang.model.task import Circle, PythonEntry, TaskRequest, pool_kind
+from suanwang.model.task import AFTER_MAX, After, Circle, PythonEntry, TaskRequest, pool_kind
 from suanwang.model.units import GIB, MICRO_PER_YUAN, US_PER_HOUR
 from suanwang.texts import languages, text
 
@@ -308,3 +308,20 @@ def test_faults_beyond_those_that_are_shown_are_counted_and_no_more() -> None:
     codes = [one.code for one in faults_of(caught.value, TaskRequest, data)]
     assert codes[FAULTS_MAX:] == ["wrong_form"] * 3
     assert "wrong_form" not in codes[:FAULTS_MAX]
+
+
+def test_what_is_listed_twice_is_found_without_comparing_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand predecessors would be half a million comparisons."""
+    ids = [f"task-{number:026d}" for number in range(AFTER_MAX - 1)]
+    named = [{"task": one} for one in ids]
+    named.append({"task": ids[7], "when": "ended"})
+
+    def compared(one: After, other: object) -> bool:
+        pytest.fail("models were compared")
+
+    monkeypatch.setattr(After, "__eq__", compared)
+    assert len(read_task(json.dumps({"run": "x", "after": named}), "task.yaml").after) == AFTER_MAX
+    named[-1] = {"task": ids[7]}
+    with pytest.raises(FaultsError) as caught:
+        read_task(json.dumps({"run": "x", "after": named}), "task.yaml")
+    assert [(one.code, one.where) for one in caught.value.faults] == [("listed_twice", f"after[{AFTER_MAX - 1}]")]

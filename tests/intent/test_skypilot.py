@@ -111,6 +111,8 @@ def test_a_choice_is_several_requests_of_one_wish() -> None:
 FAULTS = [
     ("resources: {cpus: four}", "sky_amount", "resources.cpus"),
     ("resources: {accelerators: 'A100:0.5'}", "sky_accelerators", "resources.accelerators"),
+    ("resources: {accelerators: 'A100:²'}", "sky_accelerators", "resources.accelerators"),
+    (f"resources: {{accelerators: 'A100:{'1' * 5000}'}}", "sky_accelerators", "resources.accelerators"),
     ("resources: {any_of: [{cpus: 1}], ordered: [{cpus: 1}]}", "sky_any_and_ordered", "resources.ordered"),
     ("resources: {infra: aws/us-east-1}", "sky_place", "resources.infra"),
     ("resources: {infra: sz, zone: gz}", "sky_place", "resources.zone"),

@@ -1,9 +1,11 @@
 """Batch scripts as tasks: what becomes of each option, what each fault says and where, and the command in a real shell."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from suanwang.model.doors import DoorRules
 from suanwang.model.error import FaultsError
 from suanwang.model.grid import PoolKind
 from suanwang.model.ids import SiteId, TaskId
-from suanwang.model.task import After, Circle, When
+from suanwang.model.task import AFTER_MAX, After, Circle, When
 from suanwang.model.units import GIB, MIB, US_PER_HOUR, US_PER_MINUTE, US_PER_S
 from suanwang.texts import languages, text
 
@@ -95,6 +97,43 @@ SHAPES = [
 def test_what_a_node_holds(lines: str, wanted: dict[str, object]) -> None:
     has = read(lines).request.resources
     assert {name: getattr(has, name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("lines", "nodes", "spread"),
+    [("-N 3; -n 8", "3", "3(x2),2"), ("-N 4; -n 10", "4", "3(x2),2(x2)"), ("-N 2; -n 8", "2", "4(x2)"), ("-n 5", "1", "5"),
+     ("-N 2; -n 3", "2", "2,1"), ("-N 4; -n 2", "2", "1(x2)"), ("-N 3", "3", "1(x3)")],
+)  # fmt: skip
+def test_the_tasks_of_the_nodes_add_up(lines: str, nodes: str, spread: str) -> None:
+    run = read(lines).request.run
+    assert isinstance(run, str)
+    told = dict(
+        one.removeprefix("export ").split("=", 1) for one in run.split("\n") if one.startswith("export SLURM_N")
+    )
+    assert told["SLURM_NNODES"] == nodes
+    assert f"export SLURM_TASKS_PER_NODE={shlex.quote(spread)}\n" in run
+    parts = [one.rstrip(")").partition("(x") for one in spread.split(",")]
+    assert sum(int(count) * int(many or 1) for count, _, many in parts) == int(told["SLURM_NTASKS"])
+
+
+def test_many_predecessors_are_looked_up_once_each_or_not_at_all() -> None:
+    asked: list[int] = []
+
+    def job(number: int) -> TaskId:
+        asked.append(number)
+        return JOBS[7 + number % 2]
+
+    def submitted(words: str) -> SbatchRead:
+        asked.clear()
+        command = read_command(["-d", words, "x.sh"])
+        return read_sbatch("#!/bin/sh\n", "x.sh", command, replace(DESK, job=job), RULES)
+
+    found = submitted("afterok:2:3" + ":2" * 5_000 + ",afterany:3")
+    assert (len(found.request.after), asked) == (3, [2, 3])
+    with pytest.raises(FaultsError) as caught:
+        submitted("afterok:" + ":".join(str(one) for one in range(1, AFTER_MAX + 2)))
+    assert [(one.code, one.got, one.where) for one in caught.value.faults] == [("too_long", f"{AFTER_MAX + 1}", "-d")]
+    assert asked == []
 
 
 def test_the_command_line_wins_and_its_memory_too() -> None:
@@ -180,6 +219,10 @@ FAULTS = [
     ("-J 'open", "slurm_quote_open", "#SBATCH"),
     ("-o run-%q.log", "slurm_pattern", "-o"),
     ("-o run-%4x.log", "slurm_pattern", "-o"),
+    ("-i in-%j.txt", "slurm_input_pattern", "-i"),
+    ("-i in-%a.txt", "slurm_input_pattern", "-i"),
+    ("-i in-%a.txt; -a 1-1001", "slurm_input_many", "-i"),
+    ("-i in-%q.txt", "slurm_pattern", "-i"),
     ("-C haswell", "slurm_constraint", "-C"),
     ("-M nowhere", "slurm_clusters", "-M"),
     ("-C sz&gz", "slurm_constraint", "-C"),
@@ -227,6 +270,7 @@ WARNINGS = [
     ("--export=ALL", [("slurm_export_all", "--export", 2)]),
     ("--no-requeue", [("slurm_no_requeue", "--no-requeue", 2)]),
     ("--no-requeue; --requeue", []),
+    ("-N 4; -n 2", [("slurm_nodes_idle", "-N", 2)]),
     ("-v; -Q; --export=NONE", []),
     ("--nice=100; -k", [("slurm_no_effect", "--nice", 2), ("slurm_no_effect", "-k", 3)]),
 ]
@@ -317,6 +361,45 @@ class TestInAShell:
         done = self.run(tmp_path, read("", body=body), PATH=str(tools))
         assert done.stdout == "rank 0 of 3\nrank 1 of 3\nrank 2 of 3\n"
         assert done.returncode == 1
+
+    def srun(self, folder: Path, words: str) -> subprocess.CompletedProcess[str]:
+        """With no Slurm on the path."""
+        tools = folder / "tools"
+        tools.mkdir()
+        for name in ("sh", "bash", "mkdir", "cat", "chmod", "tee", "mkfifo", "dirname", "sleep"):
+            (tools / name).symlink_to(shutil.which(name) or f"/bin/{name}")
+        return self.run(folder, read("-o /dev/null; -e err.txt", body=f"srun {words}"), PATH=str(tools))
+
+    @pytest.mark.parametrize(
+        "words",
+        ["--gpus-per-task 1 echo ran", "--nodelist n1 -K echo ran", "-lN 1 -uK --mem-bind local echo ran",
+         "--ntasks-per-node 1 --label --distribution block echo ran", "--made-up=3 -N1 -- echo ran"],
+    )  # fmt: skip
+    def test_srun_does_not_run_the_value_of_an_option(self, tmp_path: Path, words: str) -> None:
+        done = self.srun(tmp_path, words)
+        assert (done.stdout, done.stderr, done.returncode) == ("ran\n", "", 0)
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [("--made-up 3 echo ran", "does not know --made-up"), ("--multi-prog echo", "does not know --multi-prog"),
+         ("--nodelist", "behind --nodelist a value is missing"), ("-n", "a value is missing")],
+    )  # fmt: skip
+    def test_srun_stops_at_what_it_does_not_know(self, tmp_path: Path, words: str, told: str) -> None:
+        done = self.srun(tmp_path, words)
+        assert told in done.stderr
+        assert (done.stdout, done.returncode != 0) == ("", True)
+
+    @pytest.mark.parametrize(("index", "wanted"), [(0, "eight"), (1, "eleven")])
+    def test_the_input_of_each_element(self, tmp_path: Path, index: int, wanted: str) -> None:
+        found = read('-a 8-11:3; -J "a b"; -i in/%x-%3a%%.txt', body="cat")
+        assert [(one.source, one.path) for one in found.request.inputs] == [
+            ("in/a b-008%.txt", "in/a b-008%.txt"),
+            ("in/a b-011%.txt", "in/a b-011%.txt"),
+        ]
+        (tmp_path / "in").mkdir()
+        (tmp_path / "in/a b-008%.txt").write_text("eight")
+        (tmp_path / "in/a b-011%.txt").write_text("eleven")
+        assert self.run(tmp_path, found, SUANWANG_ARRAY_INDEX=str(index)).stdout == wanted
 
     def test_what_is_left_in_the_background_does_not_hold_the_job(self, tmp_path: Path) -> None:
         done = self.run(tmp_path, read("", body="sleep 50 & echo $!"))

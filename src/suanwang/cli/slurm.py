@@ -17,6 +17,7 @@ from suanwang.cli.words import t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from suanwang.cli.slurm_views import Wanted
     from suanwang.client import Client
     from suanwang.intent.slurm import Command, Desk, SbatchRead
     from suanwang.model.error import Fault
@@ -200,27 +201,46 @@ def scancel(
     state: Annotated[str | None, typer.Option("--state", "-t", help=t("cli.option.job_state"))] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-Q", help=t("cli.option.job_quiet"))] = False,
 ) -> Exit:
-    from suanwang.cli.slurm_views import Wanted, jobs_of
-    from suanwang.model.error import ConflictError, NotFoundError
+    from suanwang.cli.slurm_views import Wanted
 
     if not (job or name or user or me or state):
         raise typer.BadParameter(t("cli.scancel.nothing"), param_hint="JOB")
-    failed = False
     with session.client() as client:
-        for one in _named(job):
-            try:
-                client.cancel(one)
-            except ConflictError:
-                pass  # it has ended by itself, which is what was wanted
-            except NotFoundError:
-                failed = True
-                if not quiet:
-                    sys.stderr.write(f"scancel: error: Kill job error on job id {one}: Invalid job id specified\n")
+        wanted = None
         if name or user or me or state:
-            wanted = Wanted.of(None, user, me, state or "PD,CF,R,CG", ",".join(name or ()) or None, None)
-            for view in jobs_of(client, wanted):
-                client.cancel(view.task_id)
-    return Exit.TASK_FAILED if failed else Exit.OK
+            wanted = Wanted.of(client, None, user, me, state, ",".join(name or ()) or None, None)
+        if not job:
+            assert wanted is not None, "nothing else is left"
+            _cancel_all(client, wanted)
+            return Exit.OK
+        unknown = [one for one in _named(job) if not _cancel(client, one, wanted)]
+    for one in unknown if not quiet else ():
+        sys.stderr.write(f"scancel: error: Kill job error on job id {one}: Invalid job id specified\n")
+    return Exit.TASK_FAILED if unknown else Exit.OK
+
+
+def _cancel_all(client: "Client", wanted: "Wanted") -> None:
+    """What is live and wanted, however much that is. All of it is read before the first is cancelled: what ends leaves
+    the list that is being read."""
+    from suanwang.cli.slurm_views import live_of
+
+    for one in [view.task_id for view in live_of(client, wanted)]:
+        _cancel(client, one, None)
+
+
+def _cancel(client: "Client", one: str, wanted: "Wanted | None") -> bool:
+    """Whether there is such a job. Where a filter stands beside it, only a job that the filter holds for is cancelled."""
+    from suanwang.cli.slurm_views import is_wanted
+    from suanwang.model.error import ConflictError, NotFoundError
+
+    try:
+        if wanted is None or is_wanted(client.task(one), wanted):
+            client.cancel(one)
+    except ConflictError:
+        pass  # it has ended by itself, which is what was wanted
+    except NotFoundError:
+        return False
+    return True
 
 
 def _named(job: list[str] | None) -> list[str]:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -42,10 +43,18 @@ class Wanted:
 
     @classmethod
     def of(
-        cls, job: str | None, user: str | None, me: bool, state: str | None, name: str | None, partition: str | None
+        cls,
+        client: "Client",
+        job: str | None,
+        user: str | None,
+        me: bool,
+        state: str | None,
+        name: str | None,
+        partition: str | None,
     ) -> "Wanted":
-        """From the options. One's own name stands for one's own tenant, whatever that is called."""
-        tenant = None if user is None or me or user == user_name() else user
+        """From the options. One's own name stands for the tenant of one's key, whatever that is called: of an operator's
+        key too, which without a tenant would see everybody's."""
+        tenant = client.whoami().tenant if me or (user is not None and user == user_name()) else user
         return cls(_words(job), tenant, _phases(state), _words(name), _words(partition))
 
 
@@ -70,21 +79,29 @@ def _phases(state: str | None) -> "frozenset[Phase] | None":
 
 
 def jobs_of(client: "Client", wanted: Wanted) -> Iterator["TaskView"]:
-    """The jobs of a list, newest first, with their requests."""
+    """The jobs of a list, newest first, with their requests; so many that are wanted, however many are passed over."""
     from suanwang.model.record import ENDS
 
     if wanted.jobs is not None:
-        found: Iterator[TaskView] = (client.task(one) for one in wanted.jobs)
-    else:
-        live = wanted.phases is None or not wanted.phases & ENDS
-        phase = "live" if live else None
-        found = client.list(phase=phase, tenant=wanted.tenant, limit=JOBS_MAX, requests=True)
-    return (one for one in found if _is_wanted(one, wanted))
+        return (one for one in map(client.task, wanted.jobs) if is_wanted(one, wanted))
+    if wanted.phases is None or not wanted.phases & ENDS:
+        return islice(live_of(client, wanted), JOBS_MAX)
+    found = client.list(tenant=wanted.tenant, requests=True)
+    return islice((one for one in found if is_wanted(one, wanted)), JOBS_MAX)
 
 
-def _is_wanted(view: "TaskView", wanted: Wanted) -> bool:
+def live_of(client: "Client", wanted: Wanted) -> Iterator["TaskView"]:
+    """All jobs that are live and wanted, newest first."""
+    found = client.list(phase="live", tenant=wanted.tenant, requests=True)
+    return (one for one in found if is_wanted(one, wanted))
+
+
+def is_wanted(view: "TaskView", wanted: Wanted) -> bool:
+    """Whether the options hold for a job."""
     from suanwang.cli.show.slurm import partition_of
 
+    if wanted.tenant is not None and view.tenant != wanted.tenant:
+        return False
     if wanted.phases is not None and view.phase not in wanted.phases:
         return False
     if wanted.names is not None and view.name not in wanted.names:
@@ -108,10 +125,10 @@ def squeue(
 ) -> Exit:
     from suanwang.cli.show import slurm as show
 
-    wanted = Wanted.of(jobs, user, me, states, name, partition)
     words = form or (show.START if start else show.LONG if long else show.SHORT)
     columns = _columns(words, show.JOB_FIELDS)
     with session.client() as client:
+        wanted = Wanted.of(client, jobs, user, me, states, name, partition)
         found = list(jobs_of(client, wanted))
         if session.as_json:
             session.document({"jobs": [show.job_document(one) for one in found]})

@@ -35,6 +35,7 @@ _TEMPLATE: Final = ("spec", "template", "spec")
 _BOX: Final = (*_TEMPLATE, "containers", 0)
 _INDEX: Final = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 _INDEX_NAME: Final = "JOB_COMPLETION_INDEX"
+_INDEX_WORD: Final = '"$SUANWANG_ARRAY_INDEX"'
 _ENV_NAME: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 _REFERENCE: Final = re.compile(r"\$(\$?)\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 # Labels of nodes that mean something to the grid. Of the others a Job that selects by them would be promised what nobody keeps.
@@ -136,6 +137,8 @@ class _Reader:
         self.files: list[_File] = []
         self.variables: dict[str, str] = {}
         self.by_index: list[str] = []  # variables that hold the element's number
+        self.late: dict[str, str] = {}  # what only the shell knows where it runs -> the shell word for it
+        self.made: list[str] = []  # variables that are made of such
 
     @property
     def pod(self) -> Any:
@@ -289,7 +292,7 @@ class _Reader:
                     self.variables[f"{one.prefix or ''}{key}"] = value
         for at, env in enumerate(self.box.env or ()):
             self._variable(env, (*_BOX, "env", at), secrets)
-        for name in self.variables:
+        for name in (*self.variables, *self.by_index, *self.made):
             if not _ENV_NAME.match(name):
                 self.found.append(Found("env_name_form", (*_BOX, "env"), name))
         self.draft.set(
@@ -300,18 +303,22 @@ class _Reader:
     def _variable(self, one: K8sEnv, loc: Loc, secrets: list[str]) -> None:
         source = one.valueFrom
         if source is None:
-            self.variables[one.name] = self._expanded(one.value or "")
+            self._written(one.name, one.value or "")
         elif source.configMapKeyRef is not None:
             ref, where = source.configMapKeyRef, (*loc, "valueFrom", "configMapKeyRef")
             values = self._map(ref.name, ref.optional, where)
             if ref.key in values:
+                self._forget(one.name)
                 self.variables[one.name] = values[ref.key]
             elif not ref.optional and ref.name in self.maps:
                 self.found.append(Found("k8s_key", (*where, "key"), ref.key, {"map": ref.name}))
         elif source.secretKeyRef is not None:
             secrets.append(one.name)
+            self.late[one.name] = f'"${one.name}"'
         elif source.fieldRef is not None and source.fieldRef.fieldPath == _INDEX:
+            self._forget(one.name)
             self.by_index.append(one.name)
+            self.late[one.name] = _INDEX_WORD
         else:
             got = source.fieldRef.fieldPath if source.fieldRef is not None else ""
             self.found.append(Found("k8s_value_from", (*loc, "valueFrom"), got))
@@ -321,15 +328,42 @@ class _Reader:
             self.found.append(Found("k8s_map_missing", (*loc, "name"), name))
         return (self.maps[name].data or {}) if name in self.maps else {}
 
-    def _expanded(self, text: str) -> str:
-        """`$(NAME)` as Kubernetes expands it; `$$(NAME)` is `$(NAME)`."""
+    def _written(self, name: str, value: str) -> None:
+        """A variable with a value of its own; where that names a secret or the element's number it is made in the shell."""
+        word, plain = self._expanded(value)
+        self._forget(name)
+        if plain is None:
+            self.late[name] = word
+            self.made.append(name)
+        else:
+            self.variables[name] = plain
 
-        def value(found: re.Match[str]) -> str:
+    def _forget(self, name: str) -> None:
+        """Of several variables of one name the last counts."""
+        self.late.pop(name, None)
+        self.variables.pop(name, None)
+        for names in (self.made, self.by_index):
+            if name in names:
+                names.remove(name)
+
+    def _expanded(self, text: str) -> tuple[str, str | None]:
+        """The shell word for a text with `$(NAME)` as Kubernetes expands it, and the text itself where none of it is known in
+        the shell only. `$$(NAME)` is `$(NAME)`, and what a variable brings in is expanded no more."""
+        out: list[str] = []
+        plain, at = "", 0
+        for found in _REFERENCE.finditer(text):
+            plain, at = plain + text[at : found.start()], found.end()
             if found[1]:
-                return found[0][1:]
-            return self.variables.get(found[2], found[0])
-
-        return _REFERENCE.sub(value, text)
+                plain += found[0][1:]
+            elif found[2] in self.late:
+                out += [shlex.quote(plain) if plain else "", self.late[found[2]]]
+                plain = ""
+            else:
+                plain += self.variables.get(found[2], found[0])
+        plain += text[at:]
+        if not out:
+            return shlex.quote(plain), plain
+        return "".join([*out, shlex.quote(plain) if plain else ""]), None
 
     def _volumes(self) -> None:
         volumes = {one.name: (at, one) for at, one in enumerate(self.pod.volumes or ())}
@@ -395,18 +429,22 @@ class _Reader:
         if not box.command:
             self.found.append(Found("k8s_command", _BOX, box.image))
             return
-        words = [self._expanded(one) for one in (*box.command, *(box.args or ()))]
+        if self.job.spec.completionMode == "Indexed":
+            self.late[_INDEX_NAME] = _INDEX_WORD
+        words = [self._expanded(one)[0] for one in (*box.command, *(box.args or ()))]
         if any("\0" in one for one in words):
             self.found.append(Found("nul_in_text", (*_BOX, "command")))
+            return
         lines = [_file(one, number) for number, one in enumerate(self.files)]
         names = [*self.by_index, *([_INDEX_NAME] if self.job.spec.completionMode == "Indexed" else [])]
-        lines += [f'export {name}="$SUANWANG_ARRAY_INDEX"\n' for name in names]
+        lines += [f"export {name}={_INDEX_WORD}\n" for name in names]
+        lines += [f"export {name}={self.late[name]}\n" for name in self.made]
         if box.workingDir and box.workingDir.strip("/"):
             where = box.workingDir.rstrip("/")
             if where.startswith("/"):
                 self._working_mount(where)
             lines.append(f"mkdir -p {shlex.quote(where)} && cd {shlex.quote(where)} || exit 125\n")
-        command = "".join(lines) + f"exec {' '.join(self._word(one) for one in words)}\n"
+        command = "".join(lines) + f"exec {' '.join(words)}\n"
         if len(command) > SCRIPT_CHARS_MAX:
             got = f"{len(command)} characters"
             self.found.append(Found("too_long", (*_BOX, "command"), got, {"limit": SCRIPT_CHARS_MAX}))
@@ -418,14 +456,6 @@ class _Reader:
         mounts = [one["path"] for one in self.draft.data.get("mounts", ())]
         if not any(where == one or where.startswith(f"{one}/") for one in mounts):
             self._mount(where, (*_BOX, "workingDir"))
-
-    def _word(self, text: str) -> str:
-        """A word of the command; the element's number is known only there."""
-        for name in (*self.by_index, _INDEX_NAME):
-            text = text.replace(f"$({name})", "\0")
-        first, *rest = text.split("\0")
-        out = [shlex.quote(first) if first or not rest else "", *(shlex.quote(one) if one else "" for one in rest)]
-        return '"$SUANWANG_ARRAY_INDEX"'.join(out)
 
 
 def quantity_text(value: Any) -> str | int | float:

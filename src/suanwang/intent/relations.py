@@ -238,9 +238,11 @@ def _spread(request: TaskRequest) -> Iterator[Found]:
 def _after(request: TaskRequest) -> Iterator[Found]:
     if len(request.after) > AFTER_MAX:
         yield _one("too_long", ("after",), f"{len(request.after)}", limit=AFTER_MAX)
+    seen: set[tuple[str, str]] = set()  # of plain texts: models are compared field by field
     for at, one in enumerate(request.after):
-        if one in request.after[:at]:
+        if (one.task, one.when) in seen:
             yield _one("listed_twice", ("after", at), one.task)
+        seen.add((one.task, one.when))
 
 
 def _waves(request: TaskRequest) -> Iterator[Found]:

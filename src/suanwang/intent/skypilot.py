@@ -248,7 +248,9 @@ class _Reader:
             return 0
         assert isinstance(given, str), "a choice has one model"
         name, _, count = given.partition(":")
-        if not name or (count and not count.isdigit()) or not 1 <= int(count or 1) <= CARDS_MAX:
+        # `²` is a digit to Python, and no number; nor does it read numbers of thousands of digits.
+        counted = not count or (count.isascii() and count.isdigit() and len(count) <= 9)
+        if not name or not counted or not 1 <= int(count or 1) <= CARDS_MAX:
             self.found.append(Found("sky_accelerators", loc, given))
             return 0
         self.draft.set(("resources", "accelerator"), model_of(name, self.rules), loc)

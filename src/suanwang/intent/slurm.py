@@ -23,7 +23,7 @@ from suanwang.intent.slurm_options import (
     read_words,
 )
 from suanwang.intent.slurm_resources import shape_of
-from suanwang.intent.slurm_script import Batch, check_pattern, command_of, glob_of
+from suanwang.intent.slurm_script import Batch, check_pattern, command_of, glob_of, input_names
 from suanwang.intent.slurm_values import (
     ArrayIds,
     BadValueError,
@@ -36,7 +36,7 @@ from suanwang.intent.slurm_values import (
 from suanwang.model.doors import DoorRules
 from suanwang.model.error import Fault, FaultsError
 from suanwang.model.ids import TaskId
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import AFTER_MAX, TaskRequest
 
 SCRIPT_BYTES_MAX: Final = 48 * 1024  # of a script: with what is put around it the command of a task
 NAME_MAX: Final = 200
@@ -337,9 +337,14 @@ class _Reader:
         kill = self.options.get("kill-on-invalid-dep")
         if kill is not None and kill.value.lower() not in ("yes", "y"):
             self.faults.append(kill.fault("slurm_dependency_kept"))
-        for follows in self._value("dependency", dependencies) or ():
+        asked = list(dict.fromkeys(self._value("dependency", dependencies) or ()))
+        if one is not None and len(asked) > AFTER_MAX:  # each would be a question to the brain
+            self.faults.append(Fault("too_long", one.spelled, f"{len(asked)}", one.line, {"limit": AFTER_MAX}))
+            return
+        found = {job: self.desk.job(job) for job in dict.fromkeys(follows.job for follows in asked)}
+        for follows in asked:
             assert one is not None, "it has a value"
-            task_id = self.desk.job(follows.job)
+            task_id = found[follows.job]
             if task_id is None:
                 self.faults.append(one.fault("slurm_job_unknown", job=follows.job))
             else:
@@ -365,13 +370,23 @@ class _Reader:
                 kept = {"path": f"{inside}{glob_of(path, batch)}", "always": True}
                 self.draft.add("outputs", kept, self._from(one) if one is not None else ())
         if stdin is not None:
-            one = self.options["input"]
-            self.draft.add("inputs", {"source": stdin, "path": f"{inside}{stdin}"}, self._from(one))
+            self._input(stdin, inside, batch)
         command = command_of(batch)
         if len(command) > SCRIPT_CHARS_MAX:
             self.faults.append(Fault("too_long", "", f"{len(command)} characters", None, {"limit": SCRIPT_CHARS_MAX}))
             command = "true"
         self._set(("run",), command, "")
+
+    def _input(self, pattern: str, inside: str, batch: Batch) -> None:
+        """The file of `--input`, or with `%a` the file of each element."""
+        one = self.options["input"]
+        try:
+            paths = input_names(pattern, batch)
+        except BadValueError as bad:
+            self.faults.append(one.fault(bad.code, **bad.params))
+            return
+        for path in paths:
+            self.draft.add("inputs", {"source": path, "path": f"{inside}{path}"}, self._from(one))
 
     def _file(self, name: str) -> str | None:
         one = self.options.get(name)

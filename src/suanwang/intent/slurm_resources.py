@@ -75,6 +75,9 @@ class _Shaper:
             nodes = -(-tasks // per_node) if tasks and per_node else 1
         if not tasks:
             tasks = nodes * (per_node or 1)
+        if tasks < nodes:  # as Slurm does: a node without a task is not held
+            self.warnings.append(self.options["nodes"].warning("slurm_nodes_idle", tasks=tasks))
+            nodes = tasks
         return nodes, max(1, -(-tasks // nodes)), tasks
 
     def _cards(self, nodes: int, per_node: int) -> Cards:
@@ -147,7 +150,7 @@ class _Shaper:
             "SLURM_JOB_NUM_NODES": nodes,
             "SLURM_NTASKS": tasks,
             "SLURM_NPROCS": tasks,
-            "SLURM_TASKS_PER_NODE": f"{per_node}{spread}",
+            "SLURM_TASKS_PER_NODE": _spread(tasks, nodes),
             "SLURM_JOB_CPUS_PER_NODE": f"{self.out.fields['cpu'][0]}{spread}",
         }
         if "cpus-per-task" in self.options:
@@ -157,6 +160,13 @@ class _Shaper:
         if found.count:
             told |= {"SLURM_GPUS": found.count * nodes, "SLURM_GPUS_ON_NODE": found.count}
         self.out.variables |= {name: str(value) for name, value in told.items()}
+
+
+def _spread(tasks: int, nodes: int) -> str:
+    """How many tasks each node has, as Slurm writes it: `3(x2),2` of eight on three."""
+    least, more = divmod(tasks, nodes)
+    counts = ((least + 1, more), (least, nodes - more))
+    return ",".join(f"{count}(x{many})" if many > 1 else f"{count}" for count, many in counts if many)
 
 
 def _nodes(text: str) -> int:

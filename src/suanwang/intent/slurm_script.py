@@ -24,6 +24,8 @@ _COMMON: Final = {  # a pattern -> the shell variable that has its value
     "h": "SUANWANG_SITE",
 }
 _FIXED: Final = {"n": "0", "t": "0", "s": "batch", "b": "0"}
+_WIDTH_MAX: Final = 10  # of a number in a file's name
+INPUTS_MAX: Final = 1_000  # that a task takes
 _PADDED: Final = frozenset("jAan")
 
 # Where the site itself is a Slurm cluster the job's own number stands, since `srun` needs it; the array's numbers are always ours.
@@ -39,7 +41,8 @@ export SLURM_CPUS_ON_NODE="${{SLURM_CPUS_ON_NODE:-$SUANWANG_CORES}}"
 export SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NODEID=0 SLURM_RESTART_COUNT="${{SUANWANG_RESUMES:-0}}"
 """
 # Slurm's `srun` where there is none: so many copies on this one node, each with its number; the first that fails is the
-# answer. Options that take a value behind them are known by their letters.
+# answer. What takes its value from the next word has to be known, or that value would be run: a long option that is not
+# known stops it.
 _SRUN: Final = """\
 if ! command -v srun >/dev/null 2>&1; then
 cat >"$S/bin/srun" <<'SRUN_END'
@@ -47,11 +50,23 @@ cat >"$S/bin/srun" <<'SRUN_END'
 many=${SLURM_NTASKS:-1}
 while :; do
   case ${1-} in
-    -n|--ntasks) many=$2; shift 2 ;;
+    -n|--ntasks) many=${2:?a value is missing}; shift 2 ;;
     -n[0-9]*) many=${1#-n}; shift ;;
     --ntasks=*) many=${1#*=}; shift ;;
-    -[NcptJDoeiAqCwxGK]|--cpus-per-task|--nodes|--time|--partition|--mem|--gres|--mpi|--cpu-bind|--export) shift 2 ;;
     --) shift; break ;;
+    --*=*) shift ;;
+    --overlap|--exact|--exclusive|--unbuffered|--label|--quiet|--verbose|--oversubscribe|--overcommit|--pty|--contiguous|\\
+    --kill-on-bad-exit|--no-kill|--preserve-env|--immediate|--disable-status) shift ;;
+    --account|--chdir|--comment|--constraint|--core-spec|--cpu-bind|--cpu-freq|--cpus-per-gpu|--cpus-per-task|--distribution|\\
+    --error|--exclude|--export|--gpu-bind|--gpus|--gpus-per-node|--gpus-per-task|--gres|--hint|--input|--job-name|--jobid|\\
+    --mem|--mem-bind|--mem-per-cpu|--mem-per-gpu|--mpi|--nodelist|--nodes|--ntasks-per-node|--ntasks-per-socket|\\
+    --open-mode|--output|--partition|--qos|--reservation|--threads-per-core|--time|--wait|-[ABCDFGJLMNSTWcdeimopqrtwx])
+      [ $# -gt 1 ] || { echo "srun: behind $1 a value is missing" >&2; exit 1; }
+      shift 2 ;;
+    --*)
+      echo "srun: this site has no srun, and what stands in for it does not know $1; write --name=value, or leave it out" >&2
+      exit 1 ;;
+    -[EHOQXZlsuv]?*) rest=-${1#-?}; shift; set -- "$rest" "$@" ;;
     -?*) shift ;;
     *) break ;;
   esac
@@ -109,6 +124,35 @@ def check_pattern(path: str) -> None:
         raise BadValueError("slurm_pattern", pattern="\\")
 
 
+def input_names(path: str, batch: Batch) -> list[str]:
+    """The files that a pattern of `--input` stands for: they are sent before the job has a number or a site, so of what is
+    known later only the element's own number can be in it. Raises BadValueError."""
+    letters = {found[2] for found in _PATTERN.finditer(path)}
+    late = letters & set(_COMMON) - ({"a"} if batch.array is not None else set())
+    if late:
+        raise BadValueError("slurm_input_pattern", pattern=f"%{min(late)}")
+    if "a" not in letters or batch.array is None:
+        return [_known_name(path, batch, 0)]
+    if len(batch.array.ids) > INPUTS_MAX:
+        raise BadValueError("slurm_input_many", count=f"{len(batch.array.ids):,}", limit=INPUTS_MAX)
+    return [_known_name(path, batch, one) for one in batch.array.ids]
+
+
+def _known_name(path: str, batch: Batch, element: int) -> str:
+    fixed = {**_fixed(batch), "a": str(element)}
+
+    def word(found: re.Match[str]) -> str:
+        width = min(int(found[1] or 0), _WIDTH_MAX)
+        return fixed[found[2]].zfill(width)
+
+    return _PATTERN.sub(word, path)
+
+
+def _fixed(batch: Batch) -> dict[str, str]:
+    """What a pattern stands for that is known before the job is."""
+    return {**_FIXED, "%": "%", "x": batch.job_name.replace("/", "_"), "u": batch.user}
+
+
 def shell_name(path: str, batch: Batch) -> str:
     """A shell word for a file name of Slurm's: what is known only when it runs stands in it as a variable."""
     out, at = [], 0
@@ -121,18 +165,18 @@ def shell_name(path: str, batch: Batch) -> str:
 
 
 def _word(letter: str, width: str, batch: Batch) -> str:
-    fixed = {**_FIXED, "%": "%", "x": batch.job_name.replace("/", "_"), "u": batch.user}
+    fixed = _fixed(batch)
     if letter in fixed:
-        return shlex.quote(fixed[letter].zfill(int(width)) if width else fixed[letter])
+        return shlex.quote(fixed[letter].zfill(min(int(width or 0), _WIDTH_MAX)))
     name = "number" if letter == "a" and batch.array is None else _COMMON[letter]
     if width and int(width):
-        return f'"$(printf %0{min(int(width), 10)}d "${name}")"'
+        return f'"$(printf %0{min(int(width), _WIDTH_MAX)}d "${name}")"'
     return f'"${name}"'
 
 
 def glob_of(path: str, batch: Batch) -> str:
     """The glob that finds a file of Slurm's naming among the outputs."""
-    fixed = {**_FIXED, "%": "%", "x": batch.job_name.replace("/", "_"), "u": batch.user}
+    fixed = _fixed(batch)
 
     def word(found: re.Match[str]) -> str:
         return _plain(fixed[found[2]]) if found[2] in fixed else "*"
@@ -195,7 +239,7 @@ def _run(batch: Batch) -> str:
     interpreter, _, option = first.partition(" ")
     words = [interpreter, *([option.strip()] if option.strip() else [])]
     command = f'{shlex.join(words)} "$S/script"' + (f" {shlex.join(batch.arguments)}" if batch.arguments else "")
-    stdin = f"<{shlex.quote(batch.input)}" if batch.input else "</dev/null"
+    stdin = f"<{shell_name(batch.input, batch)}" if batch.input else "</dev/null"
     lines = []
     if batch.output is not None:
         lines += [f"out={shell_name(batch.output, batch)}", 'into "$out"', 'mkfifo "$S/1" || exit 125']

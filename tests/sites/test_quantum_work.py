@@ -120,22 +120,23 @@ def test_refused_before_it_is_taken(rig, request_, pool, reason, words):
     assert words in caught.value.detail
 
 
-# text, pool, changes -> reason, words of the detail
+# text, pool, changes (`qubits` are asked for, 4 where nothing is said) -> reason, words of the detail
 ON_THE_DEVICE = [
     ("OPENQASM 2.0;\nqreg q[1];\nfoo q[0];", "general", {}, R.CIRCUIT_REFUSED, "line 3: There is no gate `foo`"),
     ('OPENQASM 2.0;\ninclude "/etc/passwd";', "general", {}, R.CIRCUIT_REFUSED, "cannot be included"),
     (ghz(4), "small", {"seed": 1}, None, ""),
     (ghz(6), "small", {}, R.CIRCUIT_REFUSED, "the circuit has 6 qubits"),
+    (ghz(5), "general", {}, R.CIRCUIT_REFUSED, "the circuit has 5 qubits; 4 were asked for"),
     (V3 + "qubit q; bit c; for int i in [1:6] { x q; } c = measure q;", "small", {}, R.CIRCUIT_REFUSED, "depth 7"),
     (BELL.replace("h q", "t q"), "general", {"method": "stabilizer"}, R.CIRCUIT_REFUSED, "invalid instructions"),
-    (ghz(30), "general", {"method": "statevector"}, R.OUT_OF_MEMORY, "nsufficient memory"),
+    (ghz(30), "general", {"method": "statevector", "qubits": 30}, R.OUT_OF_MEMORY, "nsufficient memory"),
 ]
 
 
 @pytest.mark.parametrize(("text", "pool", "changes", "reason", "words"), ON_THE_DEVICE)
 def test_refused_by_the_device(rig, text, pool, changes, reason, words):
     """What nobody could see before: the circuit is a file."""
-    request = circuit(text, 4, 100, **changes)
+    request = circuit(text, **{"qubits": 4, "shots": 100, **changes})
     stored = rig.objects.put(io.BytesIO(text.encode()))
     run = request.run.model_copy(update={"circuit": None, "file": "in/circuit.qasm"})
     source = Input(source=f"object:{stored.blake3}", path="in/circuit.qasm")

@@ -221,7 +221,7 @@ def _job(device: Device, payload: Payload) -> Job:
         gate1_ppm=noise.gate1_ppm,
         gate2_ppm=noise.gate2_ppm,
         readout_ppm=noise.readout_ppm,
-        qubits_max=device.qubits,
+        qubits_max=min(device.qubits, payload.qubits),
         depth_max=device.file.depth_max,
         memory_bytes=device.file.memory,
         threads=device.file.threads,

@@ -169,6 +169,7 @@ class Attempt:
             circuit=here / "circuit.qasm",
             result=here / "result",
             log=here / "log",
+            qubits=self.order.request.resources.qubits,
             shots=self.order.request.resources.shots,
             seed=self.seed(index),
             method=entry.method,

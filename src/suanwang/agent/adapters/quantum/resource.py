@@ -57,6 +57,7 @@ class Payload:
     circuit: Path
     result: Path
     log: Path
+    qubits: int  # asked for: a circuit from a file may have no more
     shots: int
     seed: int
     method: SimulationMethod

@@ -119,23 +119,32 @@ def _shown(gate: Gate) -> str:
 
 def _depth(operations: Iterable[Operation]) -> int:
     levels: dict[tuple[str, int], int] = {}
-    _deepen(operations, levels, ())
+    _deepen(operations, levels, None)
     return max(levels.values(), default=0)
 
 
-def _deepen(operations: Iterable[Operation], levels: dict[tuple[str, int], int], waits: tuple[int, ...]) -> None:
+def _deepen(operations: Iterable[Operation], levels: dict[tuple[str, int], int], floor: int | None) -> int | None:
+    """`floor`: in a branch, the level of the bits that it waits for, of which there may be many; each operation in it waits
+    for them, and lifts them. Back: where they are then."""
     for one in operations:
-        if isinstance(one, If):
-            _deepen(one.then, levels, (*waits, *one.bits))
-            _deepen(one.otherwise, levels, (*waits, *one.bits))
-            continue
-        wires = [("bit", bit) for bit in waits]
+        wires: list[tuple[str, int]] = []
         match one:
+            case If():
+                bits = [("bit", bit) for bit in one.bits]
+                inner = max((levels.get(bit, 0) for bit in bits), default=0)
+                inner = _deepen(one.then, levels, max(inner, floor or 0)) or 0
+                inner = _deepen(one.otherwise, levels, inner) or 0
+                levels.update(dict.fromkeys(bits, inner))
+                floor = None if floor is None else inner
+                continue
             case Gate() | Barrier():
-                wires += [("qubit", qubit) for qubit in one.qubits]
+                wires = [("qubit", qubit) for qubit in one.qubits]
             case Measure():
-                wires += [("qubit", one.qubit), ("bit", one.bit)]
+                wires = [("qubit", one.qubit), ("bit", one.bit)]
             case Reset():
-                wires.append(("qubit", one.qubit))
-        level = max((levels.get(wire, 0) for wire in wires), default=0) + (not isinstance(one, Barrier))
+                wires = [("qubit", one.qubit)]
+        level = max((levels.get(wire, 0) for wire in wires), default=0)
+        level = max(level, floor or 0) + (not isinstance(one, Barrier))
         levels.update(dict.fromkeys(wires, level))
+        floor = None if floor is None else level
+    return floor

@@ -16,6 +16,7 @@ FUNCTIONS: Final[dict[str, Callable[[float], float]]] = {
     "sin": math.sin, "cos": math.cos, "tan": math.tan, "exp": math.exp, "ln": math.log, "log": math.log, "sqrt": math.sqrt,
     "arcsin": math.asin, "arccos": math.acos, "arctan": math.atan,
 }  # fmt: skip
+DIGITS_MAX: Final = 60  # of one number
 DEPTH_MAX: Final = 50  # of brackets in brackets
 MAGNITUDE_MAX: Final = 1e18  # no angle, size or index of a circuit is larger
 
@@ -93,7 +94,7 @@ class Sums:
         if token.kind is Kind.WHOLE:
             return self._literal(self._cursor.take())
         if token.kind is Kind.REAL:
-            return float(self._cursor.take().text.replace("_", ""))
+            return float(_digits(self._cursor.take()))
         if self._cursor.takes("("):
             value = self._deeper(self._sum)
             self._cursor.sign(")")
@@ -103,9 +104,7 @@ class Sums:
         raise self._cursor.unexpected("qasm_expected_number")
 
     def _literal(self, token: Token) -> int:
-        text = token.text.replace("_", "")
-        if len(text) > 60:
-            raise WrongError("qasm_number", token)
+        text = _digits(token)
         return int(text, 0) if text[:2].lower() in ("0x", "0b", "0o") else int(text)
 
     def _named(self, token: Token) -> Number:
@@ -128,3 +127,12 @@ class Sums:
         value = part()
         self._depth -= 1
         return value
+
+
+def _digits(token: Token) -> str:
+    if len(token.text) > 2 * DIGITS_MAX:  # with an underscore behind each
+        raise WrongError("qasm_number", token)
+    text = token.text.replace("_", "")
+    if len(text) > DIGITS_MAX:
+        raise WrongError("qasm_number", token)
+    return text

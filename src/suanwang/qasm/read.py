@@ -13,7 +13,6 @@ from suanwang.qasm.statements import Statements
 from suanwang.qasm.tokens import Cursor, Kind, Token, WrongError, tokens_of
 
 CIRCUIT_BYTES_MAX: Final = 1024**2
-FAULTS_MAX: Final = 100  # more than a person reads
 
 
 def read_circuit(text: str | bytes, source: str = "circuit") -> Circuit:
@@ -25,15 +24,9 @@ def read_circuit(text: str | bytes, source: str = "circuit") -> Circuit:
         raise FaultsError([_fault(fault)], source) from None
     reader = Statements(Cursor(words))
     reader.read()
-    faults = list(reader.faults)
-    if not faults:
-        faults += _missing(reader, words)
+    faults = reader.faults or _missing(reader, words)
     if faults:
-        seen: dict[tuple[str, int, str], WrongError] = {}
-        for one in faults:
-            seen.setdefault((one.code, one.line, one.got), one)
-        shown = [_fault(one) for one in sorted(seen.values(), key=lambda one: one.line)[:FAULTS_MAX]]
-        raise FaultsError(shown, source)
+        raise FaultsError([_fault(one) for one in sorted(faults, key=lambda one: one.line)], source)
     scope = reader.scope
     return Circuit(scope.version, scope.qubit_count, tuple(scope.registers), tuple(reader.operations))
 

@@ -1,5 +1,6 @@
 """What a circuit has declared so far: registers, constants, gates; and how a statement names parts of them."""
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Final
@@ -25,7 +26,7 @@ class Row:
 @dataclass
 class Scope:
     version: int
-    names: dict[str, Number] = field(default_factory=dict)
+    names: MutableMapping[str, Number] = field(default_factory=dict)
     qubits: dict[str, Row] = field(default_factory=dict)
     bits: dict[str, Row] = field(default_factory=dict)
     gates: dict[str, Definition] = field(default_factory=dict)
@@ -35,7 +36,8 @@ class Scope:
     included: bool = False
 
     def __post_init__(self) -> None:
-        self.gates |= {name: Definition(shape) for name, shape in BUILT_IN[self.version].items()}
+        if not self.gates:
+            self.gates |= {name: Definition(shape) for name, shape in BUILT_IN[self.version].items()}
 
     # Declaring ------------------------------------------------------------------------------------------------
 
@@ -60,14 +62,14 @@ class Scope:
 
     def declare_qubits(self, token: Token, size: int | None) -> None:
         name, count = self.new_name(token), 1 if size is None else size
-        _fits(token, self.qubit_count + count, QUBITS_MAX)
+        fits(token, self.qubit_count + count, QUBITS_MAX)
         first = self.qubit_count
         self.qubit_count += count
         self.qubits[name] = Row(tuple(range(first, self.qubit_count)), size is None)
 
     def declare_bits(self, token: Token, size: int | None) -> Row:
         name, count = self.new_name(token), 1 if size is None else size
-        _fits(token, self.bit_count + count, BITS_MAX)
+        fits(token, self.bit_count + count, BITS_MAX)
         first = self.bit_count
         self.bit_count += count
         self.registers.append(Register(name, count))
@@ -98,6 +100,7 @@ class Scope:
                 raise WrongError("qasm_index", token, f"{token.text}[…]", size=1)
             row = self._part(cursor, token, row)
             cursor.sign("]")
+        cursor.spend(len(row.numbers))
         return row
 
     def _unknown(self, token: Token, expected: str) -> WrongError:
@@ -113,6 +116,7 @@ class Scope:
             chosen = [self._at(token, row, sums.whole())]
             while cursor.takes(","):
                 chosen.append(self._at(token, row, sums.whole()))
+                fits(token, len(chosen), QUBITS_MAX)
             cursor.sign("}")
             return Row(tuple(chosen), single=False)
         first = None if cursor.sees(":") else sums.whole()
@@ -122,7 +126,11 @@ class Scope:
                 raise cursor.unexpected("qasm_expected_number")
             return Row((self._at(token, row, first),), single=True)
         numbers = self.span(cursor, first, len(row.numbers))
-        return Row(tuple(self._at(token, row, number) for number in numbers), single=False)
+        for end in (*numbers[:1], *numbers[-1:]):  # both inside: no part is longer than its register
+            if not 0 <= end < len(row.numbers):
+                raise WrongError("qasm_index", token, f"{token.text}[{end}]", size=len(row.numbers))
+        cursor.spend(len(numbers))
+        return Row(tuple(row.numbers[number] for number in numbers), single=False)
 
     def span(self, cursor: Cursor, first: int | None, size: int) -> range:
         """`a:b` or `a:step:b`, both ends included, from the colon on. `size`: of the register, for what is left out."""
@@ -147,18 +155,19 @@ class Scope:
         return row.numbers[index]
 
 
-def _fits(token: Token, count: int, limit: int) -> None:
+def fits(token: Token, count: int, limit: int) -> None:
     if count > limit:
         raise WrongError("qasm_too_wide", token, str(count), limit=limit)
 
 
-def broadcast(token: Token, rows: list[Row]) -> list[tuple[int, ...]]:
+def broadcast(cursor: Cursor, token: Token, rows: list[Row]) -> list[tuple[int, ...]]:
     """The qubits of each application: registers of one size side by side, a single qubit with each of them."""
     sizes = {len(row.numbers) for row in rows if not row.single}
     if len(sizes) > 1:
         raise WrongError("qasm_sizes", token, sizes=", ".join(str(one) for one in sorted(sizes)))
     if not sizes:
         return [tuple(row.numbers[0] for row in rows)]
+    cursor.spend(max(sizes) * len(rows))
     columns = [repeat(row.numbers[0]) if row.single else row.numbers for row in rows]
     return list(zip(*columns, strict=False))
 

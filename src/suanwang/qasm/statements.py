@@ -1,19 +1,16 @@
 """The statements of a circuit, one method each."""
 
-from collections.abc import Callable
 from typing import Final
 
-from suanwang.qasm.circuit import Barrier, Gate, If, Operation, Reset
-from suanwang.qasm.expand import CONTROLS_MAX, OPERATIONS_MAX, Definition, Modifier, applied, finished, too_many
-from suanwang.qasm.gates import LIBRARIES, Shape
-from suanwang.qasm.scope import Row, Scope, broadcast, pairs
+from suanwang.qasm.circuit import Barrier, If, Operation, Reset
+from suanwang.qasm.definitions import Definitions
+from suanwang.qasm.expand import OPERATIONS_MAX, finished, too_many
+from suanwang.qasm.gates import LIBRARIES
+from suanwang.qasm.numbers import MAGNITUDE_MAX
+from suanwang.qasm.scope import QUBITS_MAX, Row, Scope, fits, pairs
 from suanwang.qasm.tokens import Cursor, Kind, Token, WrongError
 
 DEPTH_MAX: Final = 20  # of blocks in blocks
-STEPS_MAX: Final = 2 * OPERATIONS_MAX  # statements read, those of loops once a turn
-MADE_MAX: Final = 2 * OPERATIONS_MAX  # gates made, those of definitions too
-# A parameter that a definition is tried with: none of the values at which something is divided by zero.
-TRIED: Final = 0.7390851332151607
 # The first word of what is refused -> the code of the text that says why.
 REFUSED: Final[dict[int, dict[str, str]]] = {
     2: {"opaque": "qasm_no_opaque"},
@@ -28,22 +25,15 @@ REFUSED: Final[dict[int, dict[str, str]]] = {
         "opaque": "qasm_no_opaque",
     },
 }
-_MODIFIERS: Final = ("ctrl", "negctrl", "inv", "pow")
 
 
-class Statements:
-    """Reads from the cursor to the end. `faults`: everything wrong, in the order it was found."""
+class Statements(Definitions):
+    """Reads from the cursor to the end."""
 
     def __init__(self, cursor: Cursor) -> None:
-        self.cursor = cursor
-        self.faults: list[WrongError] = []
-        self.operations: list[Operation] = []
-        self.scope = Scope(3)
+        super().__init__(cursor)
         self._depth = 0
-        self._steps = 0
-        self._made = 0
         self._count = 0
-        self._over = False
 
     def read(self) -> None:
         self._guarded(self._version)
@@ -52,32 +42,15 @@ class Statements:
             if self.cursor.sees("}"):
                 self._guarded(self._stray)
 
-    def _guarded(self, part: Callable[[], None]) -> None:
-        """One part; what is wrong with it is kept, and reading goes on behind it."""
-        at = self.cursor.at
-        try:
-            part()
-        except WrongError as fault:
-            self.faults.append(fault)
-            self._over |= fault.code in ("qasm_too_large", "qasm_too_deep")
-            if self.cursor.at == at or not self._is_behind():
-                self.cursor.skip()
-
-    def _is_behind(self) -> bool:
-        """Whether the statement was read to its end before it was found wrong."""
-        last = self.cursor.peek(-1)
-        return last.kind is Kind.SIGN and last.text in (";", "}")
-
     def _stray(self) -> None:
-        token = self.cursor.take()
-        self.faults.append(WrongError("qasm_expected_statement", token))
+        raise WrongError("qasm_expected_statement", self.cursor.take())
 
     def _version(self) -> None:
         cursor = self.cursor
         if not cursor.sees("OPENQASM"):
             words = {cursor.peek(ahead).text for ahead in range(200)}
             self.scope = Scope(2 if "qreg" in words and "qubit" not in words else 3)
-            self.faults.append(WrongError("qasm_version", cursor.next))
+            self._keep(WrongError("qasm_version", cursor.next))
             return
         cursor.take()
         token = cursor.take()
@@ -91,9 +64,6 @@ class Statements:
 
     def _statement(self, out: list[Operation]) -> None:
         cursor, token = self.cursor, self.cursor.next
-        self._steps += 1
-        if self._steps > STEPS_MAX:
-            raise too_many(token)
         if token.kind is Kind.SIGN and token.text in ("@", "#"):
             raise WrongError("qasm_no_pragmas", token)
         if token.kind is not Kind.NAME:
@@ -203,145 +173,14 @@ class Statements:
         self.scope.new_name(name)
         self.cursor.sign("=")
         row = self.scope.qubit_row(self.cursor)
-        while self.cursor.takes("++"):
-            row = Row((*row.numbers, *self.scope.qubit_row(self.cursor).numbers), single=False)
+        if self.cursor.sees("++"):
+            numbers = list(row.numbers)
+            while self.cursor.takes("++"):
+                numbers += self.scope.qubit_row(self.cursor).numbers
+                fits(name, len(numbers), QUBITS_MAX)
+            row = Row(tuple(numbers), single=False)
         self.cursor.sign(";")
         self.scope.qubits[name.text] = row
-
-    # Gates ----------------------------------------------------------------------------------------------------
-
-    def _gate(self) -> None:
-        """A definition. Its body is tried once, so that its faults are found where they are, and then read again for every
-        new set of parameters."""
-        cursor = self.cursor
-        token = cursor.name()
-        name = self.scope.new_name(token)
-        params = self._names_until(")") if cursor.takes("(") else []
-        qubits = self._names_until("{")
-        begin, faults = cursor.at, len(self.faults)
-        self._body(begin, params, qubits, tuple(TRIED + n for n in range(len(params))), report=True)
-        end, broken = cursor.at, len(self.faults) > faults
-        kept: dict[tuple[float, ...], list[Gate]] = {}
-
-        def body(values: tuple[float, ...], at: tuple[int, ...]) -> list[Gate]:
-            if values not in kept:
-                back = cursor.at
-                try:
-                    kept[values] = [] if broken else self._body(begin, params, qubits, values, report=False)
-                finally:
-                    cursor.at = back
-            return [
-                Gate(one.name, one.params, tuple(at[q] for q in one.qubits), one.controls, one.power)
-                for one in kept[values]
-            ]
-
-        cursor.at = end
-        self.scope.gates[name] = Definition(Shape(len(params), len(qubits)), body)
-
-    def _names_until(self, end: str) -> list[str]:
-        names: list[str] = []
-        while not self.cursor.sees(end):
-            if names:
-                self.cursor.sign(",")
-            token = self.cursor.name()
-            if token.text in names:
-                raise WrongError("qasm_name_taken", token)
-            names.append(token.text)
-        self.cursor.sign(end)
-        return names
-
-    def _body(
-        self, begin: int, params: list[str], qubits: list[str], values: tuple[float, ...], *, report: bool
-    ) -> list[Gate]:
-        """The gates of a body on qubits 0, 1, …, from behind its `{` to behind its `}`."""
-        outer, cursor, out = self.scope, self.cursor, list[Gate]()
-        inner = Scope(outer.version, {**outer.names, **dict(zip(params, values, strict=True))})
-        inner.gates = outer.gates
-        inner.qubits = {name: Row((number,), single=True) for number, name in enumerate(qubits)}
-        self.scope, cursor.at = inner, begin
-
-        def one() -> None:
-            if cursor.takes("barrier"):
-                self._barrier()
-            else:
-                out.extend(self._calls())
-
-        try:
-            while not cursor.takes("}"):
-                if cursor.next.kind is Kind.END:
-                    raise cursor.unexpected("qasm_syntax", "`}`")
-                if report:
-                    self._guarded(one)
-                else:
-                    one()
-                if self._over:
-                    break
-        finally:
-            self.scope = outer
-        return out
-
-    def _calls(self) -> list[Gate]:
-        """The application of a gate, once for each row of qubits that it names."""
-        cursor, scope = self.cursor, self.scope
-        modifiers = self._modifiers()
-        token = cursor.name()
-        definition = scope.gates.get(token.text)
-        if definition is None:
-            raise self._no_gate(token)
-        params = self._params() if cursor.sees("(") else ()
-        rows = [] if cursor.sees(";") else [scope.qubit_row(cursor)]
-        while rows and cursor.takes(","):
-            rows.append(scope.qubit_row(cursor))
-        cursor.sign(";")
-        controls = sum(int(one.value) for one in modifiers if one.name.endswith("ctrl"))
-        shape = definition.shape
-        if len(params) != shape.params:
-            raise WrongError("qasm_params", token, needed=shape.params, given=len(params))
-        if len(rows) != shape.qubits + controls:
-            raise WrongError("qasm_arity", token, needed=shape.qubits + controls, given=len(rows))
-        out: list[Gate] = []
-        for qubits in broadcast(token, rows):
-            if len(set(qubits)) < len(qubits):
-                raise WrongError("qasm_twice", token)
-            found = applied(token, definition, modifiers, params, qubits, scope.version)
-            self._made += len(found)
-            out += found
-            if self._made > MADE_MAX or len(out) > OPERATIONS_MAX:
-                raise too_many(token)
-        return out
-
-    def _no_gate(self, token: Token) -> WrongError:
-        file, gates = LIBRARIES[self.scope.version]
-        if token.text in gates and not self.scope.included:
-            return WrongError("qasm_include_missing", token, file=file)
-        if token.text in self.scope.qubits or token.text in self.scope.bits or token.text in self.scope.names:
-            return WrongError("qasm_expected_gate", token)
-        return WrongError("qasm_unknown_gate", token, file=file)
-
-    def _params(self) -> tuple[float, ...]:
-        self.cursor.sign("(")
-        values: list[float] = []
-        while not self.cursor.takes(")"):
-            if values:
-                self.cursor.sign(",")
-            values.append(float(self.scope.sums(self.cursor).number()))
-        return tuple(values)
-
-    def _modifiers(self) -> list[Modifier]:
-        out: list[Modifier] = []
-        cursor = self.cursor
-        while self.scope.version == 3 and cursor.sees(*_MODIFIERS):
-            token, value = cursor.take(), 1.0
-            if token.text == "pow" or cursor.sees("("):
-                cursor.sign("(")
-                value = float(self.scope.sums(cursor).number())
-                cursor.sign(")")
-            counts = token.text.endswith("ctrl")
-            if counts and (value != int(value) or not 1 <= value <= CONTROLS_MAX):
-                raise WrongError("qasm_size", token, f"{value:g}")
-            cursor.sign("@")
-            out.append(Modifier(token, token.text, value))
-        return out
 
     # Measuring ------------------------------------------------------------------------------------------------
 
@@ -366,16 +205,6 @@ class Statements:
     def _measured(self, bits: Row, out: list[Operation]) -> None:
         token = self.cursor.peek(-1)
         out += pairs(token, self.scope.qubit_row(self.cursor), bits)
-
-    def _barrier(self) -> tuple[int, ...]:
-        rows: list[Row] = []
-        while not self.cursor.sees(";"):
-            if rows:
-                self.cursor.sign(",")
-            rows.append(self.scope.qubit_row(self.cursor))
-        self.cursor.sign(";")
-        named = [qubit for row in rows for qubit in row.numbers] if rows else range(self.scope.qubit_count)
-        return tuple(dict.fromkeys(named))
 
     # Blocks ---------------------------------------------------------------------------------------------------
 
@@ -410,7 +239,8 @@ class Statements:
         if not cursor.sees(")"):
             raise WrongError("qasm_condition", start, cursor.next.text)
         if not 0 <= value < 1 << len(row.numbers):
-            raise WrongError("qasm_condition", start, str(value))
+            shown = str(value) if abs(value) <= MAGNITUDE_MAX else cursor.peek(-1).text  # of a row of bits without end
+            raise WrongError("qasm_condition", start, shown)
         return row.numbers, value, equal
 
     def _compared(self) -> int:
@@ -418,6 +248,7 @@ class Statements:
             return int(self.cursor.peek(-1).text == "true")
         token = self.cursor.next
         if self.scope.version == 3 and token.kind is Kind.TEXT and token.text.strip("\"'_01") == "":
+            self.cursor.spend(len(token.text))
             digits = self.cursor.take().text.strip("\"'").replace("_", "")
             return int(digits or "0", 2)
         return self.scope.sums(self.cursor).whole()
@@ -435,14 +266,14 @@ class Statements:
             raise WrongError("qasm_name_taken", token)
         cursor.sign("in")
         values = self._turns()
-        begin, faults = cursor.at, len(self.faults)
+        begin, wrong = cursor.at, self._wrong
         try:
             if not values:
                 self._passed_over(name)
             for value in values:
                 self.scope.names[name], cursor.at = value, begin
                 self._block(out)
-                if len(self.faults) > faults or self._over:
+                if self._wrong > wrong or self._over:
                     break
                 if len(out) > OPERATIONS_MAX:
                     raise too_many(token)

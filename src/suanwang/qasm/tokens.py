@@ -6,6 +6,8 @@ from enum import Enum, auto
 from typing import Any, Final
 
 SHOWN: Final = 60
+# Of one reading: each word, again in each turn of a loop and in each body; each qubit or bit that is named; each gate made.
+STEPS_MAX: Final = 2_000_000
 
 
 class Kind(Enum):
@@ -66,6 +68,9 @@ def tokens_of(text: str) -> list[Token]:
         group = found.lastgroup
         assert group is not None, "every alternative has a name"
         word = found.group()
+        if word == "/" and text.startswith("/*", at):
+            # A comment without end. To go on would be to look for its end again at each `/*` behind it.
+            raise WrongError("qasm_expected_statement", Token(Kind.SIGN, "/*", line))
         if group != "space":
             out.append(Token(_KINDS[group], word, line))
         line += word.count("\n")
@@ -75,11 +80,19 @@ def tokens_of(text: str) -> list[Token]:
 
 
 class Cursor:
-    """A place in the words."""
+    """A place in the words, and the steps of the reading: whatever costs time or memory is spent here, so that no text, however
+    short, makes more than STEPS_MAX of them."""
 
     def __init__(self, words: list[Token]) -> None:
         self._words = words
         self.at = 0
+        self.spent = 0
+
+    def spend(self, steps: int) -> None:
+        """Before they are made. Raises WrongError where the reading has no more."""
+        self.spent += steps
+        if self.spent > STEPS_MAX:
+            raise WrongError("qasm_too_many_steps", self.next, limit=STEPS_MAX)
 
     @property
     def next(self) -> Token:
@@ -89,20 +102,24 @@ class Cursor:
         return self._words[min(self.at + ahead, len(self._words) - 1)]
 
     def take(self) -> Token:
-        token = self.next
+        token = self._words[self.at]
+        self.spent += 1  # as `spend`, where most of the steps are
+        if self.spent > STEPS_MAX:
+            self.spend(0)
         if token.kind is not Kind.END:
             self.at += 1
         return token
 
     def sees(self, *texts: str) -> bool:
         """Whether the next word is one of these signs or names."""
-        return self.next.kind in (Kind.SIGN, Kind.NAME) and self.next.text in texts
+        token = self._words[self.at]
+        return token.text in texts and token.kind in (Kind.SIGN, Kind.NAME)
 
     def takes(self, *texts: str) -> bool:
         """Take the next word where it is one of these."""
         found = self.sees(*texts)
         if found:
-            self.at += 1
+            self.take()
         return found
 
     def sign(self, text: str) -> Token:

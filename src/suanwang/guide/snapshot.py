@@ -19,8 +19,8 @@ from suanwang.model.ids import LeaseId
 from suanwang.model.plan import Demand, Hold
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import Preference
+from suanwang.net.calendar import FOREVER_US
 from suanwang.plan.ask import PlanAsk
-from suanwang.plan.calendar import FOREVER_US
 from suanwang.plan.clauses import PASSED
 from suanwang.plan.decide import place_codes
 from suanwang.plan.kernel.types import I32, I64, WHOLE, Classes, Fabric, no_floating

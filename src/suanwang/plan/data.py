@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from suanwang.model.units import SPAN_US_MAX
 from suanwang.net import Tree
+from suanwang.net.calendar import FOREVER_US
 from suanwang.net.jit import kernel
 from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
-from suanwang.plan.calendar import FOREVER_US
 from suanwang.plan.joint import Alone, join_paths
 from suanwang.plan.money import moved_amounts
 from suanwang.plan.need import MoveNeed, Need

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from suanwang.net.calendar import Steps, fits
 from suanwang.net.jit import kernel
 from suanwang.net.network import Flags, Ints
-from suanwang.plan.calendar import Steps, fits
 
 # Combinations tried for one site and one slowest option. It takes five bodies or more that fight for the same
 # links to come near it; what lies beyond is not a candidate.

@@ -12,8 +12,8 @@ from suanwang.model.compact import CompactHolds, Holds
 from suanwang.model.ids import LeaseId, PoolId, SecurityPoolId
 from suanwang.model.plan import Hold
 from suanwang.model.snapshot import LeaseChange, Snapshot
+from suanwang.net.calendar import Calendar, fits
 from suanwang.net.network import Ints
-from suanwang.plan.calendar import Calendar, fits
 from suanwang.plan.layout import Layout, amounts
 
 

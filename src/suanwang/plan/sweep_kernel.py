@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from suanwang.model.compact import OTHERS
+from suanwang.net.calendar import Book, Steps, change_rows, fits
 from suanwang.net.jit import inner, lean
 from suanwang.net.network import Flags, Ints
-from suanwang.plan.calendar import Book, Steps, change_rows, fits
 
 # What the kernel stops for.
 DONE, NO_POOL, POOL_ROWS, LINE_ROWS, TIGHT = range(5)

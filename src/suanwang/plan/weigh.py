@@ -11,10 +11,10 @@ import numpy as np
 
 from suanwang.model.reason import PoolReason
 from suanwang.model.task import Preference
+from suanwang.net.calendar import Steps, first_fit, fits
 from suanwang.net.jit import kernel
 from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
-from suanwang.plan.calendar import Steps, first_fit, fits
 from suanwang.plan.clauses import CODE
 from suanwang.plan.data import Moves, moves_of, nothing_moves, reached, waits_of
 from suanwang.plan.floors import Floors, Rivals, promising_places

@@ -276,7 +276,7 @@ def faults_of(town: Town, kept: Reserved, **changed) -> set[NetFault]:
         ({}, None),
         ({"way": {"latency_us": 1_999}}, NetFault.LATENCY),
         ({"wanted": {"latency_us_max": 1_999}}, NetFault.LATENCY),
-        ({"wanted": {"avoid_sites": ("b",)}}, NetFault.NOT_CONNECTED),
+        ({"wanted": {"avoid_sites": ("b",)}}, NetFault.AVOIDED),
         ({"wanted": {"bandwidth_bps": 700_000_000}}, NetFault.NOT_HELD),
         ({"wanted": {"protection": (ProtectionFunction.IDS,)}}, NetFault.NOT_CONNECTED),
         ({"way": {"links": (CarriedLink(link="a-b:ab", bps=600_000_000),)}}, NetFault.NOT_HELD),

@@ -113,13 +113,20 @@ class CutLook:
     def _walk(self, one: StandingWay, room: Ints) -> tuple[CrossedWay, tuple[tuple[str, int], ...]]:
         way = one.way
         bound_us = NO_BOUND_US if way.promised_us is None else way.promised_us
-        found = self._search(one, room[: self.book.links] >= way.bps, bound_us)
+        found = self._search(one, (room[: self.book.links] >= way.bps) & self._allowed(one), bound_us)
         if found is None:
             return CrossedWay(before=way, links=None, latency_us=None, refusal=self._why(one, bound_us)), ()
         edges, latency_us = found
         links = tuple(self.book.name(edge) for edge in edges)
         held = tuple((link, way.bps * links.count(link)) for link in dict.fromkeys(links))
         return CrossedWay(before=way, links=links, latency_us=latency_us), held
+
+    def _allowed(self, one: StandingWay) -> Flags:
+        """(m,): without what its task's traffic must not cross."""
+        out: Flags = np.ones(self.book.links, np.bool_)
+        for at in one.avoid_links:
+            out[2 * at : 2 * at + 2] = False
+        return out
 
     def _search(self, one: StandingWay, usable: Flags, bound_us: int) -> tuple[list[int], int] | None:
         """The cheapest walk past the very security pools that the way passes now, which still hold it: from stop to stop,
@@ -158,7 +165,9 @@ class CutLook:
         """The step at which there is no way left: no path at all, none within the latency, none with the room."""
         if self._search(one, self.up, NO_BOUND_US) is None:
             return Refusal(reason=NoWay.CUT_OFF)
-        if self._search(one, self.up, bound_us) is None:
+        if self._search(one, self.up & self._allowed(one), NO_BOUND_US) is None:
+            return Refusal(reason=NoWay.AVOIDED)
+        if self._search(one, self.up & self._allowed(one), bound_us) is None:
             return Refusal(reason=NoWay.TOO_FAR)
         return Refusal(reason=NoWay.NO_ROOM)
 

@@ -14,6 +14,7 @@ from suanwang.model.task import TaskRequest, latency_us_max
 from suanwang.net.network import Ints
 from suanwang.plan.layout import build_layout
 from suanwang.plan.ledger import Ledger
+from suanwang.plan.need import avoided_of
 
 PPM = 1_000_000
 Room = Ints  # what is left of each line of a book over a window; below 0 where nothing may go
@@ -120,6 +121,7 @@ class StandingWay:
     steps: tuple[ProtectionStep, ...] = ()
     reservation: Reservation | None = None
     reserved: ReservedWay | None = None
+    avoid_links: frozenset[int] = frozenset()  # that a task's way must not cross, by their place in the grid
 
     def holds(self) -> tuple[Hold, ...]:
         return link_holds(self.way, self.held)
@@ -132,20 +134,21 @@ def link_holds(way: HeldWay, held: Iterable[tuple[str, int]]) -> tuple[Hold, ...
     )
 
 
-def plan_ways(plan: AnyPlan, request: TaskRequest, end_us: int) -> Iterator[StandingWay]:
+def plan_ways(plan: AnyPlan, request: TaskRequest, end_us: int, index: GridIndex) -> Iterator[StandingWay]:
     """The ways of a plan. `end_us` is when its lease ends, which may be after its own end."""
+    avoid = frozenset() if request.avoid is None else avoided_of(request.avoid, index)[0]
     one = full_plan(plan)
     bound_us, window = latency_us_max(request), (one.run_start_us, end_us)
     path = _way(one.task_id, HolderKind.PATH, one.path, one.bandwidth_bps, window, bound_us)
-    yield StandingWay(path, _each(path), one.protection)
+    yield StandingWay(path, _each(path), one.protection, avoid_links=avoid)
     if one.standby is not None:
         second = _way(one.task_id, HolderKind.STANDBY, one.standby.path, one.bandwidth_bps, window, bound_us)
-        yield StandingWay(second, _each(second), one.standby.protection)
+        yield StandingWay(second, _each(second), one.standby.protection, avoid_links=avoid)
     for move in one.data:
         if move.path.links:
             window = (move.start_us, move.end_us)
             moved = _way(one.task_id, HolderKind.DATA, move.path, move.rate_bps, window, None, move.data_set)
-            yield StandingWay(moved, _each(moved))
+            yield StandingWay(moved, _each(moved), avoid_links=avoid)
 
 
 def _each(way: HeldWay) -> tuple[tuple[str, int], ...]:

@@ -241,6 +241,7 @@ class NetFault(StrEnum):
     SECURITY_DOWN = "security_down"  # a security pool is
     MAINTENANCE = "maintenance"
     SEGMENTS = "segments"  # more than were asked for
+    AVOIDED = "avoided"  # a way crosses what its owner must not
     NOT_APART = "not_apart"  # a way and its standby share a link or a shared-risk group
 
 

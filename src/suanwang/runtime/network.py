@@ -69,7 +69,8 @@ class Standing:
 
     def ways(self) -> list[StandingWay]:
         """Every way that stands."""
-        ways = [way for one in self.plans for way in plan_ways(one.plan, one.request, one.end_us)]
+        index = self.snapshot.index
+        ways = [way for one in self.plans for way in plan_ways(one.plan, one.request, one.end_us, index)]
         return ways + [
             way for one in self.reservations for way in reservation_ways(one.reservation, one.way, one.standby)
         ]
@@ -127,7 +128,9 @@ class NetworkDesk:
         found: list[LinkHolder] = []
         for tenant, request, plan, lease in tasks:
             if request is not None and not keys.isdisjoint(keys_of(lease)):
-                found += _holders(plan_ways(plan, request, last_end_us(lease)), link, request.name, tenant)
+                found += _holders(
+                    plan_ways(plan, request, last_end_us(lease), snapshot.index), link, request.name, tenant
+                )
         for one in reserved:
             if one.way is not None:
                 reserved_ways = reservation_ways(one.reservation, one.way, one.standby)

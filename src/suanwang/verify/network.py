@@ -17,7 +17,7 @@ from suanwang.model.reservation import Reservation, ReservedWay
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest, latency_us_max
 from suanwang.verify.holds import capacity_of, needs_of
-from suanwang.verify.path import closed_in
+from suanwang.verify.path import avoid_faults, closed_in
 from suanwang.verify.reserved import Tracer, apart_faults, reserved_needs, way_faults
 
 PPM = 1_000_000
@@ -132,6 +132,10 @@ def _plan(one: StandingPlan, snapshot: Snapshot, now_us: int) -> Iterator[list[N
     for path, source, target, bps, (start_us, end_us), most_us, steps in walks:
         if end_us > now_us:
             found = list(_walk(path, source, target, most_us, snapshot))
+            found += [
+                NetFaultFound(fault=NetFault.AVOIDED, what=plan.task_id, detail=detail)
+                for _, detail in avoid_faults(path, one.request, snapshot)
+            ]
             dead = [step.security_pool for step in steps if step.security_pool in snapshot.security_down]
             found += [NetFaultFound(fault=NetFault.SECURITY_DOWN, what=pool, detail=pool) for pool in dead]
             if bps:

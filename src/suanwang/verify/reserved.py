@@ -222,7 +222,7 @@ def _kept_to(wanted: Wanted, trace: Trace, who: str, index: GridIndex) -> Iterat
         avoided = link.id in wanted.avoid_links or not ends.isdisjoint(wanted.avoid_sites)
         avoided = avoided or not set(link.shared_risk_groups).isdisjoint(wanted.avoid_risks)
         if avoided or not regions.isdisjoint(wanted.avoid_regions):
-            yield NetFaultFound(fault=NetFault.NOT_CONNECTED, what=who, detail=f"{key} was to be avoided")
+            yield NetFaultFound(fault=NetFault.AVOIDED, what=who, detail=key)
 
 
 def _in_order(way: ReservedWay, trace: Trace, index: GridIndex) -> bool:

@@ -24,6 +24,7 @@ from suanwang.grids import china_path, load_grid
 from suanwang.model.error import Fault, FaultsError, StoreError
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import AgentId, KeyId, SiteId, TenantId
+from suanwang.model.joining import JoinState
 from suanwang.model.principal import Principal, Role
 from suanwang.model.record import GridAdopted, TenantSet
 from suanwang.model.snapshot import index_grid
@@ -133,7 +134,8 @@ def local_agent(
     join: Join | None = None,
 ) -> AgentLoop:
     """An agent in this process whose sites are all backed by this one host (and marked emulated)."""
-    joined = {one.view.ask.site for one in brain.road.state.joins.values()}  # these have agents of their own
+    joins = [one.view for one in brain.road.state.joins.values()]
+    joined = {one.ask.site for one in joins if one.state is JoinState.APPROVED}  # these have agents of their own
     every = (site.id for site in brain.index.grid.sites if site.pools and site.id not in joined)
     chosen = tuple(sites) if sites is not None else tuple(every)
     folder = brain.settings.home / "agents" / agent_id

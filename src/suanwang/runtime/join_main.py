@@ -25,7 +25,7 @@ from suanwang.intent.document import parse
 from suanwang.intent.read import validate
 from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError, UnreachableError
 from suanwang.model.ids import AgentId, SiteId
-from suanwang.model.joining import Inventory, JoinAsk, JoinState, JoinView, Measured, SiteName
+from suanwang.model.joining import Inventory, JoinAsk, JoinState, JoinView, Measured, SiteName, prices_at
 from suanwang.runtime import agent_main, clock
 from suanwang.runtime.adapters import discover
 from suanwang.runtime.ids import new_secret
@@ -189,12 +189,6 @@ def _find_out(
 def ask_of(wish: Wish, agent: AgentId, inventory: Inventory, measured: Measured, secret: str) -> JoinAsk:
     """The request: what was found and measured, and what is proposed. Raises FaultsError for what the person said wrongly."""
     site = SiteId(wish.site)
-    book = prices_of(site, inventory.pools)
-    priced = {
-        name: getattr(book, name) * wish.price_permille // 1_000
-        for name in ("core_hour_micro_yuan", "gib_hour_micro_yuan", "node_hour_micro_yuan")
-    }
-    cards = {model: one * wish.price_permille // 1_000 for model, one in book.accelerator_hour_micro_yuan.items()}
     sure = {Limit(one) for one in inventory.limits} >= LEVEL_TWO
     said = {name: getattr(wish, name) for name in ("near", "region", "city", "latitude", "longitude")}
     made = {
@@ -204,7 +198,7 @@ def ask_of(wish: Wish, agent: AgentId, inventory: Inventory, measured: Measured,
         "secret_blake3": blake3(secret.encode()).hexdigest(),
         "owner": wish.owner or wish.site,
         "security_level": wish.security_level or (2 if sure else 1),
-        "prices": book.model_copy(update={**priced, "accelerator_hour_micro_yuan": cards}).model_dump(mode="json"),
+        "prices": prices_at(prices_of(site, inventory.pools), wish.price_permille),
         "inventory": inventory.model_dump(mode="json"),
         "measured": measured.model_dump(mode="json"),
         "version": version("suanwang"),

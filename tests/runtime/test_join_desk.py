@@ -341,6 +341,18 @@ def test_every_price_of_a_book_is_scaled():
     assert {name: scaled[name] for name in names} == {n: {"a": 1_500} if "accel" in n else 1_500 for n in names}
 
 
+def test_a_site_that_joins_speaks_under_its_own_agents_name_alone(town):
+    view = town.join()
+    assert town.brain.road.state.keys[view.key_id].agent == ASK.agent
+    with pytest.raises(NotAllowedError) as refused:
+        town.brain.exchange(town.agent(view), Heartbeat(agent=AgentId("door"), adapter="x", emulated=False, sites=()))
+    assert refused.value.code == "agent_name"
+    for taken in (ASK.agent, AgentId("local")):
+        with pytest.raises(FaultsError) as faults:
+            town.brain.joins.ask(town.token(), ASK.model_copy(update={"site": "annex-2", "agent": taken}))
+        assert [one.code for one in faults.value.faults] == ["join_agent"]
+
+
 def test_an_operator_may_say_that_a_site_is_their_own(town):
     view = town.brain.joins.ask(town.token(), ASK)
     made = town.brain.joins.approve(town.operator, view.join_id, JoinTerms(owner="own"))

@@ -31,6 +31,7 @@ from suanwang.model.snapshot import index_grid
 from suanwang.observe.state import State
 from suanwang.runtime import clock
 from suanwang.runtime.agent_loop import AgentLoop, log_sink
+from suanwang.runtime.agent_names import LOCAL
 from suanwang.runtime.brain import Brain
 from suanwang.runtime.hands import local_adapter
 from suanwang.runtime.issue import issue
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from suanwang.runtime.nats_desk import NatsDesk
 
 LOCAL_TENANT: Final = TenantId("local")
-LOCAL_AGENT: Final = AgentId("local")
+LOCAL_AGENT: Final = LOCAL
 START_S: Final = 20.0  # in which the API has to answer
 
 

@@ -33,6 +33,8 @@ from suanwang.model.joining import (
 from suanwang.model.principal import Principal, Role
 from suanwang.model.record import GridAdopted, KeyIssued, SiteAsked, SiteJoined, SiteRefused
 from suanwang.model.snapshot import GridIndex
+from suanwang.observe.state import State
+from suanwang.runtime.agent_names import LOCAL, foreign_site
 from suanwang.runtime.ids import RealIds
 from suanwang.runtime.rerun import OWN
 from suanwang.runtime.switches import operators_only
@@ -83,6 +85,7 @@ class JoinDesk:
             waiting = {one.view.ask.site for one in state.joins.values() if one.view.state is JoinState.WAITING}
             if ask.site in state.index.sites or ask.site in waiting:
                 raise ConflictError("join_site_taken", site=ask.site)
+            _check_agent(state, ask)
             proposed = propose(state.index.grid, ask, JoinTerms())
             _check(state.index.grid, proposed)
             join_id = self._ids.join_id()
@@ -116,6 +119,7 @@ class JoinDesk:
             view = self._waiting(road, join_id)
             if view.ask.site in road.state.index.sites:
                 raise ConflictError("join_site_taken", site=view.ask.site)
+            _check_agent(road.state, view.ask)
             joining = propose(road.state.index.grid, view.ask, terms)
             _check(road.state.index.grid, joining)
             with self._verb():
@@ -141,6 +145,7 @@ class JoinDesk:
                 role=Role.AGENT.value,
                 note=f"site {site}, joined",
                 sites=(site,),
+                agent=view.ask.agent,
             )
         )
         self._know(road.state.index)
@@ -163,6 +168,12 @@ class JoinDesk:
         if one.view.state is not JoinState.WAITING:
             raise ConflictError("join_decided", join=join_id, state=one.view.state.value)
         return one.view
+
+
+def _check_agent(state: State, ask: JoinAsk) -> None:
+    """The key will speak under the name of the agent that asks: that may be nobody else's."""
+    if ask.agent == LOCAL or foreign_site(state, ask.agent, (ask.site,)) is not None:
+        raise FaultsError([Fault("join_agent", "agent", ask.agent)], "request")
 
 
 def _check(grid: Grid, joining: Joining) -> None:

@@ -13,6 +13,7 @@ from suanwang.model.event import Heartbeat
 from suanwang.model.ids import TaskId
 from suanwang.model.joining import FoundPool, Inventory, Joining, JoinState, JoinTerms, JoinView, Trust, corrected
 from suanwang.model.record import Phase
+from suanwang.runtime import trust as trust_module
 from suanwang.runtime.trust import TrustWatch, weigh
 from suanwang.store import admin
 
@@ -102,6 +103,26 @@ def test_a_check_is_a_task_of_the_site_and_what_it_prints_is_judged(town):
             assert time.monotonic() < deadline, "the check is judged"
             time.sleep(0.05)
     assert (trust.gives_permille, trust.marked) == (125, True)
+
+
+def test_how_many_cores_a_check_had_is_not_taken_from_what_it_printed(town):
+    view = town.join(HONEST)
+    town.brain.exchange(town.agent(view), Heartbeat(agent=ASK.agent, adapter="slurm", emulated=False, sites=("annex",)))
+    task_id = town.brain.trust.check(town.operator, "annex")
+    town.run(view, task_id, json.dumps({"cores": 1, "core_loops_s": CLAIM, "all_loops_s": CLAIM}).encode() + b"\n")
+    deadline = time.monotonic() + 60
+    while (trust := town.brain.joins.request(town.operator, view.join_id).trust) is None:
+        assert time.monotonic() < deadline, "the check is judged"
+        time.sleep(0.05)
+    assert trust.gives_permille == 125
+
+
+def test_a_check_under_way_is_the_one_that_is_asked_for_and_it_does_not_wait_for_ever(town):
+    town.join(HONEST)  # no agent answers
+    task_id = town.brain.trust.check(town.operator, "annex")
+    assert town.brain.trust.check(town.operator, "annex") == task_id
+    request = town.brain.road.state.tasks[task_id].request
+    assert request.deadline - town.brain.clock() <= trust_module.PATIENCE_US
 
 
 def test_a_check_that_says_nothing_changes_nothing(town):

@@ -142,21 +142,19 @@ def _slurm_faults(wish: Wish) -> list[Fault]:
 
 def _join(settings: Settings, client: httpx.Client, wish: Wish, talk: Talk, paths: JoinPaths) -> bool:
     """True when the operator has let us in; False where the person here did not agree."""
+    sent_before = False
     if paths.asked.exists():
         kept = json.loads(paths.asked.read_text())
         ask, secret = JoinAsk.model_validate(kept["ask"]), str(kept["secret"])
+        sent_before = kept.get("sent", True)
         talk.say("cli.join.again", {"site": ask.site})
     else:
         secret = new_secret()
         ask = _find_out(settings, client, wish, talk, secret, paths)
         if not talk.agree(ask):
             return False
-        write_private(paths.asked, json.dumps({"ask": ask.model_dump(mode="json"), "secret": secret}))
-    try:
-        view = _send(client, ask)
-    except (FaultsError, ConflictError, NotAllowedError):
-        paths.asked.unlink()  # so that it can be said otherwise
-        raise
+        _write_asked(paths, ask, secret, sent=False)
+    view = _send_once(client, ask, secret, sent_before, paths)
     talk.proposed(view)
     talk.say("cli.join.waits", {"join": view.join_id})
     while view.state is JoinState.WAITING:
@@ -168,6 +166,27 @@ def _join(settings: Settings, client: httpx.Client, wish: Wish, talk: Talk, path
     _keep(settings, view, wish, secret, paths)
     talk.say("cli.join.approved", {"site": view.ask.site})
     return True
+
+
+def _write_asked(paths: JoinPaths, ask: JoinAsk, secret: str, sent: bool) -> None:
+    write_private(paths.asked, json.dumps({"ask": ask.model_dump(mode="json"), "secret": secret, "sent": sent}))
+
+
+def _send_once(client: httpx.Client, ask: JoinAsk, secret: str, sent_before: bool, paths: JoinPaths) -> JoinView:
+    """Ask. The secret of a request that may wait somewhere is never thrown away: its key would be good for nobody.
+
+    It waits nowhere where the brain has found faults in it, which it looks for last, or where it was never sent before.
+    """
+    _write_asked(paths, ask, secret, sent=True)
+    try:
+        return _send(client, ask)
+    except FaultsError:
+        paths.asked.unlink()  # so that it can be said otherwise
+        raise
+    except (ConflictError, NotAllowedError):
+        if not sent_before:
+            paths.asked.unlink()
+        raise
 
 
 def _find_out(

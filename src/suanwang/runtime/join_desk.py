@@ -44,8 +44,8 @@ LEVEL_MAX: Final = 2  # of a site's own claim; an operator who has looked may gi
 # Assumed where nobody said: a share of a server's power for each core, and a card under load.
 POWER_W_PER_CORE: Final = 8
 POWER_W_PER_CARD: Final = 300
-# Above these a claim is no measurement. Fast cores of today do 130,000 MFLOP/s in double precision, and some 10,000 operations
-# of a matrix product in the time of one loop of plain Python.
+# Above these a claim is no measurement. Two multiply-adds of 512 bits a cycle at 4 GHz are 128,000 MFLOP/s in double
+# precision; a core of a cloud machine did 1,000 operations of a matrix product in the time of one loop of plain Python (0165).
 MFLOPS_PER_CORE_MAX: Final = 250_000
 FLOP_PER_LOOP_MAX: Final = 50_000
 LINK_BPS_MIN: Final = 1_000_000

@@ -1,12 +1,14 @@
 """What an agent may rely on, whichever bus it has: the same cases against each, over a real brain."""
 
 import time
+from dataclasses import replace
 
 import httpx
 import pytest
 from tests.bus.sides import (
     AGENT,
     WAIT_MS,
+    HttpSide,
     event,
     heartbeat,
     http_bus,
@@ -22,7 +24,13 @@ from suanwang.agent.journal import Journal
 from suanwang.agent.objects import LocalObjects
 from suanwang.bus import nats
 from suanwang.bus.http import HttpBus
-from suanwang.model.error import ConflictError, NotAllowedError, NotFoundError, NotKnownError, UnreachableError
+from suanwang.model.error import (
+    ConflictError,
+    NotAllowedError,
+    NotFoundError,
+    NotKnownError,
+    UnreachableError,
+)
 from suanwang.model.event import EventKind, as_instruction
 from suanwang.model.ids import AgentId, AttemptId
 from suanwang.model.principal import Submission
@@ -106,6 +114,43 @@ def test_a_site_that_speaks_through_another_agent_is_a_conflict(side):
     with pytest.raises(ConflictError) as refused:
         side.bus(agent=other).exchange(heartbeat(side.sites[:1], agent=other), 0)
     assert refused.value.code == "agent_site_taken"
+
+
+def test_a_key_speaks_under_one_name(side):
+    bus = side.bus(side.sites[:1])
+    bus.exchange(heartbeat(side.sites[:1]), 0)
+    two = AgentId("two")
+    with pytest.raises((NotAllowedError, UnreachableError)) as refused:
+        bus.exchange(heartbeat(side.sites[:1], agent=two), 0)
+    if not isinstance(side, HttpSide):  # else who speaks is in the path or in the subject too
+        assert refused.value.code == "agent_name"
+    assert two not in side.brain.road.state.agent_of.values()
+
+
+def test_nobody_takes_a_name_that_stands_for_other_sites(side):
+    """By an event of an attempt that nobody knows, with a great number, every event of the real agent would count as heard."""
+    order = start_of(side, side.bus())
+    stranger = side.bus([site for site in side.sites if site != order.site])
+    wild = event(order, 10**9, K.RUNNING, attempt_id=AttemptId(f"att-{0:026d}"))
+    with pytest.raises(NotAllowedError) as refused:
+        stranger.exchange(heartbeat([], [wild]), 0)
+    assert refused.value.code == "agent_site"
+    assert side.brain.road.state.cursors.get(AGENT, 0) == 0
+
+
+def test_a_name_is_kept_when_its_agent_is_away_and_over_a_restart(side):
+    first, second = side.sites[:2]
+    side.bus([first]).exchange(heartbeat([first]), 0)
+    (key,) = [one for one in side.brain.road.state.keys.values() if one.agent == AGENT]
+    side.brain.revoke_key(side.operator, key.key.key_id)
+    side.kill()
+    side.again()
+    sites = side.brain.road.state.sites
+    sites[first] = replace(sites[first], live=False)  # as when its agent is lost
+    with pytest.raises(NotAllowedError):
+        _patient(lambda: side.bus([second]).exchange(heartbeat([second]), 0))
+    both = side.bus([first, second])
+    assert _patient(lambda: both.exchange(heartbeat([first, second]), 0)).acknowledged == 0
 
 
 def test_pieces_of_a_log_may_come_again_and_a_gap_is_a_conflict(side):

@@ -17,7 +17,7 @@ import pytest
 from tests.bus.sides import AGENT, event, heartbeat, over_nats, start_of
 from tests.bus.test_bus_contract import applied
 
-from suanwang.bus import nats, nats_names
+from suanwang.bus import nats, nats_brain, nats_names
 from suanwang.bus.nats_brain import NatsGateway
 from suanwang.bus.nats_names import STREAM, connect, down, inbox, log, up
 from suanwang.model.error import NotKnownError, StoreError, UnreachableError
@@ -138,7 +138,7 @@ def test_nobody_comes_in_without_tls_a_known_authority_and_a_credential(side):
 
 def test_the_stream_is_as_it_is_declared_and_is_changed_when_that_changes(side, monkeypatch):
     async def info():
-        link = await connect(side.nats._access(), "test", "sw.in.test")
+        link = await connect(side.nats._access(), "test", "sw.in.brain")
         try:
             return (await link.js.stream_info(STREAM)).config, (await link.js.consumer_info(STREAM, "brain")).config
         finally:
@@ -334,6 +334,134 @@ def test_a_body_that_is_no_round_is_answered_and_is_gone(side):
     bus = side.bus()
     ((headers, data),) = asyncio.run(say())
     assert (headers["Sw-Status"], json.loads(data)["code"]) == ("422", "faults")
+    assert bus.exchange(heartbeat(side.sites), 0).acknowledged == 0
+
+
+class Slow:
+    """A brain that is long at every round."""
+
+    def __init__(self, side, hold_s):
+        self.side, self.hold_s, self.rounds = side, hold_s, []
+
+    def principal_of(self, key_id):
+        return self.side.brain.principal_of(KeyId(key_id))
+
+    def append_log(self, principal, attempt_id, offset, data):
+        return offset + len(data)
+
+    def exchange(self, principal, said, wait_ms=0):
+        self.rounds.append(len(said.sites))
+        time.sleep(self.hold_s)
+        return Orders(acknowledged=0)
+
+
+def test_a_round_that_waits_behind_a_long_one_is_carried_out_once(side, monkeypatch):
+    monkeypatch.setattr(nats, "ANSWER_S", 30.0)
+    monkeypatch.setattr(nats_names, "ACK_WAIT_S", 1)
+    monkeypatch.setattr(nats_brain, "_SAYS_SO_S", 0.25)
+    bus, slow = side.bus(), Slow(side, 2.5)
+    side.nats.gateway.stop()
+    gateway = NatsGateway(slow, side.nats._access)
+    gateway.start()
+    try:
+        assert gateway.wait_ready(PATIENCE_S)
+        asks = [threading.Thread(target=bus.exchange, args=(heartbeat(side.sites[:count]), 0)) for count in (1, 2, 3)]
+        for before, one in enumerate(asks):
+            one.start()  # one after another: the stream keeps the newest that is not delivered
+            until(
+                lambda before=before: len(slow.rounds) + sum(lane.waiting for lane in gateway._lanes.values()) > before,
+                "the brain has the round",
+            )
+        for one in asks:
+            one.join(PATIENCE_S)
+        assert sorted(slow.rounds) == [1, 2, 3]
+        until(lambda: all(lane.idle for lane in gateway._lanes.values()), "nothing is under way")
+    finally:
+        gateway.stop()
+
+
+def test_a_message_of_which_the_rest_never_comes_is_given_up(side, monkeypatch):
+    monkeypatch.setattr(nats_brain, "HALF_S", 1.0)
+    monkeypatch.setattr(nats_brain, "TIDY_S", 0.1)
+    bus = side.bus()
+    side.nats.gateway.stop()
+    gateway = NatsGateway(Slow(side, 0), side.nats._access)
+    gateway.start()
+
+    async def half():
+        access = access_of(bus)
+        link = await connect(access, AGENT, inbox(access.key_id))
+        try:
+            headers = {"Sw-Message": "m", "Sw-Part": "0/2", "Nats-Msg-Id": "m.0"}
+            await link.js.publish(up(access.key_id, AGENT, 0), b"{", headers=headers)
+        finally:
+            await link.client.close()
+
+    async def held():
+        link = await connect(side.nats._access(), "test", "sw.in.brain")
+        try:
+            return (await link.js.stream_info(STREAM)).state.messages
+        finally:
+            await link.client.close()
+
+    try:
+        assert gateway.wait_ready(PATIENCE_S)
+        asyncio.run(half())
+        until(lambda: not gateway._lanes and asyncio.run(held()) == 0, "no half message is in memory nor on the disk")
+    finally:
+        gateway.stop()
+
+
+def test_an_answer_to_a_piece_of_a_log_goes_to_whoever_asked_and_nowhere_else(side):
+    """The brain may publish orders: an agent must not be able to have it publish them to another."""
+    bus = side.bus()
+    own = access_of(bus)
+
+    async def ask():
+        heard = []
+
+        async def hear(message):
+            heard.append(message.subject)
+
+        brain = await connect(side.nats._access(), "test", "sw.in.brain")
+        link = await connect(own, AGENT, inbox(own.key_id))
+        try:
+            await brain.client.subscribe("sw.in.brain.stolen", cb=hear)
+            await link.client.subscribe(f"{inbox(own.key_id)}.mine", cb=hear)
+            await brain.client.flush(5)
+            for reply in ("sw.in.brain.stolen", f"{inbox(own.key_id)}.mine"):
+                await link.client.publish(log(own.key_id), b"x", reply=reply)
+            for _ in range(500):
+                if heard:
+                    break
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)
+            return heard
+        finally:
+            await link.client.close()
+            await brain.client.close()
+
+    assert asyncio.run(ask()) == [f"{inbox(own.key_id)}.mine"]
+
+
+def test_the_brains_user_touches_nothing_else_of_the_account(side):
+    access = side.nats._access()
+    targets = ["other.subject", "$JS.API.STREAM.DELETE.OTHER", "$JS.API.STREAM.LIST", "sw.up.a.b.0", "sw.log.a"]
+    said = asyncio.run(_denied(access, [lambda one, to=to: one.publish(to, b"x") for to in targets]))
+    assert [to for to in targets if f'permissions violation for publish to "{to.lower()}"' not in said] == []
+
+
+def test_threads_that_want_the_first_connection_at_once_have_one(side):
+    bus = side.bus()
+    asked = []
+    real = bus._access
+    bus._access = lambda: asked.append(1) or real()
+    threads = [threading.Thread(target=lambda: bus._run(bus._link(), PATIENCE_S)) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(PATIENCE_S)
+    assert len(asked) == 1
     assert bus.exchange(heartbeat(side.sites), 0).acknowledged == 0
 
 

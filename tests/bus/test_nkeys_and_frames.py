@@ -67,6 +67,23 @@ def test_a_newer_message_drops_what_is_there_of_the_older():
     assert (whole.body, stale) == (b"body", ["o0"])
 
 
+def test_a_part_that_comes_again_stands_in_for_the_first():
+    joiner: Joiner[str] = Joiner()
+    first, second = cut("m", random.Random(1).randbytes(30_000), part_bytes=20_000)
+    assert joiner.add(first.headers, first.data, "once") == (None, [])
+    assert joiner.add(first.headers, first.data, "again") == (None, [])
+    whole, stale = joiner.add(second.headers, second.data, "rest")
+    assert (whole.carriers, stale) == (["again", "rest"], [])
+
+
+def test_parts_that_disagree_on_their_number_are_refused():
+    joiner: Joiner[str] = Joiner()
+    assert joiner.add({"Sw-Message": "m", "Sw-Part": "5/6"}, b"", "a") == (None, [])
+    with pytest.raises(ValueError):
+        joiner.add({"Sw-Message": "m", "Sw-Part": "1/2"}, b"", "b")
+    assert (joiner.half, list(joiner.drop()), joiner.half) == ("m", ["a"], "")
+
+
 @pytest.mark.parametrize("place", ["", "1", "a/b", "3/3", "-1/2", f"0/{PARTS_MAX + 1}"])
 def test_a_part_with_no_place_is_refused(place):
     with pytest.raises(ValueError):

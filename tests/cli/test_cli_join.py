@@ -195,6 +195,34 @@ def test_whoever_does_not_agree_has_asked_nothing_and_who_was_wrong_may_ask_agai
         assert [fault.where for fault in refused.value.faults] == ["region"]
 
 
+def test_the_secret_of_a_request_that_waits_is_kept_whatever_another_token_says(home, tmp_path, monkeypatch):
+    """Killed while it waited, and started again with a token of its own making: the request of before is still good."""
+    monkeypatch.setattr(join_main, "measure_host", lambda folder, clock: Measured(cores=1))
+    monkeypatch.setattr(join_main, "prove_here", lambda cores: None)
+
+    def killed(key, values):
+        if key == "cli.join.waits":
+            raise KeyboardInterrupt
+
+    with serving(replace(home, bus="http"), with_agent=False) as here, Client(here.url, here.key) as client:
+        first, second = (client.issue_key("local", "joiner").key for _ in range(2))
+        own, wish = Settings(home=tmp_path / "site", url=here.url), Wish(site="annex")
+        talk = Talk(killed, lambda ask: True, lambda view: None)
+        with pytest.raises(KeyboardInterrupt):
+            join_main.run(own, first, wish, talk)
+        with pytest.raises(ConflictError) as taken:
+            join_main.run(own, second, wish, talk)
+        assert taken.value.code == "join_site_taken"
+        (asked,) = client.joins()
+        client.approve_join(asked.join_id)
+        served = []
+        monkeypatch.setattr(join_main, "serve", lambda settings, site, talk: served.append(site) or 0)
+        assert join_main.run(own, first, wish, Talk(lambda *_: None, lambda ask: True, lambda view: None)) == 0
+        held = json.loads(join_main.JoinPaths(own.home, "annex").joined.read_text())
+        assert here.brain.authenticate(held["key"]).sites == ("annex",)
+        assert served == ["annex"]
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -11,11 +11,22 @@ from suanwang.model.error import ConflictError, FaultsError, NotAllowedError, No
 from suanwang.model.event import Event, EventKind, Heartbeat, InstructionKind
 from suanwang.model.grid import PoolKind, PriceBook
 from suanwang.model.ids import AgentId, JoinId
-from suanwang.model.joining import FoundPool, Inventory, JoinAsk, JoinState, JoinTerms, Measured, grown
+from suanwang.model.joining import (
+    CORES_MAX,
+    FoundPool,
+    Inventory,
+    JoinAsk,
+    JoinState,
+    JoinTerms,
+    Measured,
+    grown,
+    prices_at,
+)
 from suanwang.model.principal import Role, Submission
 from suanwang.model.record import Phase
 from suanwang.model.task import Resources, TaskRequest
-from suanwang.model.units import GIB
+from suanwang.model.units import GIB, MICRO_YUAN_MAX
+from suanwang.runtime import join_desk
 from suanwang.runtime.app import LOCAL_TENANT, home_key, local_agent, open_brain
 from suanwang.runtime.join_desk import TOKEN_US
 from suanwang.runtime.settings import Settings
@@ -281,6 +292,10 @@ def test_a_refused_site_is_told_why_and_is_no_part_of_the_grid(town):
             {"inventory": Inventory(adapter="x", pools=(FoundPool(name="q", kind=PoolKind.QUANTUM, nodes=1),))},
             "pool_lacks",
         ),
+        ({"owner": "own"}, "join_owner"),
+        ({"measured": Measured(cores=1, matmul_fp64_mflops=250_001)}, "join_claim"),
+        ({"measured": Measured(cores=2, core_loops_s=10**6, matmul_fp64_mflops=100_001)}, "join_claim"),
+        ({"measured": Measured(matmul_fp64_mflops=1)}, "join_claim"),
     ],
 )
 def test_what_cannot_be_part_of_a_grid_is_refused_with_every_fault(town, change, code):
@@ -292,6 +307,68 @@ def test_what_cannot_be_part_of_a_grid_is_refused_with_every_fault(town, change,
         town.brain.joins.ask(town.token(), ask)
     assert code in [fault.code for fault in refused.value.faults]
     assert town.brain.failed is None
+
+
+def test_a_claim_that_makes_no_pool_is_a_fault_and_ends_no_brain(town, monkeypatch):
+    """What the bounds of a request let through and those of a pool do not."""
+    monkeypatch.setattr(join_desk, "POWER_W_PER_CORE", 10**6)
+    with pytest.raises(FaultsError) as refused:
+        town.brain.joins.ask(town.token(), ASK)
+    assert [one.where for one in refused.value.faults] == [f"site.pools[{at}].power_w_per_node" for at in (0, 1)]
+    assert town.brain.failed is None
+    monkeypatch.undo()
+    widest = POOLS[1].model_copy(update={"cores_per_node": CORES_MAX, "accelerators_per_node": 64})
+    fast = Measured(cores=1, matmul_fp64_mflops=250_000)
+    view = town.join(ASK.model_copy(update={"inventory": Inventory(adapter="x", pools=(widest,)), "measured": fast}))
+    assert view.proposed.site.pools[0].gflops_per_node == 250 * CORES_MAX
+
+
+def test_prices_beyond_what_can_be_written_down_are_refused(town):
+    dear = PriceBook(id="any", core_hour_micro_yuan=MICRO_YUAN_MAX, accelerator_hour_micro_yuan={"a100": 1})
+    view = town.brain.joins.ask(town.token(), ASK.model_copy(update={"prices": dear}))
+    with pytest.raises(FaultsError) as refused:
+        town.brain.joins.approve(town.operator, view.join_id, JoinTerms(price_permille=2_000))
+    assert [one.where for one in refused.value.faults] == ["prices.core_hour_micro_yuan"]
+    town.restart()
+    assert town.brain.joins.approve(town.operator, view.join_id, JoinTerms()).state is JoinState.APPROVED
+
+
+def test_every_price_of_a_book_is_scaled():
+    names = [name for name in PriceBook.model_fields if name.endswith("_micro_yuan")]
+    assert "qpu_hour_micro_yuan" in names
+    book = PriceBook.model_validate({"id": "b", **{n: {"a": 1_000} if "accel" in n else 1_000 for n in names}})
+    scaled = prices_at(book, 1_500)
+    assert {name: scaled[name] for name in names} == {n: {"a": 1_500} if "accel" in n else 1_500 for n in names}
+
+
+def test_a_site_that_joins_speaks_under_its_own_agents_name_alone(town):
+    view = town.join()
+    assert town.brain.road.state.keys[view.key_id].agent == ASK.agent
+    with pytest.raises(NotAllowedError) as refused:
+        town.brain.exchange(town.agent(view), Heartbeat(agent=AgentId("door"), adapter="x", emulated=False, sites=()))
+    assert refused.value.code == "agent_name"
+    for taken in (ASK.agent, AgentId("local")):
+        with pytest.raises(FaultsError) as faults:
+            town.brain.joins.ask(town.token(), ASK.model_copy(update={"site": "annex-2", "agent": taken}))
+        assert [one.code for one in faults.value.faults] == ["join_agent"]
+
+
+def test_an_operator_may_say_that_a_site_is_their_own(town):
+    view = town.brain.joins.ask(town.token(), ASK)
+    made = town.brain.joins.approve(town.operator, view.join_id, JoinTerms(owner="own"))
+    assert made.proposed.site.owner == "own"
+
+
+def test_a_site_that_only_asks_for_a_name_takes_none_from_the_agent_of_this_host(town):
+    """Refused, and then written into the grid file by hand."""
+    view = town.brain.joins.ask(town.token(), ASK)
+    town.brain.joins.refuse(town.operator, view.join_id, "")
+    grid = grown(town.brain.index.grid, view.proposed)
+    town.file.write_text(dump_grid(grid))
+    town.restart()
+    loop = local_agent(town.brain, None)
+    assert loop._agent.sites == ("here", "there", "annex")
+    loop._agent.close()
 
 
 def test_nobody_but_an_operator_decides_and_nobody_but_a_joiner_asks(town):

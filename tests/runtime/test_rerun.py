@@ -11,8 +11,9 @@ from suanwang.model.grid import PoolKind
 from suanwang.model.joining import FoundPool, Inventory
 from suanwang.model.principal import Role, Submission
 from suanwang.model.record import Phase
-from suanwang.model.task import Output, Resources, TaskRequest
+from suanwang.model.task import After, Output, Resources, TaskRequest
 from suanwang.model.units import GIB
+from suanwang.runtime import rerun
 from suanwang.runtime.app import LOCAL_TENANT
 from suanwang.runtime.rerun import Reruns, second_of
 from suanwang.store import admin
@@ -159,6 +160,33 @@ def test_what_cannot_be_repeated_or_does_not_say_so_is_left_alone(town):
     row = town.brain.store.tasks(tag="repeatable=yes").items[0]
     assert second_of(row) is None
     assert not watch._pending
+
+
+def test_older_results_get_their_turn_and_what_was_seen_is_forgotten_in_time(town, monkeypatch):
+    monkeypatch.setattr(rerun, "NEWEST", 1)
+    monkeypatch.setattr(rerun, "SEEN_MANY", 2)
+    view = town.join(THIRD)
+    hands = Hands(town, view)
+    tasks = {first_run(town, hands) for _ in range(3)}
+    watch = reruns(town, secret=b"s")
+    watch._begin = lambda row: None
+    for _ in range(3):
+        watch.step()
+    assert set(watch._seen) == tasks
+    real = watch._clock
+    watch._clock = lambda: real() + rerun.PATIENCE_US
+    watch.step()
+    assert watch._seen == {}
+
+
+def test_a_second_run_comes_after_nothing(town):
+    view = town.join(THIRD)
+    hands = Hands(town, view)
+    before = first_run(town, hands, TASK.model_copy(update={"tags": {}}))
+    first_run(town, hands, TASK.model_copy(update={"after": (After(task=before),)}))
+    row = town.brain.store.tasks(tag="repeatable=yes").items[0]
+    assert row.request.after
+    assert second_of(row).after == ()
 
 
 def test_results_of_own_sites_are_not_run_again(town):

@@ -7,10 +7,13 @@ import pytest
 from tests.runtime.test_join_desk import ASK, Town, submit
 
 from suanwang.agent.probe import Proof, command, prove_here, read_proof
+from suanwang.grids import dump_grid
 from suanwang.model.error import ConflictError, NotAllowedError, NotFoundError
 from suanwang.model.event import Heartbeat
+from suanwang.model.ids import TaskId
 from suanwang.model.joining import FoundPool, Inventory, Joining, JoinState, JoinTerms, JoinView, Trust, corrected
 from suanwang.model.record import Phase
+from suanwang.runtime import trust as trust_module
 from suanwang.runtime.trust import TrustWatch, weigh
 from suanwang.store import admin
 
@@ -102,6 +105,26 @@ def test_a_check_is_a_task_of_the_site_and_what_it_prints_is_judged(town):
     assert (trust.gives_permille, trust.marked) == (125, True)
 
 
+def test_how_many_cores_a_check_had_is_not_taken_from_what_it_printed(town):
+    view = town.join(HONEST)
+    town.brain.exchange(town.agent(view), Heartbeat(agent=ASK.agent, adapter="slurm", emulated=False, sites=("annex",)))
+    task_id = town.brain.trust.check(town.operator, "annex")
+    town.run(view, task_id, json.dumps({"cores": 1, "core_loops_s": CLAIM, "all_loops_s": CLAIM}).encode() + b"\n")
+    deadline = time.monotonic() + 60
+    while (trust := town.brain.joins.request(town.operator, view.join_id).trust) is None:
+        assert time.monotonic() < deadline, "the check is judged"
+        time.sleep(0.05)
+    assert trust.gives_permille == 125
+
+
+def test_a_check_under_way_is_the_one_that_is_asked_for_and_it_does_not_wait_for_ever(town):
+    town.join(HONEST)  # no agent answers
+    task_id = town.brain.trust.check(town.operator, "annex")
+    assert town.brain.trust.check(town.operator, "annex") == task_id
+    request = town.brain.road.state.tasks[task_id].request
+    assert request.deadline - town.brain.clock() <= trust_module.PATIENCE_US
+
+
 def test_a_check_that_says_nothing_changes_nothing(town):
     view = town.join(HONEST)
     town.brain.exchange(town.agent(view), Heartbeat(agent=ASK.agent, adapter="slurm", emulated=False, sites=("annex",)))
@@ -154,7 +177,39 @@ def test_a_site_that_the_grid_file_has_by_now_keeps_what_the_file_says(town):
     other = grid.sites[-1].model_copy(update={"price_book": "plain"})
     taken = grid.model_copy(update={"sites": (*grid.sites[:-1], other)})
     joining: Joining = view.proposed
-    assert corrected(taken, joining, 500).sites[-1] == other
+    assert corrected(taken, joining, 1_000, 500).sites[-1] == other
+
+
+def test_only_figures_that_are_as_approved_are_marked_down(town):
+    """What a grid says otherwise by now stands, and there and back is where it was."""
+    view = town.join(HONEST)
+    grid = town.brain.index.grid
+    site = grid.sites[-1]
+    newer = site.pools[0].model_copy(update={"gflops_per_node": 7, "nodes": 9})
+    book = grid.price_books[-1].model_copy(update={"core_hour_micro_yuan": 77})
+    taken = grid.model_copy(
+        update={
+            "sites": (*grid.sites[:-1], site.model_copy(update={"owner": "other", "pools": (newer, *site.pools[1:])})),
+            "price_books": (*grid.price_books[:-1], book),
+        }
+    )
+    marked = corrected(taken, view.proposed, 1_000, 500)
+    assert (marked.sites[-1].owner, marked.sites[-1].pools[0]) == ("other", newer)
+    assert marked.sites[-1].pools[1].gflops_per_node == site.pools[1].gflops_per_node // 2
+    prices = marked.price_books[-1]
+    assert (prices.core_hour_micro_yuan, prices.accelerator_hour_micro_yuan) == (77, {"a100": 4_500})
+    assert corrected(marked, view.proposed, 500, 1_000) == taken
+
+
+def test_a_mark_changes_nothing_of_a_site_that_the_grid_file_has(town):
+    view = town.join(HONEST)
+    town.file.write_text(dump_grid(town.brain.index.grid))
+    town.restart()
+    before = town.brain.index
+    for _ in range(2):
+        town.brain.trust.judge(view.join_id, TaskId("task-" + "0" * 26), proof(300))
+    assert town.brain.joins.request(town.operator, view.join_id).trust.marked
+    assert town.brain.index is before
 
 
 def test_the_probe_tells_what_a_place_gives():

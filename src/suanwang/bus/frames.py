@@ -58,20 +58,23 @@ class Joiner(Generic[T]):
     """Puts the parts of one sender together. `T` is what a part came in, so that it can be acknowledged."""
 
     _message: str = ""
+    _count: int = 0
     _parts: dict[int, tuple[bytes, T]] = field(default_factory=dict)
 
     def add(self, headers: dict[str, str], data: bytes, carrier: T) -> tuple[Joined[T] | None, Sequence[T]]:
         """A part has come: the message where it is whole now, and carriers that nobody waits for any more.
 
-        Raises ValueError where the headers are none of ours or the bytes are damaged.
+        A part that comes again stands in for the first: what carried that is the same message of the stream, and still wanted.
+        Raises ValueError where the headers are none of ours, other parts say otherwise of their number, or the bytes are damaged.
         """
         message, (number, count) = headers.get(MESSAGE, ""), _place(headers.get(PART, ""))
         stale: list[T] = []
         if message != self._message:
             stale = [one for _, one in self._parts.values()]
-            self._message, self._parts = message, {}
-        if number in self._parts:
-            stale.append(self._parts[number][1])
+            self._message, self._count, self._parts = message, count, {}
+        elif self._parts and count != self._count:
+            raise ValueError(f"part {number} of {count}, and of {self._count}")
+        self._count = count
         self._parts[number] = (data, carrier)
         if len(self._parts) < count:
             return None, stale
@@ -79,6 +82,16 @@ class Joiner(Generic[T]):
         body = b"".join(parts[at][0] for at in range(count))
         whole = unpack(body) if PACKED in headers else body
         return Joined(message, headers, whole, [parts[at][1] for at in range(count)]), stale
+
+    @property
+    def half(self) -> str:
+        """The name of the message that is half there; empty: none is."""
+        return self._message if self._parts else ""
+
+    def drop(self) -> Sequence[T]:
+        """Wait no more for what is half there: what its parts came in."""
+        parts, self._parts = self._parts, {}
+        return [one for _, one in parts.values()]
 
 
 def _place(text: str) -> tuple[int, int]:

@@ -56,6 +56,7 @@ class NatsBus:
         self._names = NUID()
         self._joiner: Joiner[None] = Joiner()
         self._answers: dict[str, asyncio.Future[Joined[None]]] = {}
+        self._connecting = asyncio.Lock()  # several threads may want the first connection at once
         self._connected: tuple[NatsAccess, Link] | None = None
         self._closing = False
         self._running: set[Future[Any]] = set()
@@ -115,14 +116,15 @@ class NatsBus:
     # -- in the loop -------------------------------------------------------------------------------------------
 
     async def _link(self) -> tuple[NatsAccess, Link]:
-        if self._connected is None or self._connected[1].closed.is_set():
-            access = await asyncio.to_thread(self._access)
-            link = await asyncio.wait_for(connect(access, self._agent, inbox(access.key_id)), 2 * CONNECT_S)
-            self._joiner = Joiner()
-            await link.client.subscribe(down(access.key_id, self._agent), cb=self._hear)
-            await link.client.flush(CONNECT_S)
-            self._connected = access, link
-        return self._connected
+        async with self._connecting:
+            if self._connected is None or self._connected[1].closed.is_set():
+                access = await asyncio.to_thread(self._access)
+                link = await asyncio.wait_for(connect(access, self._agent, inbox(access.key_id)), 2 * CONNECT_S)
+                self._joiner = Joiner()
+                await link.client.subscribe(down(access.key_id, self._agent), cb=self._hear)
+                await link.client.flush(CONNECT_S)
+                self._connected = access, link
+            return self._connected
 
     async def _hang_up(self) -> None:
         if self._connected is not None and not self._connected[1].client.is_closed:

@@ -17,11 +17,12 @@ import structlog
 from nats.aio.msg import Msg
 from pydantic import ValidationError
 
-from suanwang.bus.frames import Joined, Joiner, cut
+from suanwang.bus.frames import MESSAGE, Joined, Joiner, cut
 from suanwang.bus.memory import BrainSide
 from suanwang.bus.nats_names import (
     ACK_WAIT_S,
     ATTEMPT,
+    BRAIN,
     BROKEN,
     CONNECT_S,
     CONSUMER,
@@ -35,6 +36,7 @@ from suanwang.bus.nats_names import (
     connect,
     consumer_config,
     ensure_stream,
+    inbox,
     token,
     while_up,
 )
@@ -49,6 +51,9 @@ ANSWER_BYTES_MAX: Final = 4 * 1024**2
 WAIT_MS_MAX: Final = 30_000
 THREADS_MAX: Final = 512  # an agent that waits for orders holds one; more wait for their turn
 RETRY_S: Final = 0.3
+# A message of many parts that is not whole after so long never will be: its sender gives up sooner, and says all of it again.
+HALF_S: Final = 300.0
+TIDY_S: Final = 30.0
 _SAYS_SO_S: Final = ACK_WAIT_S / 3
 _AGAIN_S: Final = 1.0
 _STOP_S: Final = 10.0
@@ -69,6 +74,13 @@ class _Lane:
     joiner: Joiner[Msg] = field(default_factory=Joiner)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
+    under_way: set[str] = field(default_factory=set)  # rounds by name, from whole to answered
+    heard_s: float = 0.0  # when the message that came last began
+    half: str = ""  # its name, while it is half there
+
+    @property
+    def idle(self) -> bool:
+        return not self.under_way and not self.joiner.half
 
 
 class NatsGateway:
@@ -123,7 +135,8 @@ class NatsGateway:
 
     async def _connected(self) -> None:
         access = await asyncio.to_thread(self._access)
-        link = await asyncio.wait_for(connect(access, "suanwang-brain", "sw.in.brain"), 2 * CONNECT_S)
+        link = await asyncio.wait_for(connect(access, "suanwang-brain", inbox(BRAIN)), 2 * CONNECT_S)
+        tidying = self._loop.create_task(self._tidy())
         try:
             await ensure_stream(link.js, self._replicas)
             await link.client.subscribe(LOGS, queue=CONSUMER, cb=partial(self._hear_log, link))
@@ -134,23 +147,29 @@ class NatsGateway:
             self._ready.set()
             await while_up(link, self._stopping.wait())
         finally:
+            tidying.cancel()
             if not link.client.is_closed:
                 await link.client.close()
 
     # -- rounds ------------------------------------------------------------------------------------------------
 
     async def _take(self, link: Link, message: Msg) -> None:
-        lane = self._lanes.setdefault(message.subject.rpartition(".")[0], _Lane())
+        lane, headers = self._lanes.setdefault(message.subject.rpartition(".")[0], _Lane()), message.headers or {}
+        if headers.get(MESSAGE) in lane.under_way:
+            return  # it comes again although we are at it: it is acknowledged when that is done
         try:
-            whole, stale = lane.joiner.add(message.headers or {}, message.data, message)
+            whole, stale = lane.joiner.add(headers, message.data, message)
         except ValueError as error:
             _log.warning("nats_no_round", subject=message.subject, detail=str(error))
             await message.term()
             return
         for one in stale:
             await one.term()
+        if lane.joiner.half != lane.half or whole is not None:
+            lane.half, lane.heard_s = lane.joiner.half, self._loop.time()
         if whole is not None:
             lane.waiting += 1
+            lane.under_way.add(whole.message)
             self._spawn(self._round(link, lane, message.subject, whole))
 
     def _spawn(self, work: Any) -> None:
@@ -159,14 +178,15 @@ class NatsGateway:
         task.add_done_callback(self._tasks.discard)
 
     async def _round(self, link: Link, lane: _Lane, subject: str, whole: Joined[Msg]) -> None:
-        async with lane.turn:
-            lane.waiting -= 1
-            hurry = lane.waiting > 0  # the agent has asked again: nobody waits for orders here
-            says_so = self._loop.create_task(_say_so(whole.carriers))
-            try:
+        says_so = self._loop.create_task(_say_so(whole.carriers))  # while it waits for its turn too
+        try:
+            async with lane.turn:
+                lane.waiting -= 1
+                hurry = lane.waiting > 0  # the agent has asked again: nobody waits for orders here
                 status, body = await self._loop.run_in_executor(self._threads, self._carry_out, subject, whole, hurry)
-            finally:
-                says_so.cancel()
+        finally:
+            says_so.cancel()
+            lane.under_way.discard(whole.message)
         try:
             await self._answer(link, subject, whole.message, status, body)
             for one in whole.carriers:
@@ -194,6 +214,22 @@ class NatsGateway:
             _log.error("nats_round_broke", subject=subject, exc_info=error)
             return problem_of(UnreachableError(cause=type(error).__name__))
 
+    async def _tidy(self) -> None:
+        """Give up messages of which the rest never came, and forget agents of which nothing has been heard."""
+        while True:
+            await asyncio.sleep(TIDY_S)
+            before_s = self._loop.time() - HALF_S
+            for name, lane in list(self._lanes.items()):
+                if lane.heard_s > before_s:
+                    continue
+                try:
+                    for one in lane.joiner.drop():
+                        await one.term()
+                except BROKEN:
+                    return  # all of it comes again over the next connection
+                if lane.idle:
+                    self._lanes.pop(name, None)
+
     async def _answer(self, link: Link, subject: str, message: str, status: int, body: bytes) -> None:
         _, _, key, agent, _ = subject.split(".")
         for part in cut(message, body, {STATUS: str(status)}):
@@ -206,6 +242,10 @@ class NatsGateway:
 
     async def _take_log(self, link: Link, message: Msg) -> None:
         status, body = await self._loop.run_in_executor(self._threads, self._append, message)
+        _, _, key = message.subject.split(".")
+        if not message.reply.startswith(f"{inbox(KeyId(key))}."):
+            _log.warning("nats_reply_elsewhere", subject=message.subject)  # we may publish where the agent may not
+            return
         try:
             await link.client.publish(message.reply, body, headers={STATUS: str(status)})
         except BROKEN as error:
@@ -252,5 +292,8 @@ async def _say_so(messages: list[Msg]) -> None:
     """Keep a round that is being carried out from coming again."""
     while True:
         await asyncio.sleep(_SAYS_SO_S)
-        for one in messages:
-            await one.in_progress()
+        try:
+            for one in messages:
+                await one.in_progress()
+        except BROKEN:
+            return  # it comes again over the next connection

@@ -73,6 +73,21 @@ def inbox(key_id: KeyId) -> str:
 
 LOGS: Final = "sw.log.*"
 ROUNDS: Final = "sw.brain.rounds"
+BRAIN: Final = KeyId("brain")
+
+# All that the brain's user may touch of the account: answers, its own stream and consumer (the acknowledgements also in the form
+# that names the account), and what comes in.
+BRAIN_PUBLISHES: Final = (
+    "sw.down.*.*",
+    "sw.in.>",
+    f"$JS.API.STREAM.*.{STREAM}",
+    f"$JS.API.CONSUMER.*.{STREAM}.>",
+    f"$JS.API.CONSUMER.CREATE.{STREAM}",
+    f"$JS.API.CONSUMER.DURABLE.CREATE.{STREAM}.{CONSUMER}",
+    f"$JS.ACK.{STREAM}.{CONSUMER}.>",
+    f"$JS.ACK.*.*.{STREAM}.{CONSUMER}.>",
+)
+BRAIN_HEARS: Final = (LOGS, ROUNDS, f"{inbox(BRAIN)}.>")
 
 
 def may_publish(key_id: KeyId, agent: AgentId) -> list[str]:

@@ -150,6 +150,7 @@ def approve(
     price: Annotated[
         int, typer.Option("--price-permille", min=1, max=100_000, help=t("cli.option.join.price"))
     ] = 1_000,
+    owner: Annotated[str | None, _option("owner", "owner_set")] = None,
     near: Annotated[str | None, _option("near", "near")] = None,
     mbps: Annotated[
         int | None, typer.Option("--mbps", min=1, help=t("cli.option.join.mbps"), show_default=False)
@@ -163,6 +164,7 @@ def approve(
 
     terms = JoinTerms(
         security_level=security_level,
+        owner=owner,
         price_permille=price,
         near=SiteId(near) if near else None,
         capacity_bps=mbps * 1_000_000 if mbps else None,

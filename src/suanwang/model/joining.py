@@ -1,17 +1,20 @@
 """A site that joins the grid: what its agent found and measured, what it proposes, and what became of it."""
 
+import json
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from suanwang.model.base import Value
-from suanwang.model.grid import Count, Grid, Link, Name, PoolKind, PriceBook, Region, SecurityLevel, Site
-from suanwang.model.ids import SLUG_PATTERN, AgentId, JoinId, KeyId, PriceBookId, SiteId, Slug, TaskId
+from suanwang.model.grid import Count, Grid, Link, Name, Pool, PoolKind, PriceBook, Region, SecurityLevel, Site
+from suanwang.model.ids import SLUG_PATTERN, AgentId, JoinId, KeyId, PoolId, PriceBookId, SiteId, Slug, TaskId
 from suanwang.model.units import Bps, Bytes, SpanUs
 
 POOLS_MAX = 64
 NOTES_MAX = 32
+CORES_MAX = 100_000  # of one server: a pool's power and arithmetic, which are made of it, stay within those of `Pool`
 SiteName = Annotated[SiteId, Field(pattern=SLUG_PATTERN, max_length=40)]
 Blake3 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Note = Annotated[str, Field(max_length=300)]
@@ -23,7 +26,7 @@ class FoundPool(Value):
     name: Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?$")]
     kind: PoolKind
     nodes: Annotated[int, Field(ge=1, le=10**6)]
-    cores_per_node: Count = 0
+    cores_per_node: Annotated[int, Field(ge=0, le=CORES_MAX)] = 0
     memory_bytes_per_node: Bytes = 0
     accelerator_model: Slug | None = None
     accelerators_per_node: Annotated[int, Field(ge=0, le=64)] = 0
@@ -92,6 +95,7 @@ class JoinTerms(Value):
     """What an operator decides; what is left out stays as proposed."""
 
     security_level: SecurityLevel | None = None
+    owner: Slug | None = None
     price_permille: Annotated[int, Field(ge=1, le=100_000)] = 1_000  # of the proposed prices
     near: SiteId | None = None
     capacity_bps: Annotated[Bps, Field(ge=1)] | None = None  # of the link
@@ -172,31 +176,60 @@ def grown(grid: Grid, joining: Joining) -> Grid:
     return grid.model_copy(update=parts)
 
 
-def corrected(grid: Grid, joining: Joining, price_permille: int) -> Grid:
-    """The grid with the figures and prices of a site that has joined at so many thousandths of what was approved; every place
-    in every order stays what it was."""
-    site = joining.site
-    pools = tuple(
-        one.model_copy(update={"gflops_per_node": max(1, one.gflops_per_node * price_permille // 1_000)})
-        if one.gflops_per_node
-        else one
-        for one in site.pools
-    )
-    changed = site.model_copy(update={"pools": pools})
-    book = priced(joining.prices, price_permille)
+def corrected(grid: Grid, joining: Joining, before: int, after: int) -> Grid:
+    """The grid with the arithmetic and the prices of a site that has joined at `after` thousandths of what was approved.
+
+    Only figures that are still the approved ones at `before` thousandths are changed: what a grid file says otherwise by now
+    stands. Every place in every order stays what it was.
+    """
+    approved = {one.id: one.gflops_per_node for one in joining.site.pools}
     parts = {
-        "sites": tuple(changed if one.id == site.id and one.price_book == book.id else one for one in grid.sites),
-        "price_books": tuple(book if one.id == book.id else one for one in grid.price_books),
+        "sites": tuple(
+            one.model_copy(update={"pools": tuple(_slowed(pool, approved, before, after) for pool in one.pools)})
+            if one.id == joining.site.id and one.price_book == joining.prices.id
+            else one
+            for one in grid.sites
+        ),
+        "price_books": tuple(
+            _repriced(one, joining.prices, before, after) if one.id == joining.prices.id else one
+            for one in grid.price_books
+        ),
     }
     return grid.model_copy(update=parts)
 
 
-def priced(book: PriceBook, permille: int) -> PriceBook:
-    """A price book at so many thousandths."""
-    names = ("core_hour", "gib_hour", "node_hour", "qpu_shot", "energy_kwh")
-    plain = {f"{name}_micro_yuan": getattr(book, f"{name}_micro_yuan") * permille // 1_000 for name in names}
-    cards = {model: one * permille // 1_000 for model, one in book.accelerator_hour_micro_yuan.items()}
-    return book.model_copy(update={**plain, "accelerator_hour_micro_yuan": cards})
+def _slowed(pool: Pool, approved: Mapping[PoolId, int], before: int, after: int) -> Pool:
+    gflops = approved.get(pool.id, 0)
+    if not gflops or pool.gflops_per_node != max(1, gflops * before // 1_000):
+        return pool
+    return pool.model_copy(update={"gflops_per_node": max(1, gflops * after // 1_000)})
+
+
+def _repriced(book: PriceBook, approved: PriceBook, before: int, after: int) -> PriceBook:
+    now, old, new = book.model_dump(mode="json"), prices_at(approved, before), prices_at(approved, after)
+    for name in PriceBook.model_fields:
+        if not name.endswith("_micro_yuan"):
+            continue
+        if isinstance(now[name], dict):
+            now[name] = {key: new[name][key] if old[name].get(key) == one else one for key, one in now[name].items()}
+        elif now[name] == old[name]:
+            now[name] = new[name]
+    return PriceBook.model_validate_json(json.dumps(now))
+
+
+def prices_at(book: PriceBook, permille: int) -> dict[str, Any]:
+    """A price book with every price at so many thousandths, as data: nothing says yet that it is a price book."""
+    data = book.model_dump(mode="json")
+    for name in PriceBook.model_fields:
+        if name.endswith("_micro_yuan"):
+            data[name] = _at(data[name], permille)
+    return data
+
+
+def _at(price: Any, permille: int) -> Any:
+    if isinstance(price, dict):
+        return {name: _at(one, permille) for name, one in price.items()}
+    return price * permille // 1_000
 
 
 def book_of(site: SiteId) -> PriceBookId:

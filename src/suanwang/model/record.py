@@ -95,6 +95,16 @@ class KeyIssued(Value):
     role: str
     note: str = ""
     sites: tuple[SiteId, ...] = ()  # of an agent key
+    agent: AgentId | None = None  # whose name it speaks under, where that is known
+
+
+class KeyNamed(Value):
+    """An agent key was used for the first time: it speaks under this name from here on."""
+
+    t: Literal["key_named"] = "key_named"
+    at_us: int
+    key_id: KeyId
+    agent: AgentId
 
 
 class KeyRevoked(Value):
@@ -392,7 +402,7 @@ class SiteRefused(Value):
 
 
 Record = Annotated[
-    GridAdopted | TenantSet | KeyIssued | KeyRevoked | TaskSubmitted | TaskAdmitted | TaskRefused | TaskWaits
+    GridAdopted | TenantSet | KeyIssued | KeyNamed | KeyRevoked | TaskSubmitted | TaskAdmitted | TaskRefused | TaskWaits
     | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | LeaseExtended | AttemptClosed
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
     | PathRepaired | PathBroken | PathRestored

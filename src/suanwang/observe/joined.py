@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Join:
-    """A request: the token that made it, and how it stands."""
+    """A request: the token that made it, and how it stands. `in_file`: the grid file has the site by now, and says what it is
+    and what it costs."""
 
     token: KeyId
     view: JoinView
+    in_file: bool = False
 
 
 def _asked(state: "State", record: SiteAsked) -> None:
@@ -37,7 +39,9 @@ def _joined(state: "State", record: SiteJoined) -> None:
     _decide(state, record, JoinState.APPROVED, proposed=record.joining, key_id=record.key_id)
     state.version += 1
     grid = grown(state.index.grid, record.joining)
-    if grid is not state.index.grid:  # a grid file that has the site by now says what it is
+    if grid is state.index.grid:
+        state.joins[record.join_id].in_file = True
+    else:
         state.index = index_grid(grid)
 
 
@@ -49,9 +53,9 @@ def _checked(state: "State", record: SiteChecked) -> None:
     one = state.joins[record.join_id]
     before = one.view.trust.price_permille if one.view.trust is not None else 1_000
     one.view = one.view.model_copy(update={"trust": record.trust})
-    if record.trust.price_permille != before:
+    if record.trust.price_permille != before and not one.in_file:
         state.version += 1
-        state.index = index_grid(corrected(state.index.grid, one.view.proposed, record.trust.price_permille))
+        state.index = index_grid(corrected(state.index.grid, one.view.proposed, before, record.trust.price_permille))
 
 
 def _compared(state: "State", record: ResultCompared) -> None:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from suanwang.model.ids import TaskId
+from suanwang.model.ids import AgentId, TaskId
 from suanwang.model.record import KeyIssued
 
 
 @dataclass(slots=True)
 class Key:
     key: KeyIssued
+    agent: AgentId | None = None  # whose name it speaks under
     revoked: bool = False
 
 

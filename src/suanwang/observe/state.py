@@ -37,6 +37,7 @@ from suanwang.model.record import (
     DeliveryOrdered,
     EventApplied,
     KeyIssued,
+    KeyNamed,
     KeyRevoked,
     LeaseExtended,
     LinkChanged,
@@ -462,7 +463,10 @@ class State:
         self.tally.tree_changed()
 
     def _key(self, record: KeyIssued) -> None:
-        self.keys[record.key_id] = Key(record)
+        self.keys[record.key_id] = Key(record, record.agent)
+
+    def _key_named(self, record: KeyNamed) -> None:
+        self.keys[record.key_id].agent = record.agent
 
     def _key_revoked(self, record: KeyRevoked) -> None:
         self.keys[record.key_id].revoked = True
@@ -476,6 +480,7 @@ _APPLY: dict[type, Callable[[State, Any], None]] = {
     **SWITCHES,
     TenantSet: State._tenant,
     KeyIssued: State._key,
+    KeyNamed: State._key_named,
     KeyRevoked: State._key_revoked,
     TaskSubmitted: State._submitted,
     TaskAdmitted: State._admitted,

@@ -24,12 +24,14 @@ from suanwang.grids import china_path, load_grid
 from suanwang.model.error import Fault, FaultsError, StoreError
 from suanwang.model.grid import Grid, Tenant
 from suanwang.model.ids import AgentId, KeyId, SiteId, TenantId
+from suanwang.model.joining import JoinState
 from suanwang.model.principal import Principal, Role
 from suanwang.model.record import GridAdopted, TenantSet
 from suanwang.model.snapshot import index_grid
 from suanwang.observe.state import State
 from suanwang.runtime import clock
 from suanwang.runtime.agent_loop import AgentLoop, log_sink
+from suanwang.runtime.agent_names import LOCAL
 from suanwang.runtime.brain import Brain
 from suanwang.runtime.hands import local_adapter
 from suanwang.runtime.issue import issue
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from suanwang.runtime.nats_desk import NatsDesk
 
 LOCAL_TENANT: Final = TenantId("local")
-LOCAL_AGENT: Final = AgentId("local")
+LOCAL_AGENT: Final = LOCAL
 START_S: Final = 20.0  # in which the API has to answer
 
 
@@ -133,7 +135,8 @@ def local_agent(
     join: Join | None = None,
 ) -> AgentLoop:
     """An agent in this process whose sites are all backed by this one host (and marked emulated)."""
-    joined = {one.view.ask.site for one in brain.road.state.joins.values()}  # these have agents of their own
+    joins = [one.view for one in brain.road.state.joins.values()]
+    joined = {one.ask.site for one in joins if one.state is JoinState.APPROVED}  # these have agents of their own
     every = (site.id for site in brain.index.grid.sites if site.pools and site.id not in joined)
     chosen = tuple(sites) if sites is not None else tuple(every)
     folder = brain.settings.home / "agents" / agent_id

@@ -24,7 +24,7 @@ from suanwang.model.path_report import PathOutcome, PathReport
 from suanwang.model.plan import Plan, PlanReport
 from suanwang.model.principal import DryPlan, Principal, Role, Submission, Submitted
 from suanwang.model.reason import RefusalReason
-from suanwang.model.record import Phase
+from suanwang.model.record import KeyNamed, Phase
 from suanwang.model.scarcity import Improved, Scarcity
 from suanwang.model.snapshot import GridIndex, Snapshot
 from suanwang.model.task import TaskRequest
@@ -34,6 +34,7 @@ from suanwang.observe.resume import rest_of
 from suanwang.observe.state import State, Task
 from suanwang.plan import PlanAsk, Standing, plan, report_of
 from suanwang.runtime import clock as real_clock
+from suanwang.runtime.agent_names import check_name
 from suanwang.runtime.identity import Identity
 from suanwang.runtime.ids import RealIds, new_seed
 from suanwang.runtime.join_desk import JoinDesk
@@ -366,15 +367,20 @@ class Brain(Identity, Switches):
         self._check_sites(principal, ())
         if self.let_in is None:
             return BusTold(kind=BusKind.HTTP, key_id=principal.key_id)
+        if ask.public_nkey and (key_id := self._check_name(principal, agent)) is not None:
+            self._name(key_id, agent)  # one key, one name: or it could fill the stream under others
         return self.let_in(principal, agent, ask)
 
     def exchange(self, principal: Principal, heartbeat: Heartbeat, wait_ms: int = 0) -> Orders:
         """An agent's round; waits up to `wait_ms` for something to do where there is nothing at once."""
         self._check_sites(principal, heartbeat.sites)
         self._check_sites(principal, self._sites_of(heartbeat.agent))  # else it could speak in another's name
+        key_id = self._check_name(principal, heartbeat.agent)
         deadline_s = real_clock.monotonic_s() + wait_ms / 1_000
         with self._verb() as road:
             orders, seen = road.exchange(heartbeat), road.position
+        if key_id is not None:
+            self._name(key_id, heartbeat.agent)
         quiet = heartbeat.model_copy(update={"events": ()})
         while not orders.instructions and not heartbeat.events and not self._stopping:
             left_s = deadline_s - real_clock.monotonic_s()
@@ -384,6 +390,17 @@ class Brain(Identity, Switches):
             with self._verb() as road:
                 orders, seen = road.exchange(quiet), road.position
         return with_secrets(self.store, orders)
+
+    def _check_name(self, principal: Principal, agent: AgentId) -> KeyId | None:
+        with self._changed:
+            return check_name(self.road.state, principal, agent)
+
+    def _name(self, key_id: KeyId, agent: AgentId) -> None:
+        """The first name that a key uses is its own, whichever of two that come at once is the first."""
+        with self._verb() as road:
+            if road.state.keys[key_id].agent is None:
+                road.emit(KeyNamed(at_us=self.clock(), key_id=key_id, agent=agent))
+                road.commit()
 
     def _sites_of(self, agent: AgentId) -> list[SiteId]:
         """The live sites that an agent of this name has."""

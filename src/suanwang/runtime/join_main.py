@@ -25,7 +25,7 @@ from suanwang.intent.document import parse
 from suanwang.intent.read import validate
 from suanwang.model.error import ConflictError, Fault, FaultsError, NotAllowedError, UnreachableError
 from suanwang.model.ids import AgentId, SiteId
-from suanwang.model.joining import Inventory, JoinAsk, JoinState, JoinView, Measured, SiteName
+from suanwang.model.joining import Inventory, JoinAsk, JoinState, JoinView, Measured, SiteName, prices_at
 from suanwang.runtime import agent_main, clock
 from suanwang.runtime.adapters import discover
 from suanwang.runtime.ids import new_secret
@@ -142,21 +142,19 @@ def _slurm_faults(wish: Wish) -> list[Fault]:
 
 def _join(settings: Settings, client: httpx.Client, wish: Wish, talk: Talk, paths: JoinPaths) -> bool:
     """True when the operator has let us in; False where the person here did not agree."""
+    sent_before = False
     if paths.asked.exists():
         kept = json.loads(paths.asked.read_text())
         ask, secret = JoinAsk.model_validate(kept["ask"]), str(kept["secret"])
+        sent_before = kept.get("sent", True)
         talk.say("cli.join.again", {"site": ask.site})
     else:
         secret = new_secret()
         ask = _find_out(settings, client, wish, talk, secret, paths)
         if not talk.agree(ask):
             return False
-        write_private(paths.asked, json.dumps({"ask": ask.model_dump(mode="json"), "secret": secret}))
-    try:
-        view = _send(client, ask)
-    except (FaultsError, ConflictError, NotAllowedError):
-        paths.asked.unlink()  # so that it can be said otherwise
-        raise
+        _write_asked(paths, ask, secret, sent=False)
+    view = _send_once(client, ask, secret, sent_before, paths)
     talk.proposed(view)
     talk.say("cli.join.waits", {"join": view.join_id})
     while view.state is JoinState.WAITING:
@@ -168,6 +166,27 @@ def _join(settings: Settings, client: httpx.Client, wish: Wish, talk: Talk, path
     _keep(settings, view, wish, secret, paths)
     talk.say("cli.join.approved", {"site": view.ask.site})
     return True
+
+
+def _write_asked(paths: JoinPaths, ask: JoinAsk, secret: str, sent: bool) -> None:
+    write_private(paths.asked, json.dumps({"ask": ask.model_dump(mode="json"), "secret": secret, "sent": sent}))
+
+
+def _send_once(client: httpx.Client, ask: JoinAsk, secret: str, sent_before: bool, paths: JoinPaths) -> JoinView:
+    """Ask. The secret of a request that may wait somewhere is never thrown away: its key would be good for nobody.
+
+    It waits nowhere where the brain has found faults in it, which it looks for last, or where it was never sent before.
+    """
+    _write_asked(paths, ask, secret, sent=True)
+    try:
+        return _send(client, ask)
+    except FaultsError:
+        paths.asked.unlink()  # so that it can be said otherwise
+        raise
+    except (ConflictError, NotAllowedError):
+        if not sent_before:
+            paths.asked.unlink()
+        raise
 
 
 def _find_out(
@@ -189,12 +208,6 @@ def _find_out(
 def ask_of(wish: Wish, agent: AgentId, inventory: Inventory, measured: Measured, secret: str) -> JoinAsk:
     """The request: what was found and measured, and what is proposed. Raises FaultsError for what the person said wrongly."""
     site = SiteId(wish.site)
-    book = prices_of(site, inventory.pools)
-    priced = {
-        name: getattr(book, name) * wish.price_permille // 1_000
-        for name in ("core_hour_micro_yuan", "gib_hour_micro_yuan", "node_hour_micro_yuan")
-    }
-    cards = {model: one * wish.price_permille // 1_000 for model, one in book.accelerator_hour_micro_yuan.items()}
     sure = {Limit(one) for one in inventory.limits} >= LEVEL_TWO
     said = {name: getattr(wish, name) for name in ("near", "region", "city", "latitude", "longitude")}
     made = {
@@ -204,7 +217,7 @@ def ask_of(wish: Wish, agent: AgentId, inventory: Inventory, measured: Measured,
         "secret_blake3": blake3(secret.encode()).hexdigest(),
         "owner": wish.owner or wish.site,
         "security_level": wish.security_level or (2 if sure else 1),
-        "prices": book.model_copy(update={**priced, "accelerator_hour_micro_yuan": cards}).model_dump(mode="json"),
+        "prices": prices_at(prices_of(site, inventory.pools), wish.price_permille),
         "inventory": inventory.model_dump(mode="json"),
         "measured": measured.model_dump(mode="json"),
         "version": version("suanwang"),

@@ -4,11 +4,19 @@ from pathlib import Path
 from typing import Final
 
 from suanwang.bus.nats_brain import KnowsKeys, NatsGateway
-from suanwang.bus.nats_names import NatsAccess, may_publish, may_subscribe, servers_of
+from suanwang.bus.nats_names import (
+    BRAIN,
+    BRAIN_HEARS,
+    BRAIN_PUBLISHES,
+    NatsAccess,
+    may_publish,
+    may_subscribe,
+    servers_of,
+)
 from suanwang.bus.nkeys import KeyPair, Kind, is_public, user_jwt
 from suanwang.model.bus import BusAsk, BusKind, BusTold
 from suanwang.model.error import Fault, FaultsError
-from suanwang.model.ids import AgentId, KeyId
+from suanwang.model.ids import AgentId
 from suanwang.model.principal import Principal
 from suanwang.runtime import clock
 from suanwang.runtime.ids import new_seed_bytes
@@ -18,7 +26,6 @@ from suanwang.runtime.settings import Settings
 
 USER_S: Final = 24 * 3_600  # how long a credential lasts; who is connected when it ends connects again with a new one
 USER_SUBSCRIPTIONS: Final = 8
-BRAIN: Final = KeyId("brain")
 # The server's clock may be behind ours.
 EARLY_S: Final = 300
 
@@ -69,7 +76,7 @@ class NatsDesk:
         return (self.server.url,) if self.server is not None else tuple(servers_of(self._settings.nats_url))
 
     def _access(self) -> NatsAccess:
-        jwt = self._let_in(self._user.public, "brain", [">"], [">"])
+        jwt = self._let_in(self._user.public, "brain", list(BRAIN_PUBLISHES), list(BRAIN_HEARS))
         return NatsAccess(self.servers, self._ca, jwt, self._user.seed, BRAIN)
 
     def _let_in(self, public: str, name: str, publish: list[str], subscribe: list[str], subscriptions: int = -1) -> str:

@@ -28,7 +28,8 @@ from suanwang.store.rows import TaskRow
 TAG: Final = "repeatable"
 MARK: Final = f"{TAG}=yes"
 OWN: Final = "own"
-NEWEST: Final = 200  # of the finished ones that are looked at, each time
+NEWEST: Final = 200  # of the finished ones that are looked at, each time; and as many of the older ones
+SEEN_MANY: Final = 10_000
 PENDING_MAX: Final = 16  # second runs at once
 PATIENCE_US: Final = 24 * 3_600 * 1_000_000  # a second run that finds no room for so long is given up
 
@@ -50,7 +51,8 @@ class Reruns:
         self._permille, self._secret, self._store = permille, secret, store
         self._verb, self._look, self._clock = verb, look, clock
         self._ids = RealIds(clock)
-        self._seen: set[str] = set()
+        self._seen: dict[str, int] = {}  # by task: when it ended
+        self._cursor: str | None = None  # how far the walk through older ones has come
         self._pending: dict[TaskId, tuple[JoinId, TaskRow]] = {}  # second runs, and what they repeat
 
     def step(self) -> None:
@@ -63,11 +65,25 @@ class Reruns:
             if phase in ENDS:
                 del self._pending[second]
                 self._compare(join_id, first, second)
-        for row in self._store.tasks(phase=Phase.SUCCEEDED, tag=MARK, limit=NEWEST).items:
-            if row.task_id not in self._seen and len(self._pending) < PENDING_MAX:
-                self._seen.add(row.task_id)
+        oldest_us = self._clock() - PATIENCE_US // 2  # what ended before is not run again
+        if len(self._seen) > SEEN_MANY:
+            self._seen = {task_id: ended_us for task_id, ended_us in self._seen.items() if ended_us >= oldest_us}
+        for row in self._finished():
+            ended_us = row.ended_us or 0
+            if ended_us >= oldest_us and row.task_id not in self._seen and len(self._pending) < PENDING_MAX:
+                self._seen[row.task_id] = ended_us
                 if self._is_drawn(row.task_id):
                     self._begin(row)
+
+    def _finished(self) -> list[TaskRow]:
+        """The newest, and one page of the older ones: each step goes on where the last one ended, and around again."""
+        newest = self._store.tasks(phase=Phase.SUCCEEDED, tag=MARK, limit=NEWEST)
+        cursor = self._cursor or newest.cursor
+        if cursor is None:
+            return list(newest.items)
+        older = self._store.tasks(phase=Phase.SUCCEEDED, tag=MARK, limit=NEWEST, cursor=cursor)
+        self._cursor = older.cursor
+        return [*newest.items, *older.items]
 
     def _is_drawn(self, task_id: str) -> bool:
         drawn = blake3(self._secret + task_id.encode()).digest()
@@ -75,8 +91,6 @@ class Reruns:
 
     def _begin(self, row: TaskRow) -> None:
         request = second_of(row)
-        if self._clock() - (row.ended_us or 0) > PATIENCE_US // 2:
-            return
         with self._verb() as road:
             joins = {one.view.ask.site: one.view for one in road.state.joins.values()}
             view = joins.get(row.site or "")  # type: ignore[call-overload]
@@ -138,6 +152,7 @@ def second_of(row: TaskRow) -> TaskRequest | None:
             one.model_copy(update={"target": None, "prefix": None, "name": None}) for one in request.outputs
         ),
         "tags": {},
+        "after": (),
         "together_with": {},
         "apart_from": {},
         "priority": 0,

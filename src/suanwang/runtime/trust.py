@@ -33,6 +33,7 @@ GOOD_PERMILLE: Final = 850
 IN_A_ROW: Final = 2
 CORES_MAX: Final = 8  # of a check: enough to see whether there are as many as said
 WALL_US: Final = 120 * 1_000_000
+PATIENCE_US: Final = 3_600 * 1_000_000  # a check at a site that is down or full for so long is given up
 LOOK_S: Final = 1.0
 LOG_BYTES: Final = 64 * 1024
 NAME: Final = "check of a site"
@@ -58,7 +59,7 @@ class TrustWatch:
         self._verb, self._look, self._clock, self._know, self._read_log = verb, look, clock, know, read_log
         self._reruns = reruns
         self._ids = RealIds(clock)
-        self._pending: dict[JoinId, TaskId] = {}
+        self._pending: dict[JoinId, tuple[TaskId, int]] = {}  # the task, and on how many cores it was sent
         self._sent_us: dict[JoinId, int] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -81,7 +82,7 @@ class TrustWatch:
                 _log.warning("trust_waits", detail=str(error))
 
     def check(self, principal: Principal, site: SiteId) -> TaskId:
-        """An operator wants to know now; the task that will say. Raises NotFoundError for a site that has not joined, and
+        """An operator wants to know now; the task that will say, which may be under way already. Raises NotFoundError for a site that has not joined, and
         ConflictError for one that has no pool of cores to look at."""
         operators_only(principal)
         with self._look() as road:
@@ -96,15 +97,15 @@ class TrustWatch:
 
     def step(self) -> None:
         """Judge the checks that have ended, and send those that are due."""
-        for join_id, task_id in list(self._pending.items()):
+        for join_id, (task_id, cores) in list(self._pending.items()):
             with self._look() as road:
                 task = road.state.tasks.get(task_id)
                 phase = task.phase if task is not None else Phase.FAILED
             if phase in ENDS:
                 del self._pending[join_id]
                 proof = read_proof(self._read_log(task_id)) if phase is Phase.SUCCEEDED else None
-                if proof is not None:
-                    self.judge(join_id, task_id, proof)
+                if proof is not None:  # how many cores it had is what we know, not what it printed
+                    self.judge(join_id, task_id, proof.model_copy(update={"cores": cores}))
         if self._every_us:
             for view in self._due():
                 self._send(view)
@@ -126,17 +127,20 @@ class TrustWatch:
         pools = [one for one in view.proposed.site.pools if one.kind is PoolKind.GENERAL]
         if not pools:
             return None
+        if view.join_id in self._pending:
+            return self._pending[view.join_id][0]  # else the one of before would never be judged
         cores = min(CORES_MAX, *(one.cores_per_node for one in pools))
         request = TaskRequest(
             name=NAME,
             run=command(cores),
             sites=(view.proposed.site.id,),
             resources=Resources(cpu=cores, memory=256 * MIB, wall_time=WALL_US),
+            deadline=self._clock() + PATIENCE_US,
         )
         task_id = self._ids.task_id()
         with self._verb() as road:
             road.submit(TenantId("local"), "trust", [Submission(request=request)], [task_id])
-        self._pending[view.join_id], self._sent_us[view.join_id] = task_id, self._clock()
+        self._pending[view.join_id], self._sent_us[view.join_id] = (task_id, cores), self._clock()
         return task_id
 
     def judge(self, join_id: JoinId, task_id: TaskId, proof: Proof) -> Trust:

@@ -79,7 +79,7 @@ def show_joining(console: Console, joining: Joining) -> None:
 
 
 def show_requests(console: Console, found: Sequence[JoinView]) -> None:
-    table = _table("join", "site", "state", "adapter", "pools", "asked", "gives")
+    table = _table("join", "site", "owner", "state", "adapter", "pools", "asked", "gives")
     for one in found:
         pools = ", ".join(
             f"{pool.nodes} x {pool.cores_per_node}"
@@ -91,5 +91,6 @@ def show_requests(console: Console, found: Sequence[JoinView]) -> None:
         if one.differing:
             gives += f", {one.differing}/{one.compared} ≠"
         asked = instant(one.asked_us, seconds=False)
-        table.add_row(one.join_id, one.ask.site, state, one.ask.inventory.adapter, pools, asked, gives)
+        owner = one.proposed.site.owner
+        table.add_row(one.join_id, one.ask.site, owner, state, one.ask.inventory.adapter, pools, asked, gives)
     console.print(table)

@@ -19,13 +19,12 @@ from suanwang.model.ids import LeaseId
 from suanwang.model.plan import Demand, Hold
 from suanwang.model.snapshot import Snapshot
 from suanwang.model.task import Preference
-from suanwang.net.calendar import FOREVER_US
 from suanwang.plan.ask import PlanAsk
 from suanwang.plan.clauses import PASSED
 from suanwang.plan.decide import place_codes
 from suanwang.plan.kernel.types import I32, I64, WHOLE, Classes, Fabric, no_floating
 from suanwang.plan.layout import Layout, amounts, build_layout
-from suanwang.plan.ledger import Ledger
+from suanwang.plan.ledger import FOREVER_US, Ledger
 from suanwang.plan.money import asked_of
 from suanwang.plan.need import Need, need_of
 from suanwang.plan.scene import Memory, Scene, scene_of

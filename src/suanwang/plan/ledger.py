@@ -12,6 +12,7 @@ from suanwang.model.compact import CompactHolds, Holds
 from suanwang.model.ids import LeaseId, PoolId, SecurityPoolId
 from suanwang.model.plan import Hold
 from suanwang.model.snapshot import LeaseChange, Snapshot
+from suanwang.net.calendar import FOREVER_US as FOREVER_US  # what a hold without an end ends at; advice uses it too
 from suanwang.net.calendar import Calendar, fits
 from suanwang.net.network import Ints
 from suanwang.plan.layout import Layout, amounts

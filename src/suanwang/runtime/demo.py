@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,7 @@ HEARTBEAT_LOST_S: Final = 5  # a demo shall not wait longer for the brain to not
 # The kill comes when this many tasks have ended and another runs.
 ENDED_BEFORE_KILL: Final = 3
 WAVES: Final = 3  # of the same jobs, in the long form
+STOP_S: Final = 15.0  # for an agent to end by itself
 LIMIT_S: Final = 1_200.0
 FAST_LIMIT_S: Final = 300.0
 ENDS_WELL: Final = Phase.SUCCEEDED
@@ -105,8 +107,7 @@ def run(settings: Settings, fast: bool, as_json: bool, lang: str) -> int:
                 narrator.stays(here.page)
                 until_signal(lambda: here.brain.failed is not None)
         finally:
-            for region in regions:
-                _stop(region)
+            _stop(regions)
     return code
 
 
@@ -209,15 +210,21 @@ def _options(sites: Sequence[str]) -> list[str]:
     return [part for site in sites for part in ("--site", site)]
 
 
-def _stop(region: Region) -> None:
-    if region.process is None or region.process.poll() is not None:
-        return
-    region.process.terminate()
+def _stop(regions: list[Region]) -> None:
+    """All of them are asked at once, and then waited for. Who interrupts that too ends them by force: no agent process
+    outlives the demo."""
+    running = [one.process for one in regions if one.process is not None and one.process.poll() is None]
     try:
-        region.process.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        region.process.kill()
-        region.process.wait()
+        for process in running:
+            process.terminate()
+        for process in running:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=STOP_S)
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 def _await_sites(client: Client, regions: list[Region]) -> None:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from served import served
 
 from suanwang.cli.exits import Exit
 from suanwang.model.ids import LinkId
@@ -38,6 +39,13 @@ label src dest bw
 one 0 1 600
 two 0 1 600
 """
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """A brain of its own: what is held by the tasks of other tests would be counted in every figure here."""
+    with served(tmp_path_factory.mktemp("network")) as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)

@@ -67,7 +67,7 @@ class Net:
     def receiver(self, **fields: object) -> TaskId:
         return self.submit(("python3", "-c", RECEIVER), outputs=({"path": "seen.json"},), **fields)
 
-    def until(self, true: Callable[[], object], seconds: float = 20.0) -> None:
+    def until(self, true: Callable[[], object], seconds: float = 90.0) -> None:
         end = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < end, "in time"

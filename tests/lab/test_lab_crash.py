@@ -103,14 +103,24 @@ def test_half_a_lab_says_so_and_a_lost_state_file_hides_nothing() -> None:
     assert build.down(name, time.sleep).namespaces == 0  # once more is no fault
 
 
+def until_inside(process: subprocess.Popen[bytes], namespace: str) -> None:
+    """Until a process that was begun by `ip netns exec` is in the namespace: before that it is none of the lab's."""
+    wanted_inode = Path(f"/run/netns/{namespace}").stat().st_ino
+    end = time.monotonic() + 30
+    while Path(f"/proc/{process.pid}/ns/net").stat().st_ino != wanted_inode:
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_what_runs_inside_ends_with_the_lab_and_another_lab_does_not() -> None:
     name, other = own_name("w"), own_name("v")
     try:
         for one in (name, other):
             build.up(wanted(one, GRID), time.sleep)
         server = subprocess.Popen(["ip", "netns", "exec", f"{prefix_of(name)}h0", "sleep", "600"])
+        until_inside(server, f"{prefix_of(name)}h0")
         build.down(name, time.sleep)
-        assert server.wait(5) == -signal.SIGKILL
+        assert server.wait(30) == -signal.SIGKILL
         assert remains(name) == []
         assert len(netns.names(prefix_of(other))) == 20 and len(processes.relays(prefix_of(other))) == 1
     finally:

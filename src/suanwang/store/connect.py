@@ -8,7 +8,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +64,7 @@ _POSTGRESQL: Final[tuple[tuple[type[Exception], str], ...]] = (
     (psycopg.Error, "store_unreachable"),
 )
 BUSY_MS: Final = 10_000  # how long a statement waits for another process, such as a backup of the file
+_LOCK_WAIT_MS: Final = 2_000
 _LOCK_KEY: Final = 0x7375616E77616E67  # "suanwang" in ASCII; advisory locks are per database
 
 
@@ -182,6 +183,14 @@ class FileLock:
 
 
 def lock_database(connection: Any, name: str) -> None:
-    """The one writer of a PostgreSQL database, for as long as `connection` lives. StoreError `store_locked`."""
-    if not connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK_KEY,)).fetchone()[0]:
-        raise StoreError("store_locked", got=name)
+    """The one writer of a PostgreSQL database, for as long as `connection` lives. StoreError `store_locked`.
+
+    The server ends the session of a writer that was killed, or has closed, a moment after it; so long this waits."""
+    connection.execute(f"SET lock_timeout = '{_LOCK_WAIT_MS}ms'")
+    try:
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK_KEY,))
+    except psycopg.errors.LockNotAvailable as error:
+        raise StoreError("store_locked", got=name) from error
+    finally:
+        with suppress(psycopg.Error):
+            connection.execute("RESET lock_timeout")

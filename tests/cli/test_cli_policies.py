@@ -5,6 +5,7 @@ import time
 
 import httpx
 import pytest
+from served import served
 
 from suanwang.bus.http import HttpNetworkBus
 from suanwang.cli.exits import Exit
@@ -12,6 +13,13 @@ from suanwang.client import Client
 from suanwang.grids import SMALL, dump_grid, random_grid
 from suanwang.model.task import TaskRequest
 from suanwang.model.wanted import NetworkReport, PolicyUseReport, ProbedPath
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """A brain of its own: tasks of other tests, that begin and end, would change what is wanted here."""
+    with served(tmp_path_factory.mktemp("policies")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ serve: setup ## the brain with its API and page on this machine
 test: setup ## all tests but the long ones
 	@# Labs of real routers measure real time: they have processes of their own, with no other test's servers in them.
 	$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not soak" $(if $(ARGS),$(ARGS),--ignore=tests/lab)
-	$(if $(ARGS),,$(BIN)/pytest -q -n $(JOBS) -m "not soak" tests/lab)
+	$(if $(ARGS),,$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not soak" tests/lab)
 
 lint: $(VENV)/.installed ## ruff, mypy --strict, tsc
 	$(BIN)/ruff check .

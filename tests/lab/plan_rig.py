@@ -70,8 +70,16 @@ class Net:
     def until(self, true: Callable[[], object], seconds: float = 90.0) -> None:
         end = time.monotonic() + seconds
         while not true():
-            assert time.monotonic() < end, "in time"
+            assert time.monotonic() < end, self.state()
             time.sleep(0.01)
+
+    def state(self) -> str:
+        """What a wait in vain was for, as far as brain and agent know."""
+        network = self.here.network
+        tasks = [row.model_dump(exclude_defaults=True) for row in self.client.list() if row.phase not in ENDS]
+        members = [(one.address, one.flow.task_id, one.placed) for one in self.agent.members]
+        faults = [one.faults for one in self.here.brain.policies.reports()]
+        return f"in time; {tasks=} {members=} {faults=} placed={len(self.agent.placed)} failed={network and network.failed}"
 
     def host(self, site: str, address: str = "") -> socket.socket:
         """A socket of the host at a site."""

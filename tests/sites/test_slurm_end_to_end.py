@@ -83,6 +83,7 @@ def test_a_task_of_the_grid_runs_on_slurm_and_is_charged(tmp_path, steady, overd
     bill = told["bill"]
     # Two cores for at least a second, at one thousandth of a yuan a core second; no more than was quoted.
     assert 1_900 <= bill.total_micro_yuan <= bill.quote_micro_yuan
-    assert bill.usage.wall_us >= 1_000_000
+    # Measured from when the agent sees it at work, which may be a look after its begin.
+    assert bill.usage.wall_us >= 900_000
     assert not bill.emulated, "a real site"
     assert len(steady.jobs()) <= 1, "all but the one that waits for its time to be over"

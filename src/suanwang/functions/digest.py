@@ -4,7 +4,7 @@ import io
 import types
 from collections import ChainMap
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import cloudpickle
 from blake3 import blake3
@@ -23,7 +23,7 @@ def _plain_code(code: types.CodeType) -> Any:
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    dispatch_table = ChainMap({types.CodeType: _plain_code}, cloudpickle.Pickler.dispatch_table)
+    dispatch_table: ClassVar[Any] = ChainMap({types.CodeType: _plain_code}, cloudpickle.Pickler.dispatch_table)
 
 
 def digest_of(function: Callable[..., Any], given: Any) -> str:

@@ -26,6 +26,7 @@ from suanwang.model.view import PlanView, TaskView
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 _default: dict[str, Client] = {}
 _making = threading.Lock()
@@ -100,8 +101,8 @@ class Function(Generic[P, R]):
 
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Run[R]:
         """Send it to the grid; a handle of the call."""
-        made = prepare.call(self._asked, self.local, args, kwargs)
-        return Run(self.client, self._send(made), made.shape, None)
+        with prepare.call(self._asked, self.local, args, kwargs) as made:
+            return Run(self.client, self._send(made), made.shape, None)
 
     def map(
         self,
@@ -112,8 +113,8 @@ class Function(Generic[P, R]):
     ) -> MapRun[R]:
         """One task for all inputs, side by side as the built-in `map` takes them. `chunk`: how many of them a process takes,
         one after the other; where not given as many as make 100 processes. `at_once`: so many processes at a time."""
-        made = prepare.mapped(self._asked, self.local, inputs, chunk, at_once)
-        return MapRun(self.client, self._send(made), made.shape, None, return_exceptions)
+        with prepare.mapped(self._asked, self.local, inputs, chunk, at_once) as made:
+            return MapRun(self.client, self._send(made), made.shape, None, return_exceptions)
 
     def plan(self, *args: P.args, **kwargs: P.kwargs) -> PlanView:
         """Where a call would run, why there and for how much. Nothing is sent, held or run."""
@@ -124,7 +125,8 @@ class Function(Generic[P, R]):
         return self._dry(prepare.mapped(self._asked, self.local, inputs, chunk, at_once))
 
     def _dry(self, made: Prepared) -> PlanView:
-        return _explaining(lambda: self.client.call(calls.plan(made.request)))
+        with made:
+            return _explaining(lambda: self.client.call(calls.plan(made.request)))
 
     def _send(self, made: Prepared) -> TaskView:
         client = self.client
@@ -133,8 +135,8 @@ class Function(Generic[P, R]):
             for one in client.list(tag=f"{TAG}={made.key}", requests=True):
                 if _stands(one, wanted):
                     return one
-        for one in made.uploads:
-            client.upload(one)
+        for blob in made.uploads:
+            client.upload(blob)
         return _explaining(
             lambda: client.submit(made.request, files=self._asked.files, secrets=dict(self._asked.secrets) or None)
         )
@@ -179,9 +181,9 @@ class AsyncFunction(Generic[P, R]):
             raise
 
     async def submit(self, *args: P.args, **kwargs: P.kwargs) -> AsyncRun[R]:
-        made = prepare.call(self._asked, self.local, args, kwargs)
         client = self._client()
-        return AsyncRun(client, await self._send(client, made), made.shape, None)
+        with prepare.call(self._asked, self.local, args, kwargs) as made:
+            return AsyncRun(client, await self._send(client, made), made.shape, None)
 
     async def map(
         self,
@@ -190,9 +192,9 @@ class AsyncFunction(Generic[P, R]):
         at_once: int | None = None,
         return_exceptions: bool = False,
     ) -> AsyncMapRun[R]:
-        made = prepare.mapped(self._asked, self.local, inputs, chunk, at_once)
         client = self._client()
-        return AsyncMapRun(client, await self._send(client, made), made.shape, None, return_exceptions)
+        with prepare.mapped(self._asked, self.local, inputs, chunk, at_once) as made:
+            return AsyncMapRun(client, await self._send(client, made), made.shape, None, return_exceptions)
 
     async def plan(self, *args: P.args, **kwargs: P.kwargs) -> PlanView:
         return await self._dry(prepare.call(self._asked, self.local, args, kwargs))
@@ -202,7 +204,8 @@ class AsyncFunction(Generic[P, R]):
 
     async def _dry(self, made: Prepared) -> PlanView:
         try:
-            return await self._client().call(calls.plan(made.request))
+            with made:
+                return await self._client().call(calls.plan(made.request))
         except SuanwangError as error:
             raise explained(error) from None
 
@@ -234,7 +237,7 @@ def _comparable(request: TaskRequest) -> TaskRequest:
     return request.model_copy(update={"inputs": inputs, "name": "task"})
 
 
-def _explaining(call: Callable[[], Any]) -> Any:
+def _explaining(call: Callable[[], T]) -> T:
     try:
         return call()
     except SuanwangError as error:
@@ -245,7 +248,7 @@ def _explaining(call: Callable[[], Any]) -> Any:
 
 
 @overload
-def task(function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncFunction[P, R]: ...
+def task(function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncFunction[P, R]: ...  # type: ignore[overload-overlap]
 @overload
 def task(function: Callable[P, R], /) -> Function[P, R]: ...
 @overload
@@ -267,7 +270,9 @@ class _Decorator:
         self._asked = asked
 
     @overload
-    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncFunction[P, R]: ...
+    def __call__(  # type: ignore[overload-overlap]
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> AsyncFunction[P, R]: ...
     @overload
     def __call__(self, function: Callable[P, R], /) -> Function[P, R]: ...
     def __call__(self, function: Callable[..., Any], /) -> Any:

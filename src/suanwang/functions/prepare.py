@@ -1,5 +1,7 @@
 """From a call to a task: what is pickled, what is uploaded, and what the site is told to do."""
 
+from __future__ import annotations
+
 import inspect
 import linecache
 import pickle
@@ -17,8 +19,8 @@ from typing import Any, BinaryIO, Final, cast
 import cloudpickle
 from blake3 import blake3
 
-from suanwang.client.uploads import Uploadable
-from suanwang.functions.asked import Asked
+from suanwang.client.says import explained
+from suanwang.functions.asked import RETRIES, Asked
 from suanwang.functions.bundle import runner
 from suanwang.functions.digest import TAG, digest_of
 from suanwang.functions.site.frames import write_items
@@ -71,12 +73,19 @@ class Shape:
 
 @dataclass(frozen=True)
 class Prepared:
-    """One task and what it needs."""
+    """One task and what it needs. Leave it (`with`) when that is uploaded."""
 
     request: TaskRequest
     shape: Shape
-    uploads: Sequence[Uploadable]
+    uploads: Sequence[Blob]
     key: str | None  # of what stands for the same call, where results are kept for it
+
+    def __enter__(self) -> Prepared:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.uploads:
+            one.file.close()
 
 
 def shape_of(request: TaskRequest) -> Shape | None:
@@ -106,19 +115,22 @@ def mapped(
     asked: Asked, function: Callable[..., Any], inputs: Sequence[Iterable[Any]], chunk: int | None, at_once: int | None
 ) -> Prepared:
     """One task for all inputs, which are packed once. None of them is kept: an iterator of millions may be given."""
-    with _by_value(function, asked.modules):
-        packed = _packed({"function": function}, "the function")
-        file = cast(BinaryIO, tempfile.SpooledTemporaryFile(SPOOL_BYTES))
-        count = write_items(zip(*inputs, strict=True), lambda items: _packed(items, "an input"), file)
-        key = digest_of(function, (_hashed(file).blake3, chunk)) if asked.cache else None
-    if count == 0:
-        raise FaultsError([Fault("map_empty", "inputs")], "map")
-    size = chunk_of(count, chunk)
-    shape = Shape(asked.results, count, size, -(-count // size))
-    retries = int(asked.fields.get("retries", 0))
-    run = ["map", asked.results, str(count), str(size), str(retries)]
-    blobs = [("function", _blob([pickle.dumps((_sources(function), packed))])), ("items", _hashed(file))]
-    return _prepared(asked, function, run, shape, blobs, key, at_once)
+    with ExitStack() as stack:
+        file = stack.enter_context(spool())
+        with _by_value(function, asked.modules):
+            packed = _packed({"function": function}, "the function")
+            count = write_items(zip(*inputs, strict=True), lambda items: _packed(items, "an input"), file)
+            items = _hashed(file)
+            key = digest_of(function, (items.blake3, chunk)) if asked.cache else None
+        if count == 0:
+            raise explained(FaultsError([Fault("map_empty", "inputs")], "map"))
+        size = chunk_of(count, chunk)
+        shape = Shape(asked.results, count, size, -(-count // size))
+        run = ["map", asked.results, str(count), str(size), str(asked.fields.get("retries", RETRIES))]
+        blobs = [("function", _blob([pickle.dumps((_sources(function), packed))])), ("items", items)]
+        made = _prepared(asked, function, run, shape, blobs, key, at_once)
+        stack.pop_all()
+        return made
 
 
 def chunk_of(count: int, chunk: int | None) -> int:
@@ -127,7 +139,8 @@ def chunk_of(count: int, chunk: int | None) -> int:
         return -(-count // ELEMENTS)
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1 or -(-count // chunk) > ELEMENTS_MAX:
         least = -(-count // ELEMENTS_MAX)
-        raise FaultsError([Fault("map_chunk", "chunk", str(chunk)[:80], None, {"count": count, "least": least})], "map")
+        fault = Fault("map_chunk", "chunk", str(chunk)[:80], None, {"count": count, "least": least})
+        raise explained(FaultsError([fault], "map"))
     return chunk
 
 
@@ -163,10 +176,14 @@ def _prepared(
     if key is not None:
         made["tags"] = {TAG: key}
     size_bytes = sum(blob.size_bytes for _, blob in blobs)
-    if size_bytes > SMALL_BYTES and "disk" not in asked.fields.get("resources", {}):
-        more = asked.change(disk=f"{GIB + 2 * size_bytes} B")
-        return Prepared(more.request(**made), shape, [blob for _, blob in blobs], key)
-    return Prepared(asked.request(**made), shape, [blob for _, blob in blobs], key)
+    more = size_bytes > SMALL_BYTES and "disk" not in asked.fields.get("resources", {})
+    with ExitStack() as stack:
+        for _, blob in blobs:
+            stack.callback(blob.file.close)
+        enough = asked.change(disk=f"{GIB + 2 * size_bytes} B") if more else asked
+        request = enough.request(**made)
+        stack.pop_all()
+    return Prepared(request, shape, [blob for _, blob in blobs], key)
 
 
 def _packed(value: Any, what: str) -> bytes:
@@ -178,8 +195,13 @@ def _packed(value: Any, what: str) -> bytes:
     return packed
 
 
+def spool() -> BinaryIO:
+    """A file without a name: in memory while it is small."""
+    return cast(BinaryIO, tempfile.SpooledTemporaryFile(SPOOL_BYTES))
+
+
 def _blob(pieces: Iterable[bytes]) -> Blob:
-    file = cast(BinaryIO, tempfile.SpooledTemporaryFile(SPOOL_BYTES))
+    file = spool()
     for piece in pieces:
         file.write(piece)
     return _hashed(file)

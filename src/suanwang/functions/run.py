@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from suanwang.client import Client, StreamEvent
 from suanwang.functions import answer
 from suanwang.functions.answer import Raised, made
 from suanwang.functions.follow import Followed
-from suanwang.functions.prepare import FOLDER, RESULT, SPOOL_BYTES, Shape
+from suanwang.functions.prepare import FOLDER, Shape, spool
 from suanwang.model.error import ConflictError, NotFoundError, ResultError, SuanwangError
 from suanwang.model.event import OutputFile
 from suanwang.model.record import ENDS
@@ -97,11 +96,12 @@ class Handle:
 
     def _fetched(self, output: OutputFile) -> BinaryIO:
         """The file, here, after its hash has been checked."""
-        local, digest = cast(BinaryIO, tempfile.SpooledTemporaryFile(SPOOL_BYTES)), blake3()
+        local, digest = spool(), blake3()
         for piece in self.client.outputs.read(self.task_id, output.path):
             digest.update(piece)
             local.write(piece)
         if digest.hexdigest() != output.blake3:
+            local.close()
             raise made(
                 ResultError, "result_damaged", self.client.lang, task=self.task_id, detail="its hash is another one"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from suanwang.client import AsyncClient, StreamEvent
 from suanwang.functions import answer
 from suanwang.functions.answer import Raised, made
 from suanwang.functions.follow import Followed
-from suanwang.functions.prepare import FOLDER, RESULT, SPOOL_BYTES, Shape
+from suanwang.functions.prepare import FOLDER, Shape, spool
 from suanwang.model.error import ConflictError, NotFoundError, ResultError, SuanwangError
 from suanwang.model.event import OutputFile
 from suanwang.model.record import ENDS
@@ -99,11 +98,12 @@ class AsyncHandle:
 
     async def _fetched(self, output: OutputFile) -> BinaryIO:
         """The file, here, after its hash has been checked."""
-        local, digest = cast(BinaryIO, tempfile.SpooledTemporaryFile(SPOOL_BYTES)), blake3()
+        local, digest = spool(), blake3()
         async for piece in self.client.outputs.read(self.task_id, output.path):
             digest.update(piece)
             local.write(piece)
         if digest.hexdigest() != output.blake3:
+            local.close()
             raise made(
                 ResultError, "result_damaged", self.client.lang, task=self.task_id, detail="its hash is another one"
             )

@@ -17,7 +17,7 @@ from suanwang.functions.follow import Followed
 from suanwang.functions.prepare import FOLDER, Shape, spool
 from suanwang.model.error import ConflictError, NotFoundError, ResultError, SuanwangError
 from suanwang.model.event import OutputFile
-from suanwang.model.record import ENDS
+from suanwang.model.record import ENDS, Phase
 from suanwang.model.view import Explain, TaskView
 
 R = TypeVar("R")
@@ -109,9 +109,12 @@ class Handle:
         return local
 
     def _no_answer(self, view: TaskView) -> SuanwangError:
+        failed = next((one for one in view.parts if one.phase is Phase.FAILED), None)
+        if failed is not None:  # of an array in parts: the one that failed knows why
+            view = self.client.task(failed.task_id)
         log = ""
         with suppress(NotFoundError):
-            log = self.log()
+            log = b"".join(self.client.logs(view.task_id)).decode("utf-8", "replace")
         return answer.outcome(view, log, self.client.lang)
 
 

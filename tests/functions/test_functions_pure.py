@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import types
+from datetime import timedelta
 from pathlib import Path
 
 import cloudpickle
@@ -174,6 +175,18 @@ def test_fields_are_changed_by_name_and_taken_away_by_none():
     assert "'v'" not in repr(before)
 
 
+def test_how_an_array_runs_is_nothing_to_a_single_call():
+    asked = Asked().change(at_once=2, wall_time=timedelta(minutes=2))
+    assert asked.request(run="true").at_once is None
+    assert asked.request(run="true").resources.wall_time == 120_000_000
+    assert Asked().change(spread={"sites": 2}).request(run="true", array=5).spread.sites == 2
+    with prepare.mapped(asked, len, ["abc"], 1, None) as made:
+        assert (made.request.array, made.request.at_once) == (3, 2)
+    with prepare.mapped(asked, len, ["abc"], 3, 1) as made:
+        assert (made.request.array, made.request.at_once) == (1, None)
+    assert codes(lambda: suanwang.task(at_once=0)) == [("at_once", "below")]
+
+
 def test_a_method_and_what_is_no_function_are_refused():
     with pytest.raises((TypeError, RuntimeError)) as caught:
 
@@ -224,26 +237,24 @@ def test_large_inputs_get_the_disk_that_they_need(monkeypatch):
 # -- the same call ----------------------------------------------------------------------------------------------------
 
 CALL = """
-import sys
-sys.path[:0] = {path!r}
-from suanwang.functions.digest import digest_of
-rate = {rate}
-def outer(x):
-    def inner(y):
-        return y * rate
-    return inner(x)
-print(digest_of(outer, ((3, {{"a": [1.5]}}), {{}})))
+def defined(rate):
+    def outer(x):
+        def inner(y):
+            return y * rate
+        return inner(x)
+    return outer
 """
+PRINT = "from suanwang.functions.digest import digest_of\nprint(digest_of(defined(7), ((3, {'a': [1.5]}), {})))"
 
 
 def test_a_call_is_the_same_in_another_process_and_another_place_of_the_file():
-    def digest(text_of_it):
-        ran = subprocess.run([sys.executable, "-c", text_of_it], capture_output=True, text=True, check=True)
-        return ran.stdout
-
-    same = CALL.format(path=sys.path, rate=7)
-    assert digest(same) == digest("\n\n# moved\n" + same)
-    assert digest(same) != digest(CALL.format(path=sys.path, rate=8))
+    text_of_it = f"import sys\nsys.path[:0] = {sys.path!r}\n# moved\n{CALL}{PRINT}"
+    ran = subprocess.run([sys.executable, "-c", text_of_it], capture_output=True, text=True, check=True)
+    here_ = {"__name__": "__main__", "__package__": None}
+    exec(CALL, here_)
+    given = ((3, {"a": [1.5]}), {})
+    assert ran.stdout.strip() == digest_of(here_["defined"](7), given)
+    assert ran.stdout.strip() != digest_of(here_["defined"](8), given)
 
 
 def test_what_a_function_refers_to_is_part_of_what_it_is():

@@ -323,9 +323,8 @@ def test_an_input_that_raises_takes_no_other_with_it(task):
     found = pick.map(range(10), chunk=5, return_exceptions=True).results()
     assert [one for one in found if isinstance(one, int)] == [0, 1, 2, 3, 4, 5, 6, 9]
     assert isinstance(found[7], LookupError) and isinstance(found[8], SystemExit)
-    run, seen = pick.map(range(10), chunk=5), []
     with pytest.raises(LookupError) as caught:
-        seen.extend(run)
+        pick.map(range(10), chunk=5).results()
     assert "input 7 of 10" in caught.value.__notes__[0]
     assert "pick" in str(caught.value.__cause__)
 
@@ -341,8 +340,7 @@ def test_a_process_that_dies_is_told_and_what_was_done_before_it_stands(task, at
 
     run, seen = fragile.map(range(3), chunk=1, at_once=at_once), []
     with pytest.raises(RunFailedError) as caught:
-        for one in run:
-            seen.append(one)
+        seen.extend(run)  # which keeps what came before it raised
     assert caught.value.reason is FailureReason.SIGNAL
     assert "element 2" in str(caught.value)
     assert "about to fall" in str(caught.value)

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -22,6 +23,8 @@ _RESOURCES: Final = frozenset(Resources.model_fields)
 _FIELDS: Final = frozenset(TaskRequest.model_fields)
 # What the function itself stands for.
 _MADE: Final = frozenset({"run", "array", "elements"})
+# Fields that say how an array runs: nothing to a single call. With arrays that both ends of their bounds fit.
+_OF_MAPS: Final = {"at_once": 1_000, "spread": 1_000_000}
 _OWN: Final = frozenset({"results", "trust", "cache", "modules", "client", "files"})
 
 
@@ -55,12 +58,16 @@ class Asked:
         if secrets is not None:
             own["secrets"] = _values(secrets)
         found = replace(self, fields=_merged(self.fields, given), **own)
-        found.request(run="true")  # every fault at the line that has it, not at the first call
+        # Every fault at the line that has it, not at the first call. What only a map has is held against a large one.
+        array = next((many for name, many in _OF_MAPS.items() if name in found.fields), None)
+        found.request(run="true", **({} if array is None else {"array": array}))
         return found
 
     def request(self, **made: Any) -> TaskRequest:
         """The task, with what is made of the call. Raises FaultsError as for a task file."""
         document: dict[str, Any] = {"retries": RETRIES, **self.fields}
+        if "array" not in made:
+            document = {name: value for name, value in document.items() if name not in _OF_MAPS}
         for name, value in made.items():
             if name in ("inputs", "outputs", "tags"):
                 document[name] = _joined(document.get(name), value)
@@ -157,6 +164,8 @@ def _written(value: Any) -> Any:
     """What a task file would hold for a value of Python. What it cannot hold is a fault of the field, as in a file."""
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, timedelta):
+        return value // timedelta(microseconds=1)
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json", exclude_defaults=True)
     if hasattr(value, "isoformat"):

@@ -171,8 +171,7 @@ def _prepared(
     }
     if shape.elements > 1:
         made["array"] = shape.elements
-    if at_once is not None:
-        made["at_once"] = at_once
+        made |= {} if at_once is None else {"at_once": at_once}
     if key is not None:
         made["tags"] = {TAG: key}
     size_bytes = sum(blob.size_bytes for _, blob in blobs)

@@ -11,12 +11,12 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from suanwang.client import AsyncClient, Client, calls
 from suanwang.client.aio import beside
-from suanwang.client.says import explained
+from suanwang.client.says import explained, worded
 from suanwang.client.uploads import local_inputs
 from suanwang.functions import prepare
 from suanwang.functions.asked import ANY, Asked
 from suanwang.functions.digest import TAG
-from suanwang.functions.prepare import Prepared, Shape, shape_of
+from suanwang.functions.prepare import Prepared, shape_of
 from suanwang.functions.run import MapRun, Run
 from suanwang.functions.run_aio import AsyncMapRun, AsyncRun
 from suanwang.model.error import Fault, FaultsError, FunctionError, SuanwangError
@@ -26,7 +26,6 @@ from suanwang.model.view import PlanView, TaskView
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 
 _default: dict[str, Client] = {}
 _making = threading.Lock()
@@ -35,7 +34,7 @@ _making = threading.Lock()
 def default_client() -> Client:
     """The client of functions that were not given one: by SUANWANG_URL and SUANWANG_KEY, else this machine's brain. Made
     once a process."""
-    with _making:
+    with _making, worded():
         if "one" not in _default:
             _default["one"] = Client()
         return _default["one"]
@@ -90,19 +89,21 @@ class Function(Generic[P, R]):
         return Function(self.local, self._asked.change(**fields))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run it on the grid and wait for the value. Broken off by the keyboard, it cancels the task: nobody else knows of it."""
+        """Run it on the grid and wait for the value. Broken off by the keyboard, it cancels the task: nobody else knows of it,
+        unless `cache` found it there."""
         run = self.submit(*args, **kwargs)
         try:
             return run.result()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             with suppress(SuanwangError):
-                run.cancel()
+                if not run.found and run.cancel():
+                    stop.__notes__ = [f"{run.task_id} has been cancelled."]
             raise
 
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Run[R]:
         """Send it to the grid; a handle of the call."""
-        with prepare.call(self._asked, self.local, args, kwargs) as made:
-            return Run(self.client, self._send(made), made.shape, None)
+        with prepare.call(self._asked, self.local, args, kwargs) as made, worded():
+            return Run(self.client, made.shape, *self._send(made))
 
     def map(
         self,
@@ -113,8 +114,8 @@ class Function(Generic[P, R]):
     ) -> MapRun[R]:
         """One task for all inputs, side by side as the built-in `map` takes them. `chunk`: how many of them a process takes,
         one after the other; where not given as many as make 100 processes. `at_once`: so many processes at a time."""
-        with prepare.mapped(self._asked, self.local, inputs, chunk, at_once) as made:
-            return MapRun(self.client, self._send(made), made.shape, None, return_exceptions)
+        with prepare.mapped(self._asked, self.local, inputs, chunk, at_once) as made, worded():
+            return MapRun(self.client, made.shape, *self._send(made), return_exceptions=return_exceptions)
 
     def plan(self, *args: P.args, **kwargs: P.kwargs) -> PlanView:
         """Where a call would run, why there and for how much. Nothing is sent, held or run."""
@@ -125,21 +126,21 @@ class Function(Generic[P, R]):
         return self._dry(prepare.mapped(self._asked, self.local, inputs, chunk, at_once))
 
     def _dry(self, made: Prepared) -> PlanView:
-        with made:
-            return _explaining(lambda: self.client.call(calls.plan(made.request)))
+        with made, worded():
+            return self.client.call(calls.plan(made.request))
 
-    def _send(self, made: Prepared) -> TaskView:
+    def _send(self, made: Prepared) -> tuple[TaskView, bool]:
+        """The task, and whether it was there before."""
         client = self.client
         if made.key is not None:
             wanted = _comparable(local_inputs(made.request, self._asked.files or Path(), upload=True)[0])
             for one in client.list(tag=f"{TAG}={made.key}", requests=True):
                 if _stands(one, wanted):
-                    return one
+                    return one, True
         for blob in made.uploads:
             client.upload(blob)
-        return _explaining(
-            lambda: client.submit(made.request, files=self._asked.files, secrets=dict(self._asked.secrets) or None)
-        )
+        secrets = dict(self._asked.secrets) or None
+        return client.submit(made.request, files=self._asked.files, secrets=secrets), False
 
 
 class AsyncFunction(Generic[P, R]):
@@ -175,15 +176,15 @@ class AsyncFunction(Generic[P, R]):
         try:
             return await run.result()
         except BaseException as error:
-            if not isinstance(error, Exception) and not await run.done():
-                with suppress(SuanwangError):
-                    await run.cancel()
+            with suppress(SuanwangError):
+                if not isinstance(error, Exception) and not run.found and await run.cancel():
+                    error.__notes__ = [f"{run.task_id} has been cancelled."]
             raise
 
     async def submit(self, *args: P.args, **kwargs: P.kwargs) -> AsyncRun[R]:
         client = self._client()
-        with prepare.call(self._asked, self.local, args, kwargs) as made:
-            return AsyncRun(client, await self._send(client, made), made.shape, None)
+        with prepare.call(self._asked, self.local, args, kwargs) as made, worded():
+            return AsyncRun(client, made.shape, *await self._send(client, made))
 
     async def map(
         self,
@@ -193,8 +194,8 @@ class AsyncFunction(Generic[P, R]):
         return_exceptions: bool = False,
     ) -> AsyncMapRun[R]:
         client = self._client()
-        with prepare.mapped(self._asked, self.local, inputs, chunk, at_once) as made:
-            return AsyncMapRun(client, await self._send(client, made), made.shape, None, return_exceptions)
+        with prepare.mapped(self._asked, self.local, inputs, chunk, at_once) as made, worded():
+            return AsyncMapRun(client, made.shape, *await self._send(client, made), return_exceptions=return_exceptions)
 
     async def plan(self, *args: P.args, **kwargs: P.kwargs) -> PlanView:
         return await self._dry(prepare.call(self._asked, self.local, args, kwargs))
@@ -203,25 +204,19 @@ class AsyncFunction(Generic[P, R]):
         return await self._dry(prepare.mapped(self._asked, self.local, inputs, chunk, at_once))
 
     async def _dry(self, made: Prepared) -> PlanView:
-        try:
-            with made:
-                return await self._client().call(calls.plan(made.request))
-        except SuanwangError as error:
-            raise explained(error) from None
+        with made, worded():
+            return await self._client().call(calls.plan(made.request))
 
-    async def _send(self, client: AsyncClient, made: Prepared) -> TaskView:
+    async def _send(self, client: AsyncClient, made: Prepared) -> tuple[TaskView, bool]:
         if made.key is not None:
             wanted = _comparable(local_inputs(made.request, self._asked.files or Path(), upload=True)[0])
             async for one in client.list(tag=f"{TAG}={made.key}", requests=True):
                 if _stands(one, wanted):
-                    return one
+                    return one, True
         for blob in made.uploads:
             await client.upload(blob)
         secrets = dict(self._asked.secrets) or None
-        try:
-            return await client.submit(made.request, files=self._asked.files, secrets=secrets)
-        except SuanwangError as error:
-            raise explained(error) from None
+        return await client.submit(made.request, files=self._asked.files, secrets=secrets), False
 
 
 def _stands(view: TaskView, wanted: TaskRequest) -> bool:
@@ -235,13 +230,6 @@ def _comparable(request: TaskRequest) -> TaskRequest:
     """Without the name, and without what the key stands for already: the function and what it is called with."""
     inputs = tuple(one for one in request.inputs if not one.path.startswith(f"{prepare.FOLDER}/"))
     return request.model_copy(update={"inputs": inputs, "name": "task"})
-
-
-def _explaining(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except SuanwangError as error:
-        raise explained(error) from None
 
 
 # -- the front door --------------------------------------------------------------------------------------------------
@@ -292,7 +280,8 @@ def attach(
     Raises NotFoundError for no task of yours, FunctionError for a task that is no function's.
     """
     here = client or default_client()
-    view = here.task(task_id)
+    with worded():
+        view = here.task(task_id)
     shape = shape_of(view.request) if view.request is not None else None
     if shape is None or view.request is None:
         words = f"{task_id} ({view.name}) is no call of a Python function; Client.task and Client.outputs are for it."
@@ -301,15 +290,9 @@ def attach(
     if trust:
         asked = asked.change(trust=trust)
     untrusted = asked.untrusted(view.request)
-    return _handle(here, view, shape, untrusted, return_exceptions)
-
-
-def _handle(
-    client: Client, view: TaskView, shape: Shape, untrusted: str | None, return_exceptions: bool
-) -> Run[Any] | MapRun[Any]:
     if shape.items is None:
-        return Run(client, view, shape, untrusted)
-    return MapRun(client, view, shape, untrusted, return_exceptions)
+        return Run(here, shape, view, True, untrusted)
+    return MapRun(here, shape, view, True, untrusted, return_exceptions=return_exceptions)
 
 
 __all__ = ["ANY", "AsyncFunction", "Function", "attach", "connect", "default_client", "task"]

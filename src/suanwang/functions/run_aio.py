@@ -12,6 +12,7 @@ from typing import BinaryIO, Generic, TypeVar, cast
 from blake3 import blake3
 
 from suanwang.client import AsyncClient, StreamEvent
+from suanwang.client.says import worded
 from suanwang.functions import answer
 from suanwang.functions.answer import Raised, made
 from suanwang.functions.follow import Followed
@@ -27,8 +28,11 @@ R = TypeVar("R")
 class AsyncHandle:
     """What both kinds have: the task behind them. Holding one costs nothing; dropping it leaves the task alone."""
 
-    def __init__(self, client: AsyncClient, view: TaskView, shape: Shape, untrusted: str | None) -> None:
+    def __init__(
+        self, client: AsyncClient, shape: Shape, view: TaskView, found: bool, untrusted: str | None = None
+    ) -> None:
         self.client = client
+        self.found = found  # the task was there before: by `cache`, or it was attached to
         self.task_id = view.task_id
         self.name = view.name
         self._shape = shape
@@ -72,9 +76,10 @@ class AsyncHandle:
         """Until it has ended, well or not. Raises TimeoutError after `timeout_s`; the task goes on. So it does where the
         wait is broken off by the keyboard."""
         try:
-            view = self._followed.view or await self.client.wait(
-                self.task_id, timeout_s=timeout_s, on_event=self._followed.see
-            )
+            with worded(self.client.lang):
+                view = self._followed.view or await self.client.wait(
+                    self.task_id, timeout_s=timeout_s, on_event=self._followed.see
+                )
         except (KeyboardInterrupt, asyncio.CancelledError) as stop:
             stop.add_note(self._goes_on())
             raise
@@ -150,9 +155,16 @@ class AsyncMapRun(AsyncHandle, Generic[R]):
     first. As a context manager it cancels what is not done when it is left."""
 
     def __init__(
-        self, client: AsyncClient, view: TaskView, shape: Shape, untrusted: str | None, return_exceptions: bool = False
+        self,
+        client: AsyncClient,
+        shape: Shape,
+        view: TaskView,
+        found: bool,
+        untrusted: str | None = None,
+        *,
+        return_exceptions: bool = False,
     ) -> None:
-        super().__init__(client, view, shape, untrusted)
+        super().__init__(client, shape, view, found, untrusted)
         self.return_exceptions = return_exceptions
         self._events: AsyncIterator[StreamEvent] | None = None
 
@@ -166,7 +178,7 @@ class AsyncMapRun(AsyncHandle, Generic[R]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if not await self.done():
+        if not self.found and not await self.done():
             await self.cancel()
 
     async def __aiter__(self) -> AsyncIterator[R]:
@@ -190,8 +202,9 @@ class AsyncMapRun(AsyncHandle, Generic[R]):
         """The result of an element, when it is there."""
         files = self._followed.files
         try:
-            while part not in files and self._followed.view is None:
-                await self._step()
+            with worded(self.client.lang):
+                while part not in files and self._followed.view is None:
+                    await self._step()
         except (KeyboardInterrupt, asyncio.CancelledError) as stop:
             stop.add_note(self._goes_on())
             raise

@@ -163,6 +163,8 @@ def test_safety_pickled_results_come_from_trusted_owners_alone():
     assert owners() == ("own",)
     assert owners(trust=["own", "acme"]) == ("own", "acme")
     assert owners(trust=["own", "acme"], owners=["acme"]) == ("acme",)
+    assert owners(trust=["third-party"], owners=["acme", "third-party"]) == ("acme", "third-party")
+    assert codes(lambda: owners(trust=["third-party"], owners=["own"])) == [("owners", "function_trust")]
     assert owners(results="json") == owners(trust="any") == ()
     assert owners(results="json", owners=["third-party"]) == ("third-party",)
 
@@ -237,24 +239,39 @@ def test_large_inputs_get_the_disk_that_they_need(monkeypatch):
 # -- the same call ----------------------------------------------------------------------------------------------------
 
 CALL = """
+from dataclasses import dataclass
+
+@dataclass
+class Pair:
+    first: int
+    rest: tuple = ()
+
 def defined(rate):
     def outer(x):
+        Pair(x)
         def inner(y):
             return y * rate
         return inner(x)
     return outer
 """
-PRINT = "from suanwang.functions.digest import digest_of\nprint(digest_of(defined(7), ((3, {'a': [1.5]}), {})))"
+PRINT = """
+from suanwang.functions.digest import digest_of
+given = ((3, {"a": [1.5]}), {})
+print(digest_of(defined(7), given), digest_of(defined(8), given))
+"""
 
 
 def test_a_call_is_the_same_in_another_process_and_another_place_of_the_file():
-    text_of_it = f"import sys\nsys.path[:0] = {sys.path!r}\n# moved\n{CALL}{PRINT}"
-    ran = subprocess.run([sys.executable, "-c", text_of_it], capture_output=True, text=True, check=True)
-    here_ = {"__name__": "__main__", "__package__": None}
-    exec(CALL, here_)
-    given = ((3, {"a": [1.5]}), {})
-    assert ran.stdout.strip() == digest_of(here_["defined"](7), given)
-    assert ran.stdout.strip() != digest_of(here_["defined"](8), given)
+    def digests(*lines):
+        text_of_it = "\n".join([f"import sys; sys.path[:0] = {sys.path!r}", *lines])
+        ran = subprocess.run([sys.executable, "-c", text_of_it], capture_output=True, text=True, check=True)
+        return ran.stdout.split()
+
+    first, other = digests(CALL, PRINT)
+    changed = CALL.replace("rest: tuple = ()", "rest: tuple = (1,)")
+    again, _, third, _ = digests("# moved", CALL, PRINT, changed, PRINT)
+    assert first == again
+    assert len({first, other, third}) == 3
 
 
 def test_what_a_function_refers_to_is_part_of_what_it_is():

@@ -1,9 +1,11 @@
 """Functions from end to end: a real brain, the local adapter, real processes in the sandbox."""
 
 import asyncio
+import importlib.util
 import os
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from tests.agent.rigs import SANDBOX
@@ -141,7 +143,7 @@ def test_safety_a_pickle_of_a_site_that_is_not_trusted_is_never_opened(task, cli
     attached = suanwang.attach(run.task_id, client=client)
     with pytest.raises(ResultError) as caught:
         attached.result()
-    assert caught.value.code == "result_untrusted" and 'trust=["acme"]' in str(caught.value)
+    assert caught.value.code == "result_untrusted" and 'trust=["own", "acme"]' in str(caught.value)
     assert suanwang.attach(run.task_id, client=client, trust=["own", "acme"]).result().x == 4
 
 
@@ -348,6 +350,21 @@ def test_a_process_that_dies_is_told_and_what_was_done_before_it_stands(task, at
     assert "about to fall" in str(caught.value)
     assert seen == [0, 1][: len(seen)], "at the same time another may have been at work, and ended with it"
     assert at_once is None or (seen, caught.value.__notes__) == ([0, 1], ["inputs 2 to 2 have no result"])
+
+
+def test_the_example_of_functions(client):
+    path = Path(__file__).parents[2] / "examples/sweep-functions/sweep.py"
+    spec = importlib.util.spec_from_file_location("sweep", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sweep"] = module
+    try:
+        spec.loader.exec_module(module)
+        found = module.sweep((4, 8), 2, module.spectral_gap.with_(client=client))
+    finally:
+        del sys.modules["sweep"]
+    assert set(found) == {4, 8}
+    for degree, second in found.items():
+        assert abs(second - 2 * (degree - 1) ** 0.5 / degree) < 0.06
 
 
 # -- asyncio ------------------------------------------------------------------------------------------------------------

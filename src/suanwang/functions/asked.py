@@ -14,7 +14,7 @@ from suanwang.client import AsyncClient, Client
 from suanwang.client.says import explained
 from suanwang.intent.read import read_task
 from suanwang.model.error import Fault, FaultsError
-from suanwang.model.task import OWN, Resources, TaskRequest
+from suanwang.model.task import OWN, THIRD_PARTY, Resources, TaskRequest
 
 FORMATS: Final = ("pickle", "json")
 ANY: Final = "any"  # in `trust`: whoever owns the site
@@ -94,7 +94,8 @@ class Asked:
             return None
         if not request.owners:
             return ANY
-        return next((one for one in request.owners if one not in self.trust), None)
+        others = THIRD_PARTY in self.trust  # all but the own ones
+        return next((one for one in request.owners if one not in self.trust and not (others and one != OWN)), None)
 
 
 def _own_faults(own: Mapping[str, Any]) -> list[Fault]:

@@ -1,6 +1,7 @@
 """When two calls are the same call: for `cache`. A miss costs a run, so it may miss; what it takes for the same is the same."""
 
 import io
+import re
 import types
 from collections import ChainMap
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from suanwang.functions.site.gate import family, here
 
 TAG: Final = "function-call"
 _HEX: Final = 40
+_ID: Final = re.compile(r"^[0-9a-f]{32}$")  # of a class: cloudpickle draws one when it first sees it
 
 
 def _plain_code(code: types.CodeType) -> Any:
@@ -23,7 +25,16 @@ def _plain_code(code: types.CodeType) -> Any:
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """As what is sent, but for what is another each time that the same is defined again: files, lines, ids of classes."""
+
     dispatch_table: ClassVar[Any] = ChainMap({types.CodeType: _plain_code}, cloudpickle.Pickler.dispatch_table)
+
+    def reducer_override(self, obj: Any) -> Any:
+        found = super().reducer_override(obj)
+        if not isinstance(obj, type) or not isinstance(found, tuple):
+            return found
+        function, given, *rest = found
+        return function, tuple("" if isinstance(one, str) and _ID.match(one) else one for one in given), *rest
 
 
 def digest_of(function: Callable[..., Any], given: Any) -> str:

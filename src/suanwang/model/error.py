@@ -141,7 +141,7 @@ class RunFailedError(FunctionError):
 
 
 class SiteUnfitError(FunctionError):
-    """`site_python`, `site_module`, `site_unpack`."""
+    """`site_python`, `site_module`, `site_unpack`, `site_absent`."""
 
     code = "site_unfit"
 

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import threading
 import types
 from datetime import timedelta
 from pathlib import Path
@@ -355,6 +356,22 @@ def test_a_module_that_the_site_does_not_have_is_told_by_its_name(tmp_path):
     assert "modules=[nowhere_else]" in str(error)
 
 
+def test_a_site_without_any_python_says_so(tmp_path):
+    command = ["/bin/sh", "-c", prepare.LAUNCH, "suanwang", "python3.11", "call", "pickle", here()]
+    ran = subprocess.run(command, cwd=tmp_path, env={"PATH": "/nowhere"}, capture_output=True, text=True, check=False)
+    assert (ran.returncode, answer.site_fault(ran.stderr)) == (127, {"code": "absent"})
+
+
+def test_what_cannot_be_pickled_is_told_before_anything_is_sent():
+    lock = threading.Lock()
+    with pytest.raises(TypeError) as caught:
+        suanwang.task(lambda: lock).submit()
+    assert "pickled to be sent" in caught.value.__notes__[0]
+    with pytest.raises(TypeError) as caught:
+        suanwang.task(len).map([1, lock])
+    assert "an input" in caught.value.__notes__[0]
+
+
 def test_the_site_needs_nothing_of_suanwang(tmp_path):
     folder = folder_with(
         tmp_path, {"function": lambda: __import__("sys").modules.get("suanwang"), "args": (), "kwargs": {}}
@@ -415,8 +432,23 @@ def test_an_exception_of_a_foreign_type_is_told_as_text_in_json(tmp_path):
     assert "at line 3" in str(error.__cause__)
     told |= {"module": "builtins", "type": "ValueError"}
     assert repr(answer._exception(json.dumps(told).encode() + b"\n", "json", "t", {}, "en")) == "ValueError('m')"
-    told |= {"type": "eval"}
-    assert isinstance(answer._exception(json.dumps(told).encode() + b"\n", "json", "t", {}, "en"), RaisedError)
+    for name in ("eval", "SystemExit", "KeyboardInterrupt", "StopIteration"):
+        told |= {"type": name, "message": "\x1b[2Jgone", "args": ["\x1b[2J"]}
+        error = answer._exception(json.dumps(told).encode() + b"\n", "json", "t", {}, "en")
+        assert isinstance(error, RaisedError), "nothing of a site's ends the caller's program"
+        assert "\x1b" not in str(error)
+
+
+@pytest.mark.parametrize("payload", [b"7\n", b"{}\n", b"[" * 100_000, b"\xff"])
+def test_whatever_a_site_writes_is_an_error_with_words(payload):
+    file = io.BytesIO()
+    writer = ResultWriter(file, plain, {"format": "json", "python": here(), "site": "s"})
+    writer._frame(frames.RAISED, payload)
+    writer.end(refuse)
+    file.seek(0)
+    with pytest.raises(ResultError) as caught:
+        list(answer.results(file, "task-1", "json", "en"))
+    assert caught.value.code == "result_damaged"
 
 
 def test_both_kinds_of_handles_have_the_same_verbs():

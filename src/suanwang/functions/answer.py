@@ -67,7 +67,13 @@ def results(file: BinaryIO, task: str, form: str, lang: str) -> Iterator[Any]:
                 yield Raised(_exception(payload, form, task, head, lang))
             elif kind != END:
                 raise BadFileError(f"a frame of kind {kind!r}")
-    except (BadFileError, ValueError, KeyError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # whatever a site may write there
         raise made(ResultError, "result_damaged", lang, task=task, detail=str(error)) from error
 
 
@@ -91,8 +97,9 @@ def _exception(payload: bytes, form: str, task: str, head: dict[str, Any], lang:
     told = json.loads(line)
     if told["kind"] == "result":
         return made(ResultError, "result_form", lang, task=task, form=form, detail=f"{told['type']}: {told['message']}")
+    told = {name: _printable(value) for name, value in told.items()}
     error = _unpacked(packed) if packed and form == "pickle" else _built_in(told)
-    if error is None:
+    if error is None or not _may_be_raised(error):
         name = told["type"] if told["module"] in ("builtins", "__main__") else f"{told['module']}.{told['type']}"
         params = {"task": task, "message": told["message"]}
         words = text("error.raised", lang, kind=name, **params)
@@ -103,6 +110,20 @@ def _exception(payload: bytes, form: str, task: str, head: dict[str, Any], lang:
             text("error.site_module", lang, module=told["module_missing"], site=head["site"], here=head["python"])
         )
     return error
+
+
+def _may_be_raised(error: BaseException) -> bool:
+    """Not what would end the caller's program or loop in the name of the function: an exit, an interrupt, the end of an iterator."""
+    return isinstance(error, Exception) and not isinstance(error, StopIteration | StopAsyncIteration)
+
+
+def _printable(value: Any) -> Any:
+    """Texts of a site end on a terminal: nothing in them may command it."""
+    if isinstance(value, list):
+        return [_printable(one) for one in value]
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(ch if ch.isprintable() or ch in "\n\t" else "\N{REPLACEMENT CHARACTER}" for ch in value)
 
 
 def _unpacked(packed: bytes) -> BaseException | None:
@@ -129,7 +150,7 @@ def _built_in(told: dict[str, Any]) -> BaseException | None:
 
 def outcome(view: TaskView, log: str, lang: str) -> FunctionError:
     """Why a task that has ended gave no value."""
-    task, tail = view.task_id, log[-LOG_TAIL:].strip()
+    task, tail = view.task_id, _printable(log[-LOG_TAIL:].strip())
     if view.phase is Phase.REFUSED:
         return made(RunRefusedError, "run_refused", lang, task=task, detail=_refusals(view, lang))
     if view.phase is Phase.CANCELLED:
@@ -171,7 +192,7 @@ def site_fault(log: str) -> dict[str, Any] | None:
 
 
 def unfit(fault: dict[str, Any], view: TaskView, lang: str) -> SiteUnfitError:
-    params = {name: str(value)[:500] for name, value in fault.items() if name not in ("code", "text")}
+    params = {name: _printable(str(value)[:500]) for name, value in fault.items() if name not in ("code", "text")}
     params |= {"task": view.task_id, "site": view.site or "?"}
     code = f"site_{fault.get('code')}"
     if not has(f"error.{code}"):

@@ -41,13 +41,17 @@ class Asked:
     files: Path | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def lang(self) -> str:
+        return "en" if self.client is None else self.client.lang
+
     def change(self, **given: Any) -> "Asked":
         """With these in the place of those of the same name. Raises FaultsError, with everything that is wrong."""
         own = {name: given.pop(name) for name in list(given) if name in _OWN}
         faults = [Fault("function_field", name, str(given[name])[:80]) for name in sorted(_MADE & set(given))]
         faults += _own_faults(own)
         if faults:
-            raise explained(FaultsError(faults, "task"))
+            raise explained(FaultsError(faults, "task"), self.lang)
         if "trust" in own:
             own["trust"] = (own["trust"],) if isinstance(own["trust"], str) else tuple(own["trust"])
         if "modules" in own:
@@ -82,10 +86,10 @@ class Asked:
         try:
             request = read_task(json.dumps(document, default=_written), "task")
         except FaultsError as error:
-            raise explained(error) from None
+            raise explained(error, self.lang) from None
         foreign = self.untrusted(request)
         if foreign:
-            raise explained(FaultsError([Fault("function_trust", "owners", foreign)], "task"))
+            raise explained(FaultsError([Fault("function_trust", "owners", foreign)], "task"), self.lang)
         return request
 
     def untrusted(self, request: TaskRequest) -> str | None:

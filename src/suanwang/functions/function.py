@@ -55,9 +55,9 @@ class Function(Generic[P, R]):
     """A function on the grid. Calling it runs it there and gives the value; `local` is the function itself."""
 
     def __init__(self, function: Callable[P, R], asked: Asked) -> None:
+        functools.update_wrapper(cast(Any, self), function)
         self.local = function
         self._asked = asked
-        functools.update_wrapper(cast(Any, self), function)
 
     def __repr__(self) -> str:
         return f"<suanwang task {getattr(self.local, '__qualname__', self.local)!s}>"
@@ -147,9 +147,9 @@ class AsyncFunction(Generic[P, R]):
     """A function on the grid, for asyncio."""
 
     def __init__(self, function: Callable[P, Any], asked: Asked) -> None:
+        functools.update_wrapper(cast(Any, self), function)
         self.local = function
         self._asked = asked
-        functools.update_wrapper(cast(Any, self), function)
 
     def __repr__(self) -> str:
         return f"<suanwang task {getattr(self.local, '__qualname__', self.local)!s}, for asyncio>"

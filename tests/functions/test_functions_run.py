@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import os
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -197,6 +198,56 @@ def test_files_and_secrets_go_with_a_function_as_with_any_task(task, tmp_path):
     assert run.result(60) == 11
     assert [one.read_text() for one in run.save(tmp_path / "kept")] == ["FROM A FILE"]
     assert not (tmp_path / "kept" / ".suanwang").exists()
+
+
+CELLS = (
+    """
+import suanwang
+scale = 10
+
+class Found:
+    def __init__(self, value):
+        self.value = value
+
+def helper(x):
+    return Found(x * scale)
+
+@suanwang.task(wall_time="60 s")
+def work(x):
+    if x > 2:
+        raise ValueError(helper(x).value)
+    return helper(x)
+""",
+    """
+assert isinstance(work(2), Found)
+print([one.value for one in work.map([1, 2])])
+""",
+    """
+work(3)
+""",
+)
+NOTEBOOK = """
+import linecache, traceback
+for number, cell in enumerate({cells!r}):
+    name = f"<cell {{number}}>"
+    linecache.cache[name] = (len(cell), None, cell.splitlines(True), name)
+    try:
+        exec(compile(cell, name, "exec"), globals())
+    except ValueError:
+        print(traceback.format_exc())
+"""
+
+
+def test_functions_of_the_cells_of_a_notebook_work(client):
+    """As a kernel runs them: in `__main__`, each from a text that has no file."""
+    environment = {**os.environ, "SUANWANG_URL": client.address.url, "SUANWANG_KEY": client.address.key}
+    environment["PYTHONPATH"] = str(Path(suanwang.__file__).parents[1])
+    command = [sys.executable, "-c", NOTEBOOK.format(cells=CELLS)]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ran.stdout.startswith("[10, 20]\n"), ran.stderr
+    there, _, here = ran.stdout.partition("direct cause")
+    assert '"<cell 0>", line 15, in work' in there and "raise ValueError(helper(x).value)" in there
+    assert '"<cell 2>", line 2' in here and here.rstrip().endswith("ValueError: 30")
 
 
 # -- before and beside a call -------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def written(dumps, *values):
 
 def test_one_value_that_cannot_be_packed_takes_no_other_with_it():
     values = [*range(40), io.TextIOWrapper(io.BytesIO()), *range(40, 80)]
-    found = list(answer.results(io.BytesIO(written(pickle.dumps, *values)), "task-1", "pickle", "en"))
+    found = list(answer.results(io.BytesIO(written(pickle.dumps, *values)), "task-1", "pickle", "en", 81))
     assert [one for one in found if isinstance(one, int)] == list(range(80))
     error = found[40].error
     assert isinstance(error, ResultError) and error.code == "result_form"
@@ -87,8 +87,15 @@ def test_a_result_that_was_cut_off_is_an_error_and_no_shorter_result(cut):
     with pytest.raises(BadFileError):
         list(read_result(io.BytesIO(raw[:-cut])))
     with pytest.raises(ResultError) as caught:
-        list(answer.results(io.BytesIO(raw[:-cut]), "task-1", "pickle", "en"))
+        list(answer.results(io.BytesIO(raw[:-cut]), "task-1", "pickle", "en", 3))
     assert caught.value.code == "result_damaged"
+
+
+def test_a_result_with_more_or_fewer_values_than_inputs_is_no_result():
+    for count in (2, 4):
+        with pytest.raises(ResultError) as caught:
+            list(answer.results(io.BytesIO(written(pickle.dumps, 1, 2, 3)), "task-1", "pickle", "en", count))
+        assert "3 values" in str(caught.value)
 
 
 class Bomb:
@@ -98,7 +105,7 @@ class Bomb:
 
 def test_safety_a_pickle_is_not_opened_where_json_was_asked_for():
     with pytest.raises(ResultError):
-        list(answer.results(io.BytesIO(written(cloudpickle.dumps, Bomb())), "task-1", "json", "en"))
+        list(answer.results(io.BytesIO(written(cloudpickle.dumps, Bomb())), "task-1", "json", "en", 1))
 
 
 @pytest.mark.parametrize("value", [{1: "a"}, {"a": {(1, 2): 3}}, {1, 2}, b"bytes", object()])
@@ -336,7 +343,7 @@ def test_a_site_that_has_our_version_under_its_name_uses_it(tmp_path):
     (beside / f"python{sys.version_info[0]}.{sys.version_info[1]}").symlink_to(sys.executable)
     assert run_gate(python, folder, here(), str(beside)).returncode == 0
     with (folder / ".suanwang" / "result").open("rb") as file:
-        assert list(answer.results(file, "task-1", "pickle", "en")) == [3]
+        assert list(answer.results(file, "task-1", "pickle", "en", 1)) == [3]
 
 
 def test_a_module_that_the_site_does_not_have_is_told_by_its_name(tmp_path):
@@ -379,7 +386,7 @@ def test_the_site_needs_nothing_of_suanwang(tmp_path):
     command = [sys.executable, "-I", "-S", ".suanwang/runner.pyz", "call", "pickle", here()]
     subprocess.run(command, cwd=folder, env={"SUANWANG_SITE": "here"}, check=True)
     with (folder / ".suanwang" / "result").open("rb") as file:
-        assert list(answer.results(file, "task-1", "pickle", "en")) == [None]
+        assert list(answer.results(file, "task-1", "pickle", "en", 1)) == [None]
 
 
 def test_the_runner_is_the_same_bytes_every_time():
@@ -447,7 +454,7 @@ def test_whatever_a_site_writes_is_an_error_with_words(payload):
     writer.end(refuse)
     file.seek(0)
     with pytest.raises(ResultError) as caught:
-        list(answer.results(file, "task-1", "json", "en"))
+        list(answer.results(file, "task-1", "json", "en", 1))
     assert caught.value.code == "result_damaged"
 
 

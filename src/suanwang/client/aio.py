@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -232,7 +232,7 @@ class AsyncClient:
 
     async def events(
         self, task_id: str, *, after: str = "", until_s: float | None = None
-    ) -> AsyncIterator[StreamEvent]:
+    ) -> AsyncGenerator[StreamEvent]:
         """The steps of a task as they come; the last one is `end`. A broken line is taken up where it broke."""
         parser, breaks = EventParser(), 0
         parser.last_id = after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -226,7 +226,7 @@ class Client:
                 on_event(event)
         return self.task(task_id)
 
-    def events(self, task_id: str, *, after: str = "", until_s: float | None = None) -> Iterator[StreamEvent]:
+    def events(self, task_id: str, *, after: str = "", until_s: float | None = None) -> Generator[StreamEvent]:
         """The steps of a task as they come; the last one is `end`. A broken line is taken up where it broke."""
         parser, breaks = EventParser(), 0
         parser.last_id = after

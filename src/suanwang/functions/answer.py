@@ -51,10 +51,10 @@ def made(kind: type[FunctionErrorT], code: str, lang: str, **params: Any) -> Fun
     return kind(code, text=text(f"error.{code}", lang, **params), **params)
 
 
-def results(file: BinaryIO, task: str, form: str, lang: str) -> Iterator[Any]:
-    """The values of one element in order, exceptions as `Raised`. `form` is what was asked for: a file that says another
-    is not opened. Raises ResultError."""
-    head: dict[str, Any] = {}
+def results(file: BinaryIO, task: str, form: str, lang: str, count: int) -> Iterator[Any]:
+    """The values of one element in order, exceptions as `Raised`; `count` of them. `form` is what was asked for: a file that
+    says another is not opened. Raises ResultError."""
+    head, seen = dict[str, Any](), 0
     try:
         for kind, payload in read_result(file):
             if kind == HEAD:
@@ -62,11 +62,16 @@ def results(file: BinaryIO, task: str, form: str, lang: str) -> Iterator[Any]:
                 if head["format"] != form:
                     raise BadFileError(f"the result is {str(head['format'])[:20]!r} and not {form!r}")
             elif kind == VALUES:
-                yield from _values(payload, form)
+                values = _values(payload, form)
+                seen += len(values)
+                yield from values
             elif kind == RAISED:
+                seen += 1
                 yield Raised(_exception(payload, form, task, head, lang))
             elif kind != END:
                 raise BadFileError(f"a frame of kind {kind!r}")
+        if seen != count:
+            raise BadFileError(f"it has {seen} values, and {count} were asked for")
     except (
         ValueError,
         KeyError,

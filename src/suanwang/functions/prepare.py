@@ -70,6 +70,10 @@ class Shape:
     chunk: int
     elements: int
 
+    def items_of(self, part: int) -> int:
+        """How many values the element has."""
+        return 1 if self.items is None else min(self.chunk, self.items - part * self.chunk)
+
 
 @dataclass(frozen=True)
 class Prepared:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -95,7 +95,9 @@ class Handle:
     def _results(self, part: int, file: OutputFile) -> Iterator[object]:
         self._check_trust()
         with self._fetched(file) as local:
-            yield from answer.results(local, self.task_id, self._shape.form, self.client.lang)
+            yield from answer.results(
+                local, self.task_id, self._shape.form, self.client.lang, self._shape.items_of(part)
+            )
 
     def _fetched(self, output: OutputFile) -> BinaryIO:
         """The file, here, after its hash has been checked."""
@@ -131,7 +133,7 @@ class Run(Handle, Generic[R]):
         file = self._followed.files.get(0)
         if file is None:
             raise self._no_answer(view)
-        (found,) = self._results(0, file)
+        (found,) = list(self._results(0, file))  # to its end, where it is held against what was asked
         if isinstance(found, Raised):
             raise found.error
         return cast(R, found)
@@ -162,7 +164,6 @@ class MapRun(Handle, Generic[R]):
     ) -> None:
         super().__init__(client, shape, view, found, untrusted)
         self.return_exceptions = return_exceptions
-        self._events: Iterator[StreamEvent] | None = None
 
     def __len__(self) -> int:
         assert self._shape.items is not None, "a map knows how many inputs it has"
@@ -176,28 +177,32 @@ class MapRun(Handle, Generic[R]):
             self.cancel()
 
     def __iter__(self) -> Iterator[R]:
-        for part in range(self._shape.elements):
-            file = self._file(part)
-            for place, found in enumerate(self._results(part, file)):
-                if not isinstance(found, Raised):
-                    yield cast(R, found)
-                elif self.return_exceptions:
-                    yield cast(R, found.error)
-                else:
-                    found.error.add_note(f"input {part * self._shape.chunk + place} of {len(self)} of {self.name}")
-                    raise found.error
+        events = self.client.events(self.task_id)
+        try:
+            for part in range(self._shape.elements):
+                file = self._file(part, events)
+                for place, found in enumerate(self._results(part, file)):
+                    if not isinstance(found, Raised):
+                        yield cast(R, found)
+                    elif self.return_exceptions:
+                        yield cast(R, found.error)
+                    else:
+                        found.error.add_note(f"input {part * self._shape.chunk + place} of {len(self)} of {self.name}")
+                        raise found.error
+        finally:
+            events.close()  # the line is not kept open for nothing
 
     def results(self) -> list[R]:
         """All of them."""
         return list(self)
 
-    def _file(self, part: int) -> OutputFile:
+    def _file(self, part: int, events: Generator[StreamEvent]) -> OutputFile:
         """The result of an element, when it is there."""
         files = self._followed.files
         try:
             with worded(self.client.lang):
                 while part not in files and self._followed.view is None:
-                    self._step()
+                    self._step(events)
         except KeyboardInterrupt as stop:
             stop.add_note(self._goes_on())
             raise
@@ -205,21 +210,14 @@ class MapRun(Handle, Generic[R]):
             assert self._followed.view is not None, "only an end leaves an element without a result"
             error = self._no_answer(self._followed.view)
             first = part * self._shape.chunk
-            error.add_note(f"inputs {first} to {min(first + self._shape.chunk, len(self)) - 1} have no result")
+            error.add_note(f"inputs {first} to {first + self._shape.items_of(part) - 1} have no result")
             raise error
         return files[part]
 
-    def _step(self) -> None:
+    def _step(self, events: Generator[StreamEvent]) -> None:
         """Hear one more step of the task."""
-        if self._events is None:
-            self._events = self.client.events(self.task_id)
-        try:
-            event = next(self._events, None)
-        except BaseException:
-            self._events = None  # a generator that raised is over; the next one tells everything again
-            raise
+        event = next(events, None)
         if event is None or event.kind == "end":
-            self._events = None
             self._followed.ended(self.client.task(self.task_id))
         else:
             self._followed.see(event)

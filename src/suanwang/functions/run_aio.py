@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -98,7 +98,9 @@ class AsyncHandle:
     async def _results(self, part: int, file: OutputFile) -> AsyncIterator[object]:
         self._check_trust()
         with await self._fetched(file) as local:
-            for found in answer.results(local, self.task_id, self._shape.form, self.client.lang):
+            for found in answer.results(
+                local, self.task_id, self._shape.form, self.client.lang, self._shape.items_of(part)
+            ):
                 yield found
 
     async def _fetched(self, output: OutputFile) -> BinaryIO:
@@ -166,7 +168,6 @@ class AsyncMapRun(AsyncHandle, Generic[R]):
     ) -> None:
         super().__init__(client, shape, view, found, untrusted)
         self.return_exceptions = return_exceptions
-        self._events: AsyncIterator[StreamEvent] | None = None
 
     def __len__(self) -> int:
         assert self._shape.items is not None, "a map knows how many inputs it has"
@@ -182,29 +183,33 @@ class AsyncMapRun(AsyncHandle, Generic[R]):
             await self.cancel()
 
     async def __aiter__(self) -> AsyncIterator[R]:
-        for part in range(self._shape.elements):
-            file, place = await self._file(part), -1
-            async for found in self._results(part, file):
-                place += 1
-                if not isinstance(found, Raised):
-                    yield cast(R, found)
-                elif self.return_exceptions:
-                    yield cast(R, found.error)
-                else:
-                    found.error.add_note(f"input {part * self._shape.chunk + place} of {len(self)} of {self.name}")
-                    raise found.error
+        events = self.client.events(self.task_id)
+        try:
+            for part in range(self._shape.elements):
+                file, place = await self._file(part, events), -1
+                async for found in self._results(part, file):
+                    place += 1
+                    if not isinstance(found, Raised):
+                        yield cast(R, found)
+                    elif self.return_exceptions:
+                        yield cast(R, found.error)
+                    else:
+                        found.error.add_note(f"input {part * self._shape.chunk + place} of {len(self)} of {self.name}")
+                        raise found.error
+        finally:
+            await events.aclose()  # the line is not kept open for nothing
 
     async def results(self) -> list[R]:
         """All of them."""
         return [one async for one in self]
 
-    async def _file(self, part: int) -> OutputFile:
+    async def _file(self, part: int, events: AsyncGenerator[StreamEvent]) -> OutputFile:
         """The result of an element, when it is there."""
         files = self._followed.files
         try:
             with worded(self.client.lang):
                 while part not in files and self._followed.view is None:
-                    await self._step()
+                    await self._step(events)
         except (KeyboardInterrupt, asyncio.CancelledError) as stop:
             stop.add_note(self._goes_on())
             raise
@@ -212,21 +217,14 @@ class AsyncMapRun(AsyncHandle, Generic[R]):
             assert self._followed.view is not None, "only an end leaves an element without a result"
             error = await self._no_answer(self._followed.view)
             first = part * self._shape.chunk
-            error.add_note(f"inputs {first} to {min(first + self._shape.chunk, len(self)) - 1} have no result")
+            error.add_note(f"inputs {first} to {first + self._shape.items_of(part) - 1} have no result")
             raise error
         return files[part]
 
-    async def _step(self) -> None:
+    async def _step(self, events: AsyncGenerator[StreamEvent]) -> None:
         """Hear one more step of the task."""
-        if self._events is None:
-            self._events = self.client.events(self.task_id)
-        try:
-            event = await anext(self._events, None)
-        except BaseException:
-            self._events = None  # a generator that raised is over; the next one tells everything again
-            raise
+        event = await anext(events, None)
         if event is None or event.kind == "end":
-            self._events = None
             self._followed.ended(await self.client.task(self.task_id))
         else:
             self._followed.see(event)

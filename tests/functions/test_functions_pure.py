@@ -417,10 +417,29 @@ def ended(phase, **rest):
         (ended(Phase.CANCELLED), "", RunCancelledError, "run_cancelled", "cancelled"),
         (ended(Phase.FAILED, reason=FailureReason.OUT_OF_MEMORY), "x", RunFailedError, "run_failed", "more memory"),
         (ended(Phase.EXPIRED, reason=FailureReason.DEADLINE_LOST), "", RunFailedError, "run_failed", "deadline"),
-        (ended(Phase.FAILED), '[3] suanwang-fault {"code": "absent"}', SiteUnfitError, "site_absent", "no Python"),
-        (ended(Phase.FAILED), 'suanwang-fault {"code": "new"}', SiteUnfitError, "site_unfit", "cannot run"),
-        (ended(Phase.FAILED), 'suanwang-fault {"code": "unpack", "detail": "d"}', SiteUnfitError, "site_unpack", "d"),
-        (ended(Phase.FAILED), "suanwang-fault {not json", RunFailedError, "run_failed", "not json"),
+        (
+            ended(Phase.FAILED, exit_code=127),
+            '[3] suanwang-fault {"code": "absent"}',
+            SiteUnfitError,
+            "site_absent",
+            "no Python",
+        ),
+        (
+            ended(Phase.FAILED, exit_code=78),
+            'suanwang-fault {"code": "new"}',
+            SiteUnfitError,
+            "site_unfit",
+            "cannot run",
+        ),
+        (
+            ended(Phase.FAILED, exit_code=78),
+            'suanwang-fault {"code": "unpack", "detail": "d"}',
+            SiteUnfitError,
+            "site_unpack",
+            "d",
+        ),
+        (ended(Phase.FAILED, exit_code=1), 'suanwang-fault {"code": "absent"}', RunFailedError, "run_failed", "absent"),
+        (ended(Phase.FAILED, exit_code=78), "suanwang-fault {not json", RunFailedError, "run_failed", "not json"),
     ],
 )
 def test_each_end_is_an_error_of_its_own_with_words(view, log, kind, code, words):

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final, TypeVar
 
 from suanwang.functions.site.frames import END, HEAD, RAISED, VALUES, BadFileError, read_result
-from suanwang.functions.site.gate import FAULT_MARK
+from suanwang.functions.site.gate import FAULT_EXIT, FAULT_MARK
 from suanwang.model.error import (
     FunctionError,
     RaisedError,
@@ -22,6 +22,7 @@ from suanwang.model.record import Phase
 from suanwang.model.view import TaskView
 from suanwang.texts import has, text
 
+UNFIT_EXITS: Final = frozenset({FAULT_EXIT, 127})  # of the gate, and of a shell that finds no Python
 LOG_TAIL: Final = 4_000  # characters of the log that an error shows
 FunctionErrorT = TypeVar("FunctionErrorT", bound=FunctionError)
 
@@ -160,7 +161,7 @@ def outcome(view: TaskView, log: str, lang: str) -> FunctionError:
         return made(RunRefusedError, "run_refused", lang, task=task, detail=_refusals(view, lang))
     if view.phase is Phase.CANCELLED:
         return made(RunCancelledError, "run_cancelled", lang, task=task, detail=view.detail)
-    fault = site_fault(log)
+    fault = site_fault(log) if view.exit_code in UNFIT_EXITS else None
     if fault is not None:
         return unfit(fault, view, lang)
     reason = text(f"failure.{view.reason.value}", lang) if view.reason is not None else view.phase.value

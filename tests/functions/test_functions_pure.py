@@ -236,6 +236,21 @@ def test_a_million_inputs_are_packed_once_and_no_generator_is_kept():
         assert b"".join(made.uploads[2].pieces())[-16:] == frames.MAGIC
 
 
+def test_safety_of_a_function_only_its_own_lines_travel():
+    password = "correct-horse-battery"  # stands beside it, and is nothing to it
+
+    def work(x):
+        def inner():
+            return x / 0
+
+        return inner()
+
+    with prepare.call(Asked(), work, (1,), {}) as made:
+        raw = b"".join(made.uploads[1].pieces())
+    assert b"return x / 0" in raw and b"return inner()" in raw
+    assert password.encode() not in raw
+
+
 def test_large_inputs_get_the_disk_that_they_need(monkeypatch):
     monkeypatch.setattr(prepare, "SMALL_BYTES", 1000)
     with prepare.call(Asked(), len, (bytes(10_000),), {}) as made:

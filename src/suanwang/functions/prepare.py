@@ -33,7 +33,7 @@ FOLDER: Final = ".suanwang"
 RESULT: Final = f"{FOLDER}/result"
 ELEMENTS: Final = 100  # of a map, where nothing is said: enough to use a pool, few enough that their starts cost little
 ELEMENTS_MAX: Final = 10_000  # results of one attempt: they all travel in one event
-SOURCE_MAX: Final = 256 * 1024  # of a function's file, for the lines of its tracebacks
+SOURCE_MAX: Final = 256 * 1024  # of a function's lines, for its tracebacks
 SPOOL_BYTES: Final = 8 * MIB
 PIECE_BYTES: Final = MIB
 SMALL_BYTES: Final = 256 * MIB  # what fits on the disk that a task has without asking
@@ -250,9 +250,17 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 def _sources(function: Callable[..., Any]) -> dict[str, str]:
-    """The text of the file that a function is from, for its lines in a traceback."""
+    """The lines of a function, at their places in its file, for its tracebacks on the site. Nothing else of the file goes along:
+    a script may hold what a site has no business to see."""
     code = getattr(function, "__code__", None)
     if not isinstance(code, CodeType):
         return {}
-    found = "".join(linecache.getlines(code.co_filename))
-    return {code.co_filename: found} if found and len(found) <= SOURCE_MAX else {}
+    first, last = code.co_firstlineno, _last_line(code)
+    found = "".join(linecache.getlines(code.co_filename)[first - 1 : last])
+    return {code.co_filename: "\n" * (first - 1) + found} if found and len(found) <= SOURCE_MAX else {}
+
+
+def _last_line(code: CodeType) -> int:
+    """Of a function, with what is defined inside it."""
+    lines = [line for _, _, line in code.co_lines() if line is not None]
+    return max([code.co_firstlineno, *lines, *(_last_line(one) for one in code.co_consts if isinstance(one, CodeType))])

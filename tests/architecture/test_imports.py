@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "flow": {"model", "reserve", "admission", "dispatch"},
     "api": {"model", "intent", "observe", "store"},  # the store to read its projections; only the brain writes
     "client": {"model", "intent"},
+    "functions": {"model", "intent", "client"},  # Python functions as tasks, through the client alone
     # `suanwang twin` and `what-if` ship with the product.
     "cli": {"model", "intent", "qasm", "grids", "client", "runtime", "twin", "whatif"},
     "services": {"model"},
@@ -85,7 +86,7 @@ def faults(module: Module) -> list[str]:
     """What a module imports and may not."""
     allowed = ALLOWED.get(module.part)
     if module.name == "":
-        allowed = {"client", "model"}  # `from suanwang import Client`
+        allowed = {"client", "functions", "model"}  # `from suanwang import Client, task`
     if allowed is None:
         return [f"{module.part} has no row in the import table"]
     if "*" in allowed:

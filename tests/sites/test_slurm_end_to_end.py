@@ -1,5 +1,7 @@
 """A brain, an agent's process with the Slurm adapter, and a task that runs on the cluster and is charged."""
 
+import os
+import pwd
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 from tests.plan.worlds import general, grid_of, site_of
 from tests.sites.slurm_cluster import SLURM, WORK_USER, SlurmCluster
 
+import suanwang
 from suanwang.client import Client
 from suanwang.grids import dump_grid
 from suanwang.model.grid import PriceBook
@@ -40,6 +43,22 @@ def settings_of(folder: Path, here: Serving, cluster: SlurmCluster) -> Settings:
     return Settings(home=folder / "agent", url=here.url, key=key, adapter="slurm", slurm_file=str(file), slurm_poll_s=0)
 
 
+def functions(client: Client) -> tuple[object, ...]:
+    """What Python functions give there: nothing of Suanwang is installed for the user that works."""
+    task = suanwang.task(client=client, memory="64 MiB", wall_time="30 s")
+
+    @task
+    def square(x):
+        return x * x, pwd.getpwuid(os.getuid()).pw_name
+
+    @task
+    def divide(x, one=1):
+        return one / x
+
+    value, user = square(3)
+    return value, user, [found for found, _ in square.map(range(4), chunk=2)], divide.submit(0).exception(60)
+
+
 def grid_file(folder: Path) -> Path:
     file = folder / "grid.yaml"
     book = PriceBook(id="plain", core_hour_micro_yuan=3_600_000)
@@ -62,6 +81,7 @@ def test_a_task_of_the_grid_runs_on_slurm_and_is_charged(tmp_path, steady, overd
             told["log"] = b"".join(client.logs(task.task_id)).decode()
             told["bill"] = client.task_bill(task.task_id)
             client.outputs.save(task.task_id, tmp_path / "out")
+            told["functions"] = functions(client)
             late = client.submit({**TASK, "run": "sleep 100"})
             deadline = time.monotonic() + 30
             while client.task(late.task_id).phase is not Phase.RUNNING:
@@ -74,6 +94,9 @@ def test_a_task_of_the_grid_runs_on_slurm_and_is_charged(tmp_path, steady, overd
         assert agent_main.run(settings_of(tmp_path, here, steady), None, ("cluster",)) == 0
     assert told["task"].phase is Phase.SUCCEEDED
     assert told["late"].phase is Phase.CANCELLED
+    value, user, mapped, raised = told["functions"]
+    assert (value, user, mapped) == (9, WORK_USER, [0, 1, 4, 9])
+    assert isinstance(raised, ZeroDivisionError) and "one / x" in str(raised.__cause__)
     assert told["log"].startswith("on t")
     number = (tmp_path / "out/result.txt").read_text().strip()
     said = steady.run("scontrol", "show", "job", number)

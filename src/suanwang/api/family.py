@@ -1,8 +1,10 @@
 """A task whose array is shared out, as one: its own rows with those of its parts. Any other task is its only member."""
 
+from collections.abc import Iterator
 from heapq import merge
 
 from suanwang.api.context import Context
+from suanwang.model.event import EventKind, OutputFile
 from suanwang.model.ids import SiteId, TaskId
 from suanwang.model.reason import WaitReason
 from suanwang.model.record import ENDS, Phase
@@ -57,6 +59,24 @@ def events_after(here: Context, task_id: str, after: tuple[int, int], limit: int
     until = min(ends, default=None)
     merged = merge(*(_news(rows, number > 0) for number, rows in enumerate(found)), key=_place)
     return [row for row in merged if until is None or _place(row) <= until]
+
+
+def done_output(here: Context, task_id: str, path: str) -> OutputFile | None:
+    """A file of an element that is done, of a task whose attempt has not succeeded (yet)."""
+    for one in members(here, task_id):
+        told = here.brain.done_outputs(TaskId(one))
+        files = _told(here, one) if told is None else iter(told)
+        found = next((file for file in files if file.path == path), None)
+        if found is not None:
+            return found
+    return None
+
+
+def _told(here: Context, task_id: str) -> Iterator[OutputFile]:
+    """The same of a task that has ended: what its events told, as long as it was the live attempt that told it."""
+    for row in here.brain.store.events(task_id):
+        if row.kind == "event_applied" and row.body["effective"] and row.body["event"]["kind"] == EventKind.CHECKPOINT:
+            yield from (OutputFile.model_validate(one) for one in row.body["event"].get("outputs", ()))
 
 
 def _news(rows: list[EventRow], of_part: bool) -> list[EventRow]:

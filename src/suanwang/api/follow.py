@@ -130,11 +130,12 @@ def _is_over(here: Context, task_id: str, row: AttemptRow | None) -> bool:
     "/v1/tasks/{task_id}/outputs/{path:path}", response_class=Response, responses=_BYTES, summary="An output file"
 )
 def output(here: Here, caller: Caller, task_id: TaskIdPath, path: str) -> StreamingResponse:
-    """A file that the task left, of the attempt that succeeded; where none did, of the newest."""
+    """A file that the task left, of the attempt that succeeded; where none did, of the newest. Those of the elements of an
+    array that are done are there as soon as an event has told of them."""
     find_line(here, caller, task_id)
     rows = family.attempts(here, task_id)
     kept = [one for row in rows if row.succeeded for one in row.outputs] or kept_outputs(rows)
-    found = next((one for one in kept if one.path == path), None)
+    found = next((one for one in kept if one.path == path), None) or family.done_output(here, task_id, path)
     if found is None:
         raise NotFoundError("output_unknown", path=path[:200])
     headers = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,8 @@ from suanwang.client.calls import Call, TaskLike
 from suanwang.client.connect import find_address
 from suanwang.client.events import EventParser, StreamEvent
 from suanwang.client.outputs import AsyncOutputs
-from suanwang.client.uploads import Upload, local_inputs
+from suanwang.client.sync import Client
+from suanwang.client.uploads import Upload, Uploadable, local_inputs
 from suanwang.model.cats import CatsMetrics
 from suanwang.model.doors import DoorRules
 from suanwang.model.grid import Grid, Tenant
@@ -81,6 +82,7 @@ class AsyncClient:
     ) -> None:
         address = find_address(url, key)
         self.url = address.url
+        self.lang = lang
         self._sleep = sleep
         self._new_key = new_key
         headers = {"Authorization": f"Bearer {address.key}", "Accept-Language": lang}
@@ -130,10 +132,14 @@ class AsyncClient:
 
     @asynccontextmanager
     async def stream(
-        self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        silence_s: float = STREAM_SILENCE_S,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The body of a GET, piece by piece."""
-        timeout = httpx.Timeout(TIMEOUT_S, read=STREAM_SILENCE_S)
+        """The body of a GET, piece by piece. A line that is silent for `silence_s` counts as broken."""
+        timeout = httpx.Timeout(TIMEOUT_S, read=silence_s)
         try:
             async with self._http.stream("GET", path, params=params, headers=headers, timeout=timeout) as answer:
                 if not answer.is_success:
@@ -158,14 +164,15 @@ class AsyncClient:
         """
         request, uploads = self._prepare(task, files, upload=True)
         for one in uploads:
-            await self._upload(one)
+            await self.upload(one)
         return await self.call(calls.submit(request, secrets, idempotency_key or self._new_key()))
 
     def _prepare(self, task: TaskLike, files: Path | str | None, *, upload: bool) -> tuple[TaskRequest, list[Upload]]:
         request, folder = calls.read_tasklike(task)
         return local_inputs(request, Path(files) if files is not None else folder, upload=upload)
 
-    async def _upload(self, one: Upload) -> None:
+    async def upload(self, one: Uploadable) -> None:
+        """Bring bytes to the grid, unless they are there. A task names them as `object:<blake3>`."""
         if not await self._has(one.blake3):
             await self.call(calls.put_object(one.blake3), one.pieces)
 
@@ -182,7 +189,7 @@ class AsyncClient:
         for one in tasks:
             request, uploads = self._prepare(one, None, upload=True)
             for upload in uploads:
-                await self._upload(upload)
+                await self.upload(upload)
             requests.append(request)
         parts = [requests[at : at + calls.BULK_ROWS] for at in range(0, len(requests), calls.BULK_ROWS)]
         answers = [
@@ -225,14 +232,17 @@ class AsyncClient:
 
     async def events(
         self, task_id: str, *, after: str = "", until_s: float | None = None
-    ) -> AsyncIterator[StreamEvent]:
+    ) -> AsyncGenerator[StreamEvent]:
         """The steps of a task as they come; the last one is `end`. A broken line is taken up where it broke."""
         parser, breaks = EventParser(), 0
         parser.last_id = after
         while True:
             headers = {"Last-Event-ID": parser.last_id} if parser.last_id else {}
+            silence_s = STREAM_SILENCE_S if until_s is None else min(STREAM_SILENCE_S, until_s - monotonic_s())
             try:
-                async with self.stream(calls.events(task_id), headers=headers) as pieces:
+                async with self.stream(
+                    calls.events(task_id), headers=headers, silence_s=max(silence_s, 0.001)
+                ) as pieces:
                     async for piece in pieces:
                         breaks = 0
                         for event in parser.feed(piece):
@@ -243,6 +253,8 @@ class AsyncClient:
                             raise TimeoutError(task_id)
                 raise unreachable(self.url, EOFError("the stream ended"))
             except calls.LINE_BREAKS:
+                if until_s is not None and monotonic_s() >= until_s:
+                    raise TimeoutError(task_id) from None
                 parser.broken()
                 if breaks >= calls.BREAKS_MAX:
                     raise
@@ -423,3 +435,10 @@ class AsyncClient:
 async def _async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     for piece in pieces:
         yield piece
+
+
+def beside(client: Client) -> AsyncClient:
+    """One for the running loop, of the same address and key. It keeps no idle connection, so nothing of it outlasts the loop
+    where nobody closes it."""
+    transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+    return AsyncClient(client.address.url, client.address.key, lang=client.lang, transport=transport)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from suanwang.client.calls import Call, TaskLike
 from suanwang.client.connect import find_address
 from suanwang.client.events import EventParser, StreamEvent
 from suanwang.client.outputs import Outputs
-from suanwang.client.uploads import Upload, local_inputs
+from suanwang.client.uploads import Upload, Uploadable, local_inputs
 from suanwang.model.cats import CatsMetrics
 from suanwang.model.doors import DoorRules
 from suanwang.model.grid import Grid, Tenant
@@ -79,7 +79,9 @@ class Client:
         new_key: Callable[[], str] = new_secret,
     ) -> None:
         address = find_address(url, key)
+        self.address = address
         self.url = address.url
+        self.lang = lang
         self._sleep = sleep
         self._new_key = new_key
         headers = {"Authorization": f"Bearer {address.key}", "Accept-Language": lang}
@@ -127,10 +129,14 @@ class Client:
 
     @contextmanager
     def stream(
-        self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        silence_s: float = STREAM_SILENCE_S,
     ) -> Iterator[Iterator[bytes]]:
-        """The body of a GET, piece by piece."""
-        timeout = httpx.Timeout(TIMEOUT_S, read=STREAM_SILENCE_S)
+        """The body of a GET, piece by piece. A line that is silent for `silence_s` counts as broken."""
+        timeout = httpx.Timeout(TIMEOUT_S, read=silence_s)
         try:
             with self._http.stream("GET", path, params=params, headers=headers, timeout=timeout) as answer:
                 if not answer.is_success:
@@ -155,14 +161,15 @@ class Client:
         """
         request, uploads = self._prepare(task, files, upload=True)
         for one in uploads:
-            self._upload(one)
+            self.upload(one)
         return self.call(calls.submit(request, secrets, idempotency_key or self._new_key()))
 
     def _prepare(self, task: TaskLike, files: Path | str | None, *, upload: bool) -> tuple[TaskRequest, list[Upload]]:
         request, folder = calls.read_tasklike(task)
         return local_inputs(request, Path(files) if files is not None else folder, upload=upload)
 
-    def _upload(self, one: Upload) -> None:
+    def upload(self, one: Uploadable) -> None:
+        """Bring bytes to the grid, unless they are there. A task names them as `object:<blake3>`."""
         if not self._has(one.blake3):
             self.call(calls.put_object(one.blake3), one.pieces)
 
@@ -179,7 +186,7 @@ class Client:
         for one in tasks:
             request, uploads = self._prepare(one, None, upload=True)
             for upload in uploads:
-                self._upload(upload)
+                self.upload(upload)
             requests.append(request)
         parts = [requests[at : at + calls.BULK_ROWS] for at in range(0, len(requests), calls.BULK_ROWS)]
         answers = [
@@ -219,14 +226,15 @@ class Client:
                 on_event(event)
         return self.task(task_id)
 
-    def events(self, task_id: str, *, after: str = "", until_s: float | None = None) -> Iterator[StreamEvent]:
+    def events(self, task_id: str, *, after: str = "", until_s: float | None = None) -> Generator[StreamEvent]:
         """The steps of a task as they come; the last one is `end`. A broken line is taken up where it broke."""
         parser, breaks = EventParser(), 0
         parser.last_id = after
         while True:
             headers = {"Last-Event-ID": parser.last_id} if parser.last_id else {}
+            silence_s = STREAM_SILENCE_S if until_s is None else min(STREAM_SILENCE_S, until_s - monotonic_s())
             try:
-                with self.stream(calls.events(task_id), headers=headers) as pieces:
+                with self.stream(calls.events(task_id), headers=headers, silence_s=max(silence_s, 0.001)) as pieces:
                     for piece in pieces:
                         breaks = 0
                         for event in parser.feed(piece):
@@ -237,6 +245,8 @@ class Client:
                             raise TimeoutError(task_id)
                 raise unreachable(self.url, EOFError("the stream ended"))
             except calls.LINE_BREAKS:
+                if until_s is not None and monotonic_s() >= until_s:
+                    raise TimeoutError(task_id) from None
                 parser.broken()
                 if breaks >= calls.BREAKS_MAX:
                     raise

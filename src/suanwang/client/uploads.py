@@ -4,6 +4,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from blake3 import blake3
 
@@ -12,6 +13,16 @@ from suanwang.model.task import TaskRequest
 
 SCHEMES = ("http://", "https://", "s3://", "dataset:", "object:")
 PIECE_BYTES = 1024 * 1024
+
+
+class Uploadable(Protocol):
+    """Bytes to bring to the grid, read afresh by each call of `pieces`."""
+
+    @property
+    def blake3(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+    def pieces(self) -> Iterator[bytes]: ...
 
 
 @dataclass(frozen=True)

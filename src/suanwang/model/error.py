@@ -10,6 +10,13 @@ SuanwangError
 ├── StoreError           the store is damaged, locked, or of another version (503)
 ├── BackendError         an adapter's backend failed; carries a FailureReason
 ├── NetworkError         a router refused a change, or is not there (502)
+├── FunctionError        a Python function that was sent to the grid gave no value (502)
+│   ├── RunRefusedError      the grid does not take the task
+│   ├── RunCancelledError    somebody ended it
+│   ├── RunFailedError       it was lost, killed, or too late; carries a FailureReason
+│   ├── SiteUnfitError       the site's Python cannot run it: another version, or a module is missing
+│   ├── ResultError          a value that cannot be sent, or an answer that is not understood or not trusted here
+│   └── RaisedError          the function raised what cannot be raised again here; its text is all there is
 └── UnreachableError     no brain answers at the address
 """
 
@@ -105,3 +112,52 @@ class BackendError(SuanwangError):
         super().__init__("backend", reason=reason.value, detail=detail)
         self.reason = reason
         self.detail = detail
+
+
+class FunctionError(SuanwangError):
+    """`text`: what people read; it is what `str` gives, since these end in a notebook."""
+
+    status = 502
+    code = "function"
+
+    def __str__(self) -> str:
+        return str(self.params.get("text") or super().__str__())
+
+
+class RunRefusedError(FunctionError):
+    code = "run_refused"
+
+
+class RunCancelledError(FunctionError):
+    code = "run_cancelled"
+
+
+class RunFailedError(FunctionError):
+    code = "run_failed"
+
+    def __init__(self, code: str | None = None, *, reason: FailureReason | None = None, **params: Any) -> None:
+        super().__init__(code, reason=None if reason is None else reason.value, **params)
+        self.reason = reason
+
+
+class SiteUnfitError(FunctionError):
+    """`site_python`, `site_module`, `site_unpack`, `site_absent`."""
+
+    code = "site_unfit"
+
+
+class ResultError(FunctionError):
+    """`result_form`: the value cannot be sent; `result_untrusted`: it shall not be unpickled here."""
+
+    code = "result"
+
+
+class RaisedError(FunctionError):
+    """`kind` is the exception's type as it was called there, `traceback` where it was raised."""
+
+    code = "raised"
+
+    def __init__(self, code: str | None = None, *, kind: str = "", traceback: str = "", **params: Any) -> None:
+        super().__init__(code, kind=kind, **params)
+        self.kind = kind
+        self.traceback = traceback

@@ -18,7 +18,7 @@ from suanwang.flow import Road
 from suanwang.model.bus import BusAsk, BusKind, BusTold
 from suanwang.model.compact import full_plan
 from suanwang.model.error import NotAllowedError, NotFoundError, StoreError, SuanwangError
-from suanwang.model.event import Heartbeat, Orders
+from suanwang.model.event import Heartbeat, Orders, OutputFile
 from suanwang.model.ids import AgentId, AttemptId, KeyId, SiteId, TaskId
 from suanwang.model.path_report import PathOutcome, PathReport
 from suanwang.model.plan import Plan, PlanReport
@@ -282,6 +282,14 @@ class Brain(Identity, Switches):
         with self._look() as road:
             task = road.state.tasks.get(task_id)
             return task.parts if task is not None else ()
+
+    def done_outputs(self, task_id: TaskId) -> tuple[OutputFile, ...] | None:
+        """What the elements of a live array that are done have left; None: the task is not live."""
+        with self._look() as road:
+            task = road.state.live.get(task_id)
+            if task is None:
+                return None
+            return task.resume.outputs if task.resume is not None else ()
 
     def number_of(self, task_id: TaskId) -> int:
         """The number of a task, as people see it; 0 where there is no such task."""

@@ -70,7 +70,7 @@ def document_of(service: Service, parameters: Mapping[str, Scalar], wishes: Mapp
         task["outputs"] = [{"path": "counts.json"}]
     else:
         task["run"] = ["python", "service.py", *(f"{name}={json.dumps(one)}" for name, one in parameters.items())]
-        brief = {"id": service.id, "needs": list(has.needs), "checks": checks_of(service, parameters)}
+        brief: dict[str, Any] = {"id": service.id, "needs": list(has.needs), "checks": checks_of(service, parameters)}
         brief["array"] = has.array if has.array in parameters else ""
         task["environment"] = {ENVIRONMENT: json.dumps(brief)}
         task["outputs"] = [{"path": "out/*", "always": True}]  # what is not as expected is looked at most
@@ -88,7 +88,8 @@ def _input(name: str, path: Path) -> dict[str, Any]:
 
 
 def _whole(formula: int | float | str, parameters: Mapping[str, Scalar]) -> int:
-    return math.ceil(value(formula, parameters))
+    found: int = math.ceil(value(formula, parameters))
+    return found
 
 
 def _resources(service: Service, parameters: Mapping[str, Scalar]) -> dict[str, Any]:

@@ -28,8 +28,8 @@ def judge(checks: Sequence[Mapping[str, Any]], figures: Mapping[str, Any]) -> Li
             ok = ok and got == check["equals"] and isinstance(got, bool) == isinstance(check["equals"], bool)
         for bound, sign in (("at_least", 1), ("at_most", -1)):
             if check.get(bound) is not None:
-                number = isinstance(got, (int, float)) and not isinstance(got, bool)
-                ok = ok and number and sign * got >= sign * check[bound]
+                ok = ok and isinstance(got, (int, float)) and not isinstance(got, bool)
+                ok = ok and bool(sign * float(got or 0) >= sign * check[bound])
         out.append({**check, "got": got, "ok": bool(ok)})
     return out
 

@@ -12,6 +12,7 @@ from suanwang.model.error import NotFoundError
 from suanwang.model.service import Expected, Parameter, Scalar, ServiceGroup, ServiceLine, ServiceView, Told
 
 CATALOGUE: Final = Path(__file__).parent / "catalogue"
+SHARED: Final = Path(__file__).parent / "shared"
 
 
 def _told(value: Any) -> Any:
@@ -54,6 +55,7 @@ class Manifest(Value):
     needs: tuple[str, ...] = ()
     example: str | None = None
     circuit: str | None = None
+    shares: tuple[str, ...] = ()  # modules of `shared/` that the job imports
     parameters: dict[str, Asked]
     relations: tuple[str, ...] = ()  # formulas that must hold
     resources: dict[str, int | float | str] = Field(default_factory=dict)
@@ -87,6 +89,11 @@ class Service:
         """The script that a site runs; a circuit has none."""
         example = self.manifest.example
         return (CATALOGUE / self.id if example is None else examples_path() / example) / "job.py"
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What a site gets beside the runner: the name in the task's folder -> the file here."""
+        return {"job.py": self.job, **{f"{name}.py": SHARED / f"{name}.py" for name in self.manifest.shares}}
 
     def defaults(self) -> dict[str, Scalar]:
         return {one.name: one.default for one in self.parameters}

@@ -48,7 +48,7 @@ def wish_faults(wishes: Mapping[str, Any]) -> list[Fault]:
 
 def files_of(service: Service) -> dict[str, Path]:
     """The files that its task has as inputs: the name in the task's folder -> the file here."""
-    return {} if service.manifest.circuit else {"service.py": RUNNER, "job.py": service.job}
+    return {} if service.manifest.circuit else {"service.py": RUNNER, **service.files}
 
 
 @functools.cache

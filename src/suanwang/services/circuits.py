@@ -63,7 +63,7 @@ def _ring_cut(values: Values) -> str:
     n = int(values["nodes"])
     start = "".join(f"h q[{at}];\n" for at in range(n))
     pairs = [(at, (at + 1) % n) for at in range(n)]
-    cost = "".join(f"cx q[{a}],q[{b}];\nrz({-2 * QAOA_GAMMA}) q[{b}];\ncx q[{a}],q[{b}];\n" for a, b in pairs)
+    cost = "".join(f"cx q[{a}],q[{b}];\nrz({-QAOA_GAMMA}) q[{b}];\ncx q[{a}],q[{b}];\n" for a, b in pairs)
     mixer = "".join(f"rx({2 * QAOA_BETA}) q[{at}];\n" for at in range(n))
     return f"{HEAD}qreg q[{n}];\ncreg c[{n}];\n{start}{cost}{mixer}measure q -> c;\n"
 

@@ -7,6 +7,7 @@ import csv
 
 import numpy as np
 from scipy.ndimage import map_coordinates
+from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
 SIZE, STEP, BEST = 20.0, 0.4, 3.6  # angstrom: the box, its mesh, the distance at which two atoms like to be
@@ -61,6 +62,18 @@ def score(x, charge, mesh):
     return shape.sum(1) + (field * charge).sum(1)
 
 
+def settled(x, charge, mesh):
+    """The nearest hollow, by the simplex method over the six ways a rigid body moves."""
+    middle = x.mean(0)
+
+    def moved(step):
+        return Rotation.from_rotvec(step[3:]).apply(x - middle) + middle + step[:3]
+
+    found = minimize(lambda step: score(moved(step)[None], charge, mesh)[0], np.zeros(6), method="Nelder-Mead",
+                     options={"initial_simplex": np.vstack((np.zeros(6), 0.3 * np.eye(6))), "maxfev": 800})  # fmt: skip
+    return moved(found.x), float(found.fun)
+
+
 def run(p, out, progress):
     rng = np.random.default_rng(p.seed)
     body, charge = ligand(p.atoms, rng)
@@ -87,8 +100,18 @@ def run(p, out, progress):
         place, now = np.where(take[:, None], tried_place, place), np.where(take, energy, now)
         better = now < best
         best[better], kept[better] = now[better], pose(turn, place)[better]
+        if step % (p.steps // 6) == p.steps // 6 - 1:
+            # The worst third goes on from where the best third is.
+            order = np.argsort(now)
+            third = p.runs // 3
+            quats = turn.as_quat()
+            quats[order[-third:]], place[order[-third:]] = quats[order[:third]], place[order[:third]]
+            now[order[-third:]] = now[order[:third]]
+            turn = Rotation.from_quat(quats)
         if step % 50 == 0:
             progress(0.3 + 0.7 * step / p.steps)
+    for at in np.argsort(best)[:4]:
+        kept[at], best[at] = settled(kept[at], charge, mesh)
     rmsd = np.sqrt(((kept - known) ** 2).sum(-1).mean(1))
     order = np.argsort(best)
     with (out / "poses.csv").open("w", newline="") as file:

@@ -100,6 +100,11 @@ def test_at_both_ends_of_every_range_the_task_file_still_reads(service: Service)
                     read_task(json.dumps(document_of(service, parameters, {})), f"{service.id} {one.name}={bound}")
                 else:
                     pytest.fail(f"{one.name}={bound}: {faults}")
+    for one in service.parameters:
+        if one.type == "string" and not one.choices:  # the value is a tag too, where quotes count twice
+            parameters, faults = check(service, {one.name: '"' * int(one.maximum or 200)})
+            assert faults == []
+            read_task(json.dumps(document_of(service, parameters, {})), service.id)
 
 
 @EACH

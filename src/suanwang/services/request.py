@@ -75,7 +75,10 @@ def document_of(service: Service, parameters: Mapping[str, Scalar], wishes: Mapp
         task["environment"] = {ENVIRONMENT: json.dumps(brief)}
         task["outputs"] = [{"path": "out/*", "always": True}]  # what is not as expected is looked at most
         task["inputs"] = [_input(name, path) for name, path in files_of(service).items()]
-    tags = {TAG: service.id, **{f"{TAG}.{name}": json.dumps(one) for name, one in parameters.items()}}
+    tags = {
+        TAG: service.id,
+        **{f"{TAG}.{name}": json.dumps(one, ensure_ascii=False) for name, one in parameters.items()},
+    }
     task |= {name: one for name, one in wishes.items() if name not in OWN_FIELDS and name != "tags"}
     asked = wishes.get("tags")
     task["tags"] = {**asked, **tags} if isinstance(asked, dict) else tags if asked is None else asked

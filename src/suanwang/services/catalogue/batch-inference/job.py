@@ -4,6 +4,9 @@ Filters are random and fixed; the last layer is fitted by ridge regression. Writ
 """
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -42,7 +45,7 @@ def int8_labels(images, filters, head, bias):
     return (q_hidden.astype(np.int32) @ q_head.astype(np.int32) * (s_hidden * s_head) + bias).argmax(1)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     digits = load_digits()
     images, labels = digits.images / 16.0, digits.target

@@ -10,6 +10,9 @@ import random
 import re
 import ssl
 import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 RSA, SHA256, SHA1 = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.5"
@@ -155,7 +158,7 @@ def planned(rng, kind, today, warn_days):
     }[kind]
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
     today = dt.date.fromisoformat(p.today)
     truth, pems = {}, []

@@ -8,6 +8,9 @@ import datetime as dt
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -89,7 +92,7 @@ def check(row, seen):
     return None, (meter, date, wh)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     put, good, total = made(p, out / "raw.csv")
     progress(0.3)
     found, rows, seen = Counter(), [], set()

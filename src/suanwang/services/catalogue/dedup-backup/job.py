@@ -7,6 +7,9 @@ BLAKE2b hash, compressed. Writes out/snapshots.json.
 import hashlib
 import json
 import zlib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -69,7 +72,7 @@ def a_day_later(folder: dict[str, bytes], percent: float, rng: np.random.Generat
     return out
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     shares = rng.dirichlet(np.full(p.files, 3.0)) * p.size_kib * 1024
     folder = {f"file-{n:04d}.bin": rng.bytes(max(16, int(size))) for n, size in enumerate(shares)}

@@ -5,6 +5,9 @@ Writes out/delta.json (what was sent, without the bytes).
 
 import hashlib
 import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -76,7 +79,7 @@ def edited(old, edits, rng):
     return bytes(out[third:] + out[:third])
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     old = rng.bytes(p.size_kib * 1024)
     new = edited(old, p.edits, rng)

@@ -7,6 +7,9 @@ import functools
 import json
 import random
 import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 VERSION = re.compile(r"^(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?$")
 
@@ -81,7 +84,7 @@ def upgrade(installed, versions, notes):
     return out
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
     versions, needs, notes = made(p, rng)
     used = reachable(list(versions)[: max(1, p.packages // 10)], needs)

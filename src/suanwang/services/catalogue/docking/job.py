@@ -4,6 +4,9 @@ A made pocket, not a protein: wall atoms lie round a hidden pose at the best dis
 """
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.ndimage import map_coordinates
@@ -74,7 +77,7 @@ def settled(x, charge, mesh):
     return moved(found.x), float(found.fun)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     body, charge = ligand(p.atoms, rng)
     known = Rotation.random(random_state=rng).apply(body) + rng.normal(size=3)

@@ -8,6 +8,9 @@ import csv
 import hashlib
 import heapq
 import random
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 AGAIN_MS, BEAT_MS, MISSED = 60.0, 100.0, 3
 
@@ -28,7 +31,7 @@ class Replica:
         return hashlib.sha256(b"".join(self.log)).hexdigest()
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
     replicas = [Replica() for _ in range(p.replicas)]
     queue: list[tuple[float, int, str, int, int]] = []

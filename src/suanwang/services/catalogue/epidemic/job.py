@@ -1,6 +1,9 @@
 """SIR: the deterministic curve by Runge and Kutta, and stochastic outbreaks event by event (Gillespie, 1977). Writes out/curve.csv."""
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -47,7 +50,7 @@ def outbreak(r0, days, s, i, n, rng):
     return ill, s + i + r - n
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     s, i = round(p.people * (1 - p.vaccinated_percent / 100)) - 5, 5
     rows = curve(p.r0, p.days_infectious, s / p.people, 1e-6)

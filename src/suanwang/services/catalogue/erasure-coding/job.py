@@ -5,6 +5,9 @@ Writes the shards that were kept, out/shard-NNN.bin, and out/manifest.json.
 
 import hashlib
 import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -76,7 +79,7 @@ def rebuild(kept, data, code):
     return multiply(inverted(code[numbers]), np.stack([kept[number] for number in numbers]))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     data = rng.bytes(p.size_kib * 1024)
     width = -(-len(data) // p.data_shards)

@@ -5,6 +5,9 @@ The receiver eliminates as packets come and is done when it has full rank. Write
 
 import csv
 import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -51,7 +54,7 @@ class Receiver:
         return out
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     data = rng.integers(0, 256, (p.parts, p.part_bytes), dtype=np.uint8)
     receiver, sent, received, rows = Receiver(p.parts, p.part_bytes), 0, 0, []

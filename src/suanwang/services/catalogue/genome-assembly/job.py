@@ -2,6 +2,9 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 TURN = str.maketrans("ACGT", "TGCA")
 
@@ -78,7 +81,7 @@ def contigs(known: set[str]) -> list[str]:
     return out
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
     genome = "".join(rng.choices("ACGT", k=p.genome))
     count = kmers(reads_of(genome, p, rng), p.k)

@@ -3,6 +3,10 @@
 The start is a product of sines, whose decay is known in closed form: exp(-2 (m pi)^2 t). Writes out/plate.npy.
 """
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 from scipy.linalg import solve_banded
 
@@ -18,7 +22,7 @@ def half_step(u, r):
     return solve_banded((1, 1), bands, right)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     inner = (np.arange(p.cells) + 1) / (p.cells + 1)
     wave = np.sin(p.mode * np.pi * inner)
     u = np.outer(wave, wave)

@@ -3,6 +3,10 @@
 Writes out/hillshade.png and out/slope.npy. Rows go south, columns east; azimuth is clockwise from north.
 """
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 from PIL import Image
 from terrain import hills
@@ -37,7 +41,7 @@ def shadows(z, cell_m, azimuth, height):
     return dark
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     z = hills(p.side, np.random.default_rng(p.seed), 25.0 * p.cell_m)
     east, north = gradients(z, p.cell_m)
     sun, up = np.radians(p.sun_azimuth), np.radians(p.sun_height)

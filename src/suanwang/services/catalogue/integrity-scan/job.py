@@ -9,8 +9,10 @@ import json
 import math
 import random
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 
 class Bloom:
@@ -101,7 +103,7 @@ def tampered(folder, rng, bad):
     return truth
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
     key = rng.randbytes(32)
     bad = {rng.randbytes(32) for _ in range(p.known_bad)}

@@ -1,6 +1,9 @@
 """Gaussian maximum likelihood from training plots, then a vote of the neighbourhood. Writes out/cover.png and out/confusion.csv."""
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -34,7 +37,7 @@ def likelihoods(image, plots):
     return np.stack(out)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     truth, image = scene(p, rng)
     plots = []

@@ -5,6 +5,9 @@ Writes out/energies.csv and out/rdf.csv (the radial distribution at the end).
 """
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -27,7 +30,7 @@ def forces(x, box, cut):
     return ((pull / r)[..., None] * gap).sum(1), float(energy), r2
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     n = p.side**3
     box = (n / p.density) ** (1 / 3)

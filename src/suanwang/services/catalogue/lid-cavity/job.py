@@ -4,13 +4,17 @@ Velocities are differences of the stream function at the corners, so each cell's
 on the vertical middle line, Ghia, Ghia and Shin (1982). Writes out/cavity.npz.
 """
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 from scipy.fft import dstn, idstn
 
 LOWEST_U = {"100": -0.21090, "400": -0.32726}
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     n, re = p.cells, float(p.reynolds)
     h = 1 / n
     wave = 2 * np.cos(np.pi * np.arange(1, n) / n) - 2

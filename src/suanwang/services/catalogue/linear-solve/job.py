@@ -5,6 +5,9 @@ Writes out/solution.npy.
 """
 
 import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.linalg import lu_factor, lu_solve, solve_triangular
@@ -36,7 +39,7 @@ def residual(a, x, b):
     return float(top / (np.finfo(float).eps * scale * len(b)))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     a, b = rng.uniform(-0.5, 0.5, (p.size, p.size)), rng.uniform(-0.5, 0.5, p.size)
     flops = 2 / 3 * p.size**3 + 2 * p.size**2

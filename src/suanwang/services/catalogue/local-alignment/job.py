@@ -1,6 +1,9 @@
 """Smith-Waterman with affine gaps (Gotoh, 1982), whole columns at a time. Writes out/placed.csv."""
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -43,7 +46,7 @@ def mutated(piece: np.ndarray, percent: float, rng: np.random.Generator) -> np.n
     return np.array(out, dtype=np.int64)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     genome = rng.integers(0, 4, p.genome)
     rows, placed, scores = [], 0, []

@@ -5,6 +5,9 @@ Records are made: users with homes, habits, slips and business trips; what an at
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -87,7 +90,7 @@ def alarms(rows):
     return found
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     rows = usual(p, rng)
     progress(0.5)

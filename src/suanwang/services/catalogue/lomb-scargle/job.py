@@ -4,6 +4,9 @@ Writes out/periodogram.csv and out/folded.csv.
 """
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -33,7 +36,7 @@ def fitted(t, y, frequency):
     return float(np.hypot(c, s))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     night = rng.integers(0, p.nights, p.points)
     t = np.sort(night + 0.25 * rng.random(p.points) + 0.6)  # it is dark for six hours

@@ -3,6 +3,10 @@
 Writes out/mandelbrot.png.
 """
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 from PIL import Image
 
@@ -35,7 +39,7 @@ def coloured(times: np.ndarray) -> np.ndarray:
     return (np.stack(shade, -1) * np.isfinite(times)[..., None] * 255).astype(np.uint8)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     span = 3.0 / p.zoom
     x = p.x + span * ((np.arange(p.width) + 0.5) / p.width - 0.5)
     y = p.y + span * p.height / p.width * ((np.arange(p.height) + 0.5) / p.height - 0.5)

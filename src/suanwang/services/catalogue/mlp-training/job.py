@@ -1,6 +1,9 @@
 """A multilayer perceptron, its back-propagation and Adam in numpy, on two spirals. Writes out/weights.npz and out/loss.csv."""
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -64,7 +67,7 @@ def gradient_error(net, x, y, rng):
     return worst
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     x, y = spirals(p.points, p.noise, rng)
     test_x, test_y = spirals(2000, p.noise, rng)

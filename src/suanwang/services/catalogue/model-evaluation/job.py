@@ -4,7 +4,10 @@ Writes out/roc.csv and out/calibration.csv.
 """
 
 import csv
+from collections.abc import Callable
 from math import erf, sqrt
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -42,7 +45,7 @@ def calibration(chance, y, bins=10):
     return rows, sum(abs(a - b) * n for a, b, n in rows) / len(y)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     x, y = clouds(p.samples, p.separation, rng)
     test_x, test_y = clouds(p.samples, p.separation, rng)

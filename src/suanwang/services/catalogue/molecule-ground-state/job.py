@@ -5,6 +5,9 @@ and the angle is found by the closed form of a sinusoid (Rotosolve). Writes out/
 """
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -45,7 +48,7 @@ def measured(angle, shots, rng):
     return float(energy), float(np.sqrt(max(variance, 1e-18)))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     exact = float(np.linalg.eigvalsh(HAMILTONIAN)[0])
     rows, cosine, sine = [], 0.0, 0.0

@@ -1,12 +1,16 @@
 """Conformers by ETKDG, relaxed by MMFF94, clustered by their distance (Butina). Writes out/shapes.sdf, lowest energy first."""
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 from rdkit import Chem, RDLogger
 from rdkit.Chem import AllChem, rdMolAlign
 from rdkit.ML.Cluster import Butina
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     RDLogger.DisableLog("rdApp.*")
     flat = Chem.MolFromSmiles(p.smiles)
     if flat is None:

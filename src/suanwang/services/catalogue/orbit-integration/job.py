@@ -4,6 +4,9 @@ Writes out/orbits.csv (positions at even times).
 """
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -45,7 +48,7 @@ def spin(x, v):
     return (MASSES[:, None] * np.cross(x, v)).sum(0)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     x, v = start(np.random.default_rng(p.seed), p.tilt_degrees)
     steps = int(np.ceil(p.years * 365.25 / p.step_days))
     h = p.years / steps

@@ -2,6 +2,9 @@
 
 import csv
 import os
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -9,7 +12,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.svm import SVC
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     element = int(os.environ.get("SUANWANG_ARRAY_INDEX", "0"))
     rng = np.random.default_rng([p.seed, element])
     x, y = load_digits(return_X_y=True)

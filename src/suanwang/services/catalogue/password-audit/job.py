@@ -7,6 +7,9 @@ import csv
 import hashlib
 import random
 import string
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 WORDS = [
     "password",
@@ -63,7 +66,7 @@ def strong(rng):
     return "".join(rng.choice(string.ascii_letters + string.digits + string.punctuation) for _ in range(16))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
     known = list(dict.fromkeys(guesses()))
     accounts, weak = [], set()

@@ -1,5 +1,9 @@
 """Neighbour joining (Saitou and Nei, 1987) on sequences that evolved along a known tree. Writes out/tree.nwk and out/true.nwk."""
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 
 
@@ -98,7 +102,7 @@ def newick(parent, length):
     return text(root) + ";\n"
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     parent, length = grow(rng, p.species, p.rate)
     leaves = evolve(parent, length, p.species, p.sites, rng)

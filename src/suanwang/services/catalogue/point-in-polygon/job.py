@@ -4,6 +4,9 @@ Districts are the cells of a Voronoi map, cut to the unit square by mirrored see
 """
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.spatial import Voronoi, cKDTree
@@ -45,7 +48,7 @@ def area(ring):
     return 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     seeds, rings, holes = districts(p.districts, rng)
     points = rng.random((p.points, 2))

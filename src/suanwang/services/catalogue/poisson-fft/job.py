@@ -4,7 +4,10 @@ The known answer: the Madelung constant of rock salt (1.747565), by an Ewald sum
 Writes out/potential.npy.
 """
 
+from collections.abc import Callable
 from math import erfc
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -58,7 +61,7 @@ def madelung(alpha=2.0, reach=6):
     return -(short + long - 2 * alpha / np.sqrt(np.pi))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     h = 1 / p.cells
     rho = np.zeros((p.cells,) * 3)

@@ -4,6 +4,9 @@ A sample is 0.5 ms. Writes out/profile.csv.
 """
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -51,7 +54,7 @@ def fold(t, data, period):
     return profile, float((smooth.max() - np.median(profile)) / noise * np.sqrt(width))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     t, data = series(p, np.random.default_rng(p.seed))
     span = len(t) * SAMPLE_S
     data = (

@@ -4,6 +4,9 @@ Writes out/utm.png and out/utm.json (zone, origin, cell).
 """
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -81,7 +84,7 @@ def middle_arc_error_m(lat):
     return float(abs(project(np.array(3.0), np.array(lat), 3.0)[1] / K0 - arc))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     raster = hills(p.side, np.random.default_rng(p.seed), 1000.0)
     zone = int((p.longitude + 180) // 6) + 1
     middle = zone * 6 - 183.0

@@ -1,5 +1,9 @@
 """Draw solids given by signed distances: sphere tracing (Hart, 1996), gradients for normals, soft shadows. Writes out/solids.png."""
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 from PIL import Image
 
@@ -58,7 +62,7 @@ def rays(p):
     return np.tile(eye, (len(way), 1)), way
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     origin, way = rays(p)
     far = march(scene, origin, way, p.steps)
     progress(0.5)

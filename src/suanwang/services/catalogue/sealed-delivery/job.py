@@ -8,6 +8,9 @@ import itertools
 import json
 import random
 import struct
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -104,7 +107,7 @@ def rfc_vectors():
     )
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
     data, key, nonce = rng.randbytes(p.size_kib * 1024), rng.randbytes(32), rng.randbytes(12)
     extra = b"to: edge-gd-guangzhou"

@@ -11,8 +11,10 @@ import re
 import string
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 WORD = string.ascii_letters + string.digits
 RULES = {
@@ -88,7 +90,7 @@ def lookalike(rng):
     ]).replace("token = 'swt", "value = 'swt")  # fmt: skip
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
     where = Counter(rng.randrange(p.files) for _ in range(p.secrets))
     truth, kinds = set(), list(RULES)

@@ -3,6 +3,9 @@
 import csv
 from bisect import insort
 from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -64,7 +67,7 @@ def by_sorting(who, second, gap_s):
     return {tuple(one) for one in out}
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     who, second, arrival = stream(p, np.random.default_rng(p.seed))
     sessions, most, looked = Sessions(p.gap_s), 0, 0
     for number, (user, at, now) in enumerate(zip(who, second, arrival, strict=True)):

@@ -5,6 +5,9 @@ Old snapshots are merged into the next one until `keep` are left. Writes out/cha
 
 import hashlib
 import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -54,7 +57,7 @@ def restore(chain: list[dict[int, bytes]], upto: int, shape: tuple[int, int]) ->
     return out
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     width = p.block_kib * 1024
     image = rng.integers(0, 256, (p.size_mib * 1024 * 1024 // width, width), dtype=np.uint8)

@@ -6,6 +6,9 @@ Writes out/orders.parquet, out/q1.csv, out/q2.csv, out/q3.csv.
 
 import csv
 import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +68,7 @@ def rows(orders, customers):
     return tuple(base.execute(one).fetchall() for one in (q1, q2, q3))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     customers, orders = made(p, np.random.default_rng(p.seed))
     group = max(250, p.orders // 40)
     pq.write_table(orders, out / "orders.parquet", row_group_size=group, compression="zstd")

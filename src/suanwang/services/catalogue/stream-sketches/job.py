@@ -1,6 +1,9 @@
 """Sketches of a stream: HyperLogLog, count-min, a merging t-digest, reservoir sampling. Writes out/heavy.csv and out/sample.csv."""
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -50,7 +53,7 @@ def quantile(means, weights, q):
     return np.interp(q, at, means)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     registers = np.zeros(2**p.registers_log2, dtype=np.int64)
     table = np.zeros((DEPTH, WIDTH), dtype=np.int64)

@@ -5,6 +5,9 @@ below, is known. Writes out/loss.csv and out/weights.npz.
 """
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -61,7 +64,7 @@ def forward(w, text):
     look = softmax(np.where(np.tri(n, dtype=bool), score, -1e9))
     seen = look @ v
     y = x + seen @ w["o"]
-    wide = np.maximum(y @ w["up"] + w["up_b"], 0)
+    wide = np.tanh(y @ w["up"] + w["up_b"])
     z = y + wide @ w["down"]
     return softmax(z @ w["out"] + w["out_b"]), (x, q, k, v, look, seen, y, wide, z)
 
@@ -84,7 +87,7 @@ def gradient(w, text, target):
     g["out"], g["out_b"] = flat(z).T @ flat(d), flat(d).sum(0)
     dz = d @ w["out"].T
     g["down"] = flat(wide).T @ flat(dz)
-    dwide = (dz @ w["down"].T) * (wide > 0)
+    dwide = (dz @ w["down"].T) * (1 - wide**2)
     g["up"], g["up_b"] = flat(y).T @ flat(dwide), flat(dwide).sum(0)
     dy = dz + dwide @ w["up"].T
     g["o"] = flat(seen).T @ flat(dy)
@@ -125,7 +128,7 @@ def looks_ahead(w, text):
     return bool(np.abs(forward(w, text)[0][:, :-1] - forward(w, other)[0][:, :-1]).max() > 1e-12)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     chance = grammar(rng)
     text, fresh = speak(chance, 60_000, rng), speak(chance, 20_000, rng)

@@ -5,6 +5,9 @@ out by a running median. Writes out/curve.csv and out/periodogram.csv.
 """
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -55,7 +58,7 @@ def best_box(t, flux, period):
     return best
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     t, raw = light_curve(p, np.random.default_rng(p.seed))
     flux = flattened(raw)
     flux -= flux.mean()

@@ -3,6 +3,10 @@
 The scenes are made: vegetation in patches, one haze each, clouds at other places, one burnt patch on the second date.
 """
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation, binary_opening, gaussian_filter
@@ -32,7 +36,7 @@ def index(red, near):
     return (near - red) / np.maximum(near + red, 1e-6)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     green = gaussian_filter(rng.normal(size=(p.side, p.side)), p.side / 40, mode="wrap")
     green = np.clip(0.55 + 0.25 * green / green.std(), 0.05, 1.0)

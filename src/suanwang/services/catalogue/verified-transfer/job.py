@@ -10,6 +10,9 @@ import random
 import socket
 import struct
 import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 
 def digest(data):
@@ -73,7 +76,7 @@ def fetch(wire, missing, manifest, file, chunk):
     return done, damaged
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
     source = rng.randbytes(p.size_kib * 1024)
     chunk = p.chunk_kib * 1024

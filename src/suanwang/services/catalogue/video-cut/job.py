@@ -1,5 +1,9 @@
 """Cut two pieces out of a YUV4MPEG2 clip and join them with a cross-fade. Writes out/source.y4m and out/cut.y4m."""
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 from clip import RATE, read_y4m, scene, write_y4m
 
@@ -18,7 +22,7 @@ def joined(a, b, fade):
     return np.concatenate((a[:-fade], mixed, b[fade:]))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     write_y4m(out / "source.y4m", scene(p.frames, p.height, p.width, np.random.default_rng(p.seed)))
     progress(0.5)
     source = read_y4m(out / "source.y4m")

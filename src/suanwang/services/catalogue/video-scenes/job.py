@@ -5,6 +5,9 @@ Writes out/sheet.png (a key frame a scene), out/preview.gif and out/cuts.csv.
 
 import csv
 import itertools
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from clip import RATE, scene
@@ -20,7 +23,7 @@ def shifted_match(a, b):
     return float(cross.max() / np.sqrt((a**2).sum() * (b**2).sum()))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     parts = [scene(p.length, p.height, p.width, rng, tuple(rng.uniform(-3, 3, 2))) for _ in range(p.scenes)]
     # The light of one scene goes down slowly: no cut.

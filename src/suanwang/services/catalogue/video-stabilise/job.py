@@ -5,6 +5,9 @@ Writes out/steady.y4m and out/motion.csv.
 
 import csv
 import itertools
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from clip import scene, write_y4m
@@ -35,7 +38,7 @@ def motion(a, b):
     return np.array(out)
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     calm = scene(p.frames, p.height + 48, p.width + 48, rng, (0.0, 0.0)).astype(float)
     steps = rng.normal(size=(p.frames, 2)) * p.shake_px / np.sqrt(2)

@@ -2,6 +2,9 @@
 
 import io
 import struct
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from clip import RATE, psnr, read_y4m, scene, write_y4m
@@ -58,7 +61,7 @@ def read_avi(path):
     return walked, named
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     write_y4m(out / "source.y4m", scene(p.frames, p.height, p.width, np.random.default_rng(p.seed)))
     source = read_y4m(out / "source.y4m")
     jpegs = []

@@ -1,6 +1,9 @@
 """A keyed spread-spectrum watermark in the DCT of 8 x 8 blocks, read blind after JPEG. Writes out/marked.y4m."""
 
 import io
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from clip import psnr, scene, write_y4m
@@ -48,7 +51,7 @@ def evidence(frames, key, bits):
     return out
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
     raw = p.text.encode().ljust(12, b"\0")[:12]
     bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8))

@@ -1,5 +1,9 @@
 """Direct volume rendering: a volume is turned, then composed front to back by emission and absorption. Writes out/volume.png."""
 
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter, rotate
@@ -25,7 +29,7 @@ def compose(volume: np.ndarray, emission: np.ndarray, absorption: float) -> tupl
     return light, 1 - through
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     volume = rotate(scan(p.side, np.random.default_rng(p.seed)), p.angle_degrees, axes=(0, 2), reshape=False, order=1)
     volume = np.clip(volume, 0, 1)
     progress(0.5)

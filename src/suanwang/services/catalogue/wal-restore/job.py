@@ -8,6 +8,9 @@ import json
 import random
 import sqlite3
 import zlib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 
 def open_bank(accounts: int) -> sqlite3.Connection:
@@ -67,7 +70,7 @@ def ship(bank: sqlite3.Connection, path) -> None:
     away.close()
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
     bank = open_bank(p.accounts)
     ship(bank, out / "base-00000000.db")

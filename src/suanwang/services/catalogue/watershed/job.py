@@ -4,6 +4,9 @@ Writes out/rivers.png and out/accumulation.npy.
 """
 
 import heapq
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -55,7 +58,7 @@ def steepest(filled, to):
     return out
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     z = hills(p.side, np.random.default_rng(p.seed))
     filled, to, order = flood(z, lambda part: progress(0.7 * part))
     to = steepest(filled, to).ravel()

@@ -2,9 +2,11 @@
 
 import heapq
 from collections import Counter
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -72,7 +74,7 @@ def merged(files, folder, width=64):
     return heapq.merge(*map(lines, files))
 
 
-def run(p, out, progress):
+def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     truth, files = np.zeros(p.vocabulary, dtype=np.int64), []
     with TemporaryDirectory(dir=".") as temporary:
         folder = Path(temporary)

@@ -34,7 +34,7 @@ from suanwang.model.reason import (
     WaitReason,
 )
 from suanwang.model.record import Phase
-from suanwang.model.service import Expected, ServiceView
+from suanwang.model.service import Expected, ServiceView, range_of
 from suanwang.runtime.settings import SETTINGS
 from suanwang.services import catalogue as service_catalogue
 from suanwang.texts import catalogue
@@ -306,10 +306,7 @@ def _bounds(one: Expected) -> str:
 
 def _service_rows(view: ServiceView) -> Iterator[tuple[str, str, str, str]]:
     for one in view.parameters:
-        span = " or ".join(map(code, one.choices)) or (
-            f"{one.minimum:g} … {one.maximum:g}" if one.minimum is not None and one.maximum is not None else one.type
-        )
-        yield code(one.name), f"{span} {one.unit}".strip(), code(one.default), one.title.en
+        yield code(one.name), f"{range_of(one)} {one.unit}".strip(), code(one.default), one.title.en
 
 
 def services() -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from suanwang.intent.read import read_task
 from suanwang.model.error import NotFoundError
-from suanwang.model.service import ServiceGroup, Told
+from suanwang.model.service import TEXT_MAX, ServiceGroup, Told
 from suanwang.services import Service, catalogue, check, document_of, files_of, find, wish_faults
 from suanwang.services.formula import names_in, value
 from suanwang.services.manifest import Manifest
@@ -102,7 +102,7 @@ def test_at_both_ends_of_every_range_the_task_file_still_reads(service: Service)
                     pytest.fail(f"{one.name}={bound}: {faults}")
     for one in service.parameters:
         if one.type == "string" and not one.choices:  # the value is a tag too, where quotes count twice
-            parameters, faults = check(service, {one.name: '"' * int(one.maximum or 200)})
+            parameters, faults = check(service, {one.name: '"' * int(one.maximum or TEXT_MAX)})
             assert faults == []
             read_task(json.dumps(document_of(service, parameters, {})), service.id)
 

@@ -78,6 +78,10 @@ def test_of_an_array_the_element_that_is_not_as_expected_stands_for_all() -> Non
     assert found.elements == 2
     assert judged(TASK, service, service.defaults(), [good, good]).ok
     assert not judged(TASK, service, service.defaults(), []).ok
+    for odd in (float("nan"), float("inf"), float("-inf"), [0.0], None, "low"):
+        found = judged(TASK, service, service.defaults(), [{**good, "mass_error": odd}])
+        assert not found.ok
+        assert found.model_dump_json()
 
 
 def test_results_are_found_below_the_numbers_of_elements() -> None:

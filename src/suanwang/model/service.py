@@ -10,6 +10,7 @@ from suanwang.model.ids import TaskId
 
 Text = Annotated[str, Field(min_length=1, max_length=600)]
 Scalar = bool | int | float | str
+TEXT_MAX = 90  # of a parameter that is a text; its value is a tag of the task too
 
 
 class Told(Value):
@@ -49,6 +50,24 @@ class Parameter(Value):
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     unit: str = ""
+
+
+def show_number(value: float) -> str:
+    """The shortest form without an exponent where it is whole: `1000000`, `0.05`, `1e-09`."""
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
+def range_of(one: Parameter) -> str:
+    """What a parameter takes, in signs that need no language: `8 … 1024`, `none | device`, `string 0 … 95` by its length."""
+    if one.choices:
+        return " | ".join(one.choices)
+    if one.type == "boolean":
+        return "true | false"
+    if one.type == "string":
+        return f"string 0 … {int(one.maximum or TEXT_MAX)}"
+    low = "…" if one.minimum is None else show_number(one.minimum)
+    high = "…" if one.maximum is None else show_number(one.maximum)
+    return f"{low} … {high}"
 
 
 class Expected(Value):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from suanwang.model.error import Fault
-from suanwang.model.service import Parameter, Scalar
+from suanwang.model.service import TEXT_MAX, Parameter, Scalar, range_of
 from suanwang.services.formula import names_in, value
 from suanwang.services.manifest import Service
 
@@ -29,7 +29,7 @@ def _schema(one: Parameter) -> dict[str, Any]:
     if one.choices:
         out["enum"] = list(one.choices)
     elif one.type == "string":
-        out["maxLength"] = int(one.maximum or 200)
+        out["maxLength"] = int(one.maximum or TEXT_MAX)
     for name, bound in (("minimum", one.minimum), ("maximum", one.maximum)):
         if bound is not None and one.type in ("integer", "number"):
             out[name] = int(bound) if one.type == "integer" else bound
@@ -40,18 +40,10 @@ def _schema(one: Parameter) -> dict[str, Any]:
 
 def form_of(one: Parameter) -> str:
     """What a parameter takes, in signs that need no language: `integer 8 … 512 (48)`."""
-    if one.type == "boolean":
-        return f"true | false ({str(one.default).lower()})"
-    if one.choices:
-        return " | ".join(one.choices) + f" ({one.default})"
+    kind = f"{one.type} " if one.type in ("integer", "number") else ""
     unit = f" {one.unit}" if one.unit else ""
-    if one.type == "string":
-        return f"string, length ≤ {int(one.maximum or 200)} ({one.default!r})"
-    return f"{one.type} {_short(one.minimum)} … {_short(one.maximum)}{unit} ({_short(one.default)})"
-
-
-def _short(number: Any) -> str:
-    return "…" if number is None else f"{number:g}" if isinstance(number, float) else str(number)
+    default = str(one.default).lower() if one.type == "boolean" else one.default
+    return f"{kind}{range_of(one)}{unit} ({default})"
 
 
 def check(service: Service, given: Mapping[str, Any]) -> tuple[dict[str, Scalar], list[Fault]]:
@@ -82,7 +74,7 @@ def fitted(one: Parameter, got: Any) -> Scalar | None:
         return got if isinstance(got, bool) else None
     if one.type == "string":
         whole = isinstance(got, str) and got.isprintable()
-        return got if whole and (got in one.choices if one.choices else len(got) <= (one.maximum or 200)) else None
+        return got if whole and (got in one.choices if one.choices else len(got) <= (one.maximum or TEXT_MAX)) else None
     if isinstance(got, bool) or not isinstance(got, int | float) or not math.isfinite(got):
         return None
     if one.type == "integer":

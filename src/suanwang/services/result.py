@@ -1,6 +1,7 @@
 """What came of a service's task, judged again from its figures."""
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -53,6 +54,12 @@ def figures_of(service: Service, parameters: Mapping[str, Scalar], text: bytes) 
         return {}
 
 
+def _plain(got: Any) -> Scalar | None:
+    """A figure as an answer may carry it: no list, no NaN."""
+    finite = isinstance(got, bool | int | str) or (isinstance(got, float) and math.isfinite(got))
+    return got if finite else None
+
+
 def judged(
     task_id: TaskId, service: Service, parameters: Mapping[str, Scalar], elements: Sequence[Mapping[str, Any]]
 ) -> ServiceResult:
@@ -61,7 +68,8 @@ def judged(
     rows = [(figures, judge(checks, figures)) for figures in elements] or [({}, judge(checks, {}))]
     figures, found = next((row for row in rows if not all(one["ok"] for one in row[1])), rows[0])
     verdicts = tuple(
-        Verdict(**one, says=hoped.says) for one, hoped in zip(found, service.manifest.expected, strict=True)
+        Verdict(**{**one, "got": _plain(one["got"])}, says=hoped.says)
+        for one, hoped in zip(found, service.manifest.expected, strict=True)
     )
     return ServiceResult(
         task_id=task_id,

@@ -8,6 +8,7 @@ Writes out/result.json; its exit status is 1 where a figure is not as expected.
 
 import importlib.util
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -19,11 +20,11 @@ LACKING = 69  # EX_UNAVAILABLE: the site lacks a package
 
 
 def judge(checks: Sequence[Mapping[str, Any]], figures: Mapping[str, Any]) -> List[Dict[str, Any]]:
-    """Each check with what was got and whether it is as expected. A figure that is missing or no number is not."""
+    """Each check with what was got and whether it is as expected. A figure that is missing, no number or not finite is not."""
     out = []
     for check in checks:
         got = figures.get(check["figure"])
-        ok = got is not None
+        ok = got is not None and (not isinstance(got, float) or math.isfinite(got))
         if check.get("equals") is not None:
             ok = ok and got == check["equals"] and isinstance(got, bool) == isinstance(check["equals"], bool)
         for bound, sign in (("at_least", 1), ("at_most", -1)):

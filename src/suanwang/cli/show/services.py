@@ -8,7 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from suanwang.cli.words import name_of, t
-from suanwang.model.service import Expected, Parameter, ServiceLine, ServiceResult, ServiceView, Verdict
+from suanwang.model.service import (
+    Expected,
+    Parameter,
+    ServiceLine,
+    ServiceResult,
+    ServiceView,
+    Verdict,
+    range_of,
+    show_number,
+)
 
 
 def lines(found: Sequence[ServiceLine]) -> RenderableType:
@@ -46,23 +55,15 @@ def _parameters(found: Sequence[Parameter]) -> Table:
         table.add_column(t(f"cli.service.col.{name}"), overflow="fold")
     for one in found:
         table.add_row(
-            Text(one.name, "bold"), _form(one), f"{_value(one.default)} {one.unit}".strip(), name_of(one.title)
+            Text(one.name, "bold"), range_of(one), f"{_value(one.default)} {one.unit}".strip(), name_of(one.title)
         )
     return table
 
 
-def _form(one: Parameter) -> str:
-    if one.choices:
-        return " | ".join(one.choices)
-    if one.type == "boolean":
-        return "true | false"
-    if one.minimum is not None and one.maximum is not None:
-        return f"{one.minimum:g} … {one.maximum:g}"
-    return one.type
-
-
 def _value(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return show_number(float(f"{value:.5g}")) if isinstance(value, float) else str(value)
 
 
 def bounds(one: Expected | Verdict) -> str:

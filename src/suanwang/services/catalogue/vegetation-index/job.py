@@ -41,7 +41,9 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     green = gaussian_filter(rng.normal(size=(p.side, p.side)), p.side / 40, mode="wrap")
     green = np.clip(0.55 + 0.25 * green / green.std(), 0.05, 1.0)
     water = np.zeros_like(green, dtype=bool)
-    water[: p.side // 8, : p.side // 8] = True
+    water[: p.side // 8, : p.side // 8] = True  # a lake, and a river across the scene
+    rows, columns = np.indices(water.shape)
+    water |= np.abs(columns - 0.6 * rows - 0.2 * p.side) < p.side / 60
     burnt = patch(p.side, p.burnt_percent, rng, 1 / 12) & ~water
     later = np.where(burnt, 0.02, green)
     dates, truths, clouds = [], [], []

@@ -20,7 +20,7 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     learn, held = order[: p.images * 3 // 4], order[p.images * 3 // 4 : p.images]
     rows = []
     for number in range(p.settings):
-        setting = {"C": float(10 ** rng.uniform(-1, 3)), "gamma": float(10 ** rng.uniform(-4.5, -2.2))}
+        setting = {"C": float(10 ** rng.uniform(0, 3)), "gamma": float(10 ** rng.uniform(-4.2, -2.6))}
         folds = StratifiedKFold(p.folds, shuffle=True, random_state=p.seed)
         score = cross_val_score(SVC(**setting), x[learn], y[learn], cv=folds).mean()
         rows.append((float(score), setting["C"], setting["gamma"]))

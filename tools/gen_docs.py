@@ -1,6 +1,6 @@
 """Write the reference pages from the code, so that they cannot say something else than it does.
 
-python tools/gen_docs.py            writes docs/reference/
+python tools/gen_docs.py            writes docs/reference/, and what is marked in docs/guide/services.md
 python tools/gen_docs.py --check    writes nothing; exit status 1 and the names of the pages that are stale
 """
 
@@ -34,7 +34,9 @@ from suanwang.model.reason import (
     WaitReason,
 )
 from suanwang.model.record import Phase
+from suanwang.model.service import Expected, ServiceView, range_of
 from suanwang.runtime.settings import SETTINGS
+from suanwang.services import catalogue as service_catalogue
 from suanwang.texts import catalogue
 from suanwang.whatif import change_schema
 
@@ -296,6 +298,75 @@ def change_schema_file() -> str:
     return json.dumps(change_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def _bounds(one: Expected) -> str:
+    """What a figure must be, in signs."""
+    signs = (("≥", one.at_least), ("≤", one.at_most), ("=", one.equals))
+    return ", ".join(f"{sign} {code(str(bound).lstrip('='))}" for sign, bound in signs if bound is not None)
+
+
+def _service_rows(view: ServiceView) -> Iterator[tuple[str, str, str, str]]:
+    for one in view.parameters:
+        yield code(one.name), f"{range_of(one)} {one.unit}".strip(), code(one.default), one.title.en
+
+
+def services() -> str:
+    """Every service with its parameters and what is expected of its result."""
+    texts, parts, group = catalogue("en"), [], None
+    for service in service_catalogue().values():
+        view = service.view()
+        if view.group is not group:
+            group = view.group
+            parts.append(f"## {texts[f'service_group.{group.value}']}")
+        job = f"`examples/{view.example}/job.py`" if view.example else f"`src/suanwang/services/catalogue/{view.id}/`"
+        needs = "A circuit: it needs a quantum pool and no software." if view.circuit else f"Job: {job}."
+        if view.needs:
+            needs += " Python packages at the site: " + ", ".join(map(code, view.needs)) + "."
+        if view.relations:
+            needs += " It must hold that " + " and ".join(map(code, view.relations)) + "."
+        expected = [f"- {code(one.figure)} {_bounds(one)}: {one.says.en}" for one in view.expected]
+        parts += [
+            f"### {view.id}\n\n**{view.name.en}** ({view.name.zh_hant} · {view.name.zh_hans}). {view.about.en}",
+            table(("parameter", "form", "default", "meaning"), _service_rows(view)),
+            "Expected of the result:\n\n" + "\n".join(expected),
+            needs,
+        ]
+    return page("The services", "How they are used: [the guide](../guide/services.md).", *parts)
+
+
+def service_table() -> str:
+    """All services in one table, for the guide."""
+    texts = catalogue("en")
+    rows = [
+        (
+            texts[f"service_group.{one.group.value}"],
+            f"[{one.id}](../reference/services.md#{one.id})",
+            one.name.en,
+            _promises(one),
+        )
+        for one in (service.view() for service in service_catalogue().values())
+    ]
+    return f"{len(rows)} services.\n\n" + table(("group", "id", "what it does", "what its result is held to"), rows)
+
+
+def _promises(view: ServiceView) -> str:
+    return "; ".join(one.says.en for one in view.expected)
+
+
+# A guide is written by hand but for what stands between the marks of its name.
+MARKED: dict[str, Callable[[], str]] = {"services": service_table}
+
+
+def _remarked(name: str) -> tuple[Path, str, str]:
+    """A guide with marks: its file, its text, and what its text should be."""
+    path = ROOT / "docs" / "guide" / f"{name}.md"
+    old = path.read_text(encoding="utf-8")
+    begin, end = f"<!-- made: {name} -->\n", f"<!-- /made: {name} -->"
+    before, _, rest = old.partition(begin)
+    _, _, after = rest.partition(end)
+    assert after or rest.endswith(end), f"{path.name} has no marks"
+    return path, old, f"{before}{begin}{MARKED[name]()}\n{end}{after}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli,
     "errors.md": error_codes,
@@ -303,6 +374,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "lifecycle.md": lifecycle,
     "metrics.md": metrics,
     "reasons.md": reasons,
+    "services.md": services,
     "settings.md": settings,
     "task-file.md": task_file,
     "task.schema.json": schema_file,
@@ -314,7 +386,8 @@ def stale() -> list[str]:
     """The pages that do not say what the code says, and files that no page makes."""
     found = [name for name, make in PAGES.items() if _read(REFERENCE / name) != make()]
     extra = [path.name for path in REFERENCE.glob("*") if path.name not in PAGES]
-    return sorted(found + extra)
+    marked = [path.name for path, old, new in map(_remarked, MARKED) if old != new]
+    return sorted(found + extra + marked)
 
 
 def _read(path: Path) -> str | None:
@@ -333,6 +406,8 @@ def main() -> int:
     REFERENCE.mkdir(parents=True, exist_ok=True)
     for name, make in PAGES.items():
         (REFERENCE / name).write_text(make(), encoding="utf-8")
+    for path, _, new in map(_remarked, MARKED):
+        path.write_text(new, encoding="utf-8")
     return 0
 
 

@@ -23,6 +23,8 @@ BODIES = {
     },
     ("POST", "/v1/plan"): {"json": {"run": "true"}},
     ("POST", "/v1/doors"): {"json": {"run": "true"}},
+    ("POST", "/v1/services/{service_id}:plan"): {"json": {}},
+    ("POST", "/v1/services/{service_id}:run"): {"json": {"task": {"tags": {"fake.duration-us": "1"}}}},
     ("POST", "/ga4gh/tes/v1/tasks"): {"json": {"executors": [{"image": "host", "command": ["true"]}]}},
     ("PATCH", "/v1/network/reservations/{reservation_id}"): {"json": {"bandwidth_bps": 1}},
     ("POST", "/v1/what-if"): {"json": {"day": {"drawn": 1}}},
@@ -50,6 +52,7 @@ EXPECTED = {
     ("DELETE", "/v1/network/reservations/{reservation_id}"): {404},
     ("GET", "/ga4gh/tes/v1/tasks/{task_id}"): {404},  # the task did not come as TES
     ("POST", "/ga4gh/tes/v1/tasks/{task_id}:cancel"): {404},
+    ("GET", "/v1/tasks/{task_id}/service"): {404},  # the task is of no service
     ("POST", "/v1/tasks/{task_id}/cancel"): {409},  # the task has ended
     ("POST", "/v1/agents/{agent_id}/exchange"): {200, 409},  # the site may speak through the hands already
     ("POST", "/v1/network/agents/{agent_id}/exchange"): {200, 403},  # an agent's key of some sites is not enough
@@ -78,6 +81,7 @@ def filled(grid, row, task):
     attempts = brain.store.attempts(task)
     names = {
         "task_id": task,
+        "service_id": "heat-plate",
         "path:path": "out.txt",
         "run_id": "what-if-none",
         "join_id": "join-none",

@@ -33,7 +33,13 @@ ALLOWED: dict[str, set[str]] = {
     "livenet": {"model", "net", "plan"},  # the planner's calendars and the path engine, over one snapshot
     "reserve": {"model", "livenet", "improve", "verify", "observe"},  # under the road's lock, as improve is
     "flow": {"model", "reserve", "admission", "dispatch"},
-    "api": {"model", "intent", "observe", "store"},  # the store to read its projections; only the brain writes
+    "api": {
+        "model",
+        "intent",
+        "observe",
+        "store",
+        "services",
+    },  # the store to read its projections; only the brain writes
     "client": {"model", "intent"},
     "functions": {"model", "intent", "client"},  # Python functions as tasks, through the client alone
     # `suanwang twin` and `what-if` ship with the product.

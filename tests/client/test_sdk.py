@@ -425,3 +425,34 @@ def test_the_async_client_sends_the_same_and_tries_again_too(tmp_path):
         f"/v1/tasks/{TASK}",
         f"/v1/tasks/{TASK}/outputs/r.txt",
     ]
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_services_are_listed_planned_and_run_with_what_was_asked(kind):
+    seen = []
+
+    def answer(request):
+        seen.append((request.method, request.url.path, json.loads(request.content or b"null")))
+        if request.url.path == "/v1/services":
+            return httpx.Response(200, json={"items": []})
+        return httpx.Response(201, content=VIEW.model_dump_json())
+
+    transport = httpx.MockTransport(answer)
+    if kind == "sync":
+        with Client("http://brain", "k", transport=transport) as client:
+            assert client.services(group="hpc") == ()
+            assert client.run_service("heat-plate", {"cells": 64}, {"latency": "metro"}).task_id == TASK
+    else:
+
+        async def ask():
+            async with AsyncClient("http://brain", "k", transport=transport) as client:
+                assert await client.services(group="hpc") == ()
+                assert (await client.run_service("heat-plate", {"cells": 64}, {"latency": "metro"})).task_id == TASK
+
+        asyncio.run(ask())
+    assert seen[0][:2] == ("GET", "/v1/services")
+    assert seen[1] == (
+        "POST",
+        "/v1/services/heat-plate:run",
+        {"parameters": {"cells": 64}, "task": {"latency": "metro"}},
+    )

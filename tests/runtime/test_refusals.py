@@ -17,6 +17,7 @@ from suanwang.model.task import Resources, TaskRequest
 from suanwang.runtime import demo
 from suanwang.runtime.app import LOCAL_TENANT, _await_start, open_brain
 from suanwang.runtime.settings import Settings
+from suanwang.services import manifest
 
 
 def settings_with(tmp_path: Path, nodes: int) -> Settings:
@@ -47,7 +48,7 @@ def test_an_api_whose_thread_ends_is_said_to_be_so() -> None:
 
 
 def test_a_demo_without_its_jobs_says_where_they_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "__file__", str(tmp_path / "a" / "b" / "c" / "demo.py"))
+    monkeypatch.setattr(manifest, "__file__", str(tmp_path / "a" / "b" / "c" / "manifest.py"))
     with pytest.raises(NotFoundError) as caught:
         demo.examples_path()
     assert caught.value.code == "examples_missing"

@@ -15,6 +15,7 @@ from suanwang.model.plan import ChargeKind
 from suanwang.model.principal import Role
 from suanwang.model.reason import FailureReason, PlanFault, PoolReason, RefusalReason, WaitReason
 from suanwang.model.record import Phase
+from suanwang.model.service import ServiceGroup
 from suanwang.model.task import Preference
 from suanwang.texts import catalogue, choose_language, has, language_of, languages, text
 
@@ -36,6 +37,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "net_fault": NetFault,
     "net_holder": HolderKind,
     "no_way": NoWay,
+    "service_group": ServiceGroup,
 }
 PLACE = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 
@@ -124,6 +126,7 @@ def test_no_text_of_the_command_line_is_dead():
         "cli.lab.col.",
         "cli.net.col.",
         "cli.net.te.",
+        "cli.service.col.",
     )  # put together from a name
     dead = [key for key in catalogue("en") if key.startswith("cli.") and not key.startswith(made) and key not in words]
     assert dead == []

@@ -76,6 +76,29 @@ def test_a_task_goes_from_the_form_to_its_output_and_bill(brain: tuple[Server, s
     expect(page.locator("tbody")).to_contain_text("by hand")
 
 
+@pytest.mark.sandbox
+def test_a_service_is_found_priced_run_and_judged(brain: tuple[Server, str], open_page: Open) -> None:
+    server, key = brain
+    page = open_page(server, "/services", key=key)
+    page.get_by_label("Search services").fill("分子動力學")  # in any language, whatever the page is in
+    expect(page.locator(".service-card")).to_have_count(1)
+    page.get_by_text("Molecular dynamics of a fluid").click()
+    page.locator("input[name=steps]").fill("5")
+    expect(page.locator("input[name=steps]")).to_have_attribute("aria-invalid", "true")
+    page.get_by_role("button", name="Price and plan").click()
+    expect(page.get_by_role("alert")).to_contain_text("`5` cannot be `steps`, which takes integer 50 … 50000")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_disabled()
+    page.locator("input[name=steps]").fill("60")
+    page.locator("input[name=side]").fill("3")
+    page.get_by_role("button", name="Price and plan").click()
+    expect(page.locator(".service-quote")).to_contain_text("at most ¥")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#service")).to_contain_text("The result is as expected", timeout=RUNS_WITHIN_MS)
+    expect(page.locator("#service tbody tr")).to_have_count(3)
+    page.get_by_label("Language").select_option("zh-hans")
+    expect(page.locator("#service")).to_contain_text("结果符合预期")
+
+
 def test_a_day_before_and_after_a_change(brain: tuple[Server, str], open_page: Open) -> None:
     server, key = brain
     page = open_page(server, "/what-if", key=key)

@@ -13,7 +13,7 @@ SOURCE = "\n".join(path.read_text() for path in sorted((WEB / "src").rglob("*.ts
 
 
 def ui(lang: str) -> dict[str, str]:
-    parts = [json.loads((TEXTS / f"{part}.{lang}.json").read_text()) for part in ("ui", "ui_network")]
+    parts = [json.loads((TEXTS / f"{part}.{lang}.json").read_text()) for part in ("ui", "ui_network", "ui_services")]
     return {key: text for part in parts for key, text in part.items()}
 
 

@@ -12,6 +12,8 @@ import { LoginPage } from "./pages/login";
 import { NetworkPage } from "./pages/network";
 import { NewTaskPage } from "./pages/new-task";
 import { PanoramaPage } from "./pages/panorama";
+import { ServicePage } from "./pages/service";
+import { ServicesPage } from "./pages/services";
 import { TaskPage } from "./pages/task";
 import { TasksPage } from "./pages/tasks";
 import { TenantsPage } from "./pages/tenants";
@@ -77,6 +79,8 @@ function CurrentPage() {
       return route.id ? <TaskPage key={route.id} id={route.id} /> : <TasksPage key={scope} query={route.query} />;
     case "new":
       return <NewTaskPage key={route.id ?? ""} from={route.id} />;
+    case "services":
+      return route.id ? <ServicePage key={route.id} id={route.id} /> : <ServicesPage />;
     case "bill":
       return <BillPage key={scope} />;
     case "network":

@@ -8,6 +8,7 @@ import "./styles/parts.css";
 import "./styles/pages.css";
 import "./styles/panorama.css";
 import "./styles/task.css";
+import "./styles/services.css";
 import "./styles/what-if.css";
 import "./styles/tenants.css";
 import "./styles/network.css";

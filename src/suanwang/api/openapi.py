@@ -13,6 +13,7 @@ from suanwang.api.tes_paths import is_tes
 from suanwang.model.event import Heartbeat
 from suanwang.model.grid import TenantLimits
 from suanwang.model.network import PathsAsk, ReserveAsk
+from suanwang.model.service import ServiceAsk
 from suanwang.model.task import TaskRequest
 from suanwang.model.tes import TesTask
 from suanwang.model.view import NewKey, Problem
@@ -27,6 +28,7 @@ INPUTS: tuple[type[BaseModel], ...] = (
     PathsAsk,
     ReserveAsk,
     TesTask,
+    ServiceAsk,
 )
 _REF = "#/components/schemas/{model}Input"
 # What any route of a kind may answer besides its success; each with the Problem document.

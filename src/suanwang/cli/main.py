@@ -15,6 +15,7 @@ from suanwang.cli import (
     network,
     qasm,
     server,
+    services,
     slurm,
     slurm_views,
     stores,
@@ -51,6 +52,7 @@ def build() -> typer.Typer:
     for part in (
         tasks,
         qasm,
+        services,
         slurm,
         slurm_views,
         grids,

@@ -54,7 +54,11 @@ def show_plan(session: Session, task: "TaskRequest", folder: Path) -> Exit:
 
 def show_plans(session: Session, client: "Client", tasks: "Sequence[TaskRequest]", folder: Path) -> Exit:
     """The same of several tasks."""
-    found = [client.plan(one, files=folder) for one in tasks]
+    return show_planned(session, client, [client.plan(one, files=folder) for one in tasks])
+
+
+def show_planned(session: Session, client: "Client", found: "Sequence[PlanView]") -> Exit:
+    """Plans that were asked for."""
     if session.as_json:
         session.document(found[0] if len(found) == 1 else {"plans": found})
     else:

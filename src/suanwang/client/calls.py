@@ -32,6 +32,7 @@ from suanwang.model.network import (
     ResizeAsk,
 )
 from suanwang.model.scarcity import Scarcity
+from suanwang.model.service import ServiceAsk, ServiceLine, ServiceResult, ServiceView
 from suanwang.model.task import TaskRequest
 from suanwang.model.view import (
     Bill,
@@ -135,6 +136,33 @@ def _arrow(texts: Sequence[str]) -> bytes:
 def plan(request: TaskRequest) -> Call[PlanView]:
     body = request.model_dump_json(exclude_defaults=True).encode()
     return Call("POST", "/v1/plan", _as(PlanView), headers=_JSON, body=body)
+
+
+def services(group: str | None, text: str | None) -> Call[Page[ServiceLine]]:
+    return _get("/v1/services", Page[ServiceLine], group=group, text=text)
+
+
+def service(service_id: str) -> Call[ServiceView]:
+    return _get(_service_path(service_id), ServiceView)
+
+
+def plan_service(service_id: str, ask: ServiceAsk) -> Call[PlanView]:
+    path = _service_path(service_id, ":plan")
+    return Call("POST", path, _as(PlanView), headers=_JSON, body=ask.model_dump_json().encode())
+
+
+def run_service(service_id: str, ask: ServiceAsk, key: str) -> Call[TaskView]:
+    headers = {**_JSON, "Idempotency-Key": key}
+    path = _service_path(service_id, ":run")
+    return Call("POST", path, _as(TaskView), headers=headers, body=ask.model_dump_json().encode())
+
+
+def service_result(task_id: str) -> Call[ServiceResult]:
+    return _get(_task_path(task_id, "/service"), ServiceResult)
+
+
+def _service_path(service_id: str, verb: str = "") -> str:
+    return f"/v1/services/{quote(service_id, safe='')}{verb}"
 
 
 def task(task_id: str) -> Call[TaskView]:

@@ -37,6 +37,7 @@ from suanwang.model.network import (
 )
 from suanwang.model.record import ENDS
 from suanwang.model.scarcity import Scarcity
+from suanwang.model.service import ServiceAsk, ServiceLine, ServiceResult, ServiceView
 from suanwang.model.task import TaskRequest
 from suanwang.model.view import (
     Bill,
@@ -264,6 +265,37 @@ class Client:
     def plan(self, task: TaskLike, *, files: Path | str | None = None) -> PlanView:
         """What submitting now would give: the plan, the reasons, and where nothing fits what would make it fit."""
         return self.call(calls.plan(self._prepare(task, files, upload=False)[0]))
+
+    def services(self, *, group: str | None = None, text: str | None = None) -> tuple[ServiceLine, ...]:
+        """The catalogue of services, group by group."""
+        return self.call(calls.services(group, text)).items
+
+    def service(self, service_id: str) -> ServiceView:
+        """One service: its parameters, and what is expected of its result."""
+        return self.call(calls.service(service_id))
+
+    def plan_service(
+        self, service_id: str, parameters: Mapping[str, Any] | None = None, task: Mapping[str, Any] | None = None
+    ) -> PlanView:
+        """Where a service would run and for how much; `task` are fields of a task file beside (origin, latency, deadline)."""
+        ask = ServiceAsk(parameters=dict(parameters or {}), task=dict(task or {}))
+        return self.call(calls.plan_service(service_id, ask))
+
+    def run_service(
+        self,
+        service_id: str,
+        parameters: Mapping[str, Any] | None = None,
+        task: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> TaskView:
+        """Submit a task of a service. Raises FaultsError with every fault of its parameters."""
+        ask = ServiceAsk(parameters=dict(parameters or {}), task=dict(task or {}))
+        return self.call(calls.run_service(service_id, ask, idempotency_key or self._new_key()))
+
+    def service_result(self, task_id: str) -> ServiceResult:
+        """The figures of a service's task, each held against what is expected."""
+        return self.call(calls.service_result(task_id))
 
     def task(self, task_id: str) -> TaskView:
         return self.call(calls.task(task_id))

@@ -14,14 +14,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
 from suanwang.cli.show.demo import Narrator
 from suanwang.cli.show.demo_lab import LabNarrator
 from suanwang.client import Client
 from suanwang.grids.geometry import great_circle_km
-from suanwang.model.error import BackendError, NotFoundError
+from suanwang.model.error import BackendError
 from suanwang.model.grid import Grid, Site, Tier
 from suanwang.model.ids import TaskId
 from suanwang.model.reason import FailureReason
@@ -32,6 +31,7 @@ from suanwang.runtime.app import Serving, home_key, serving
 from suanwang.runtime.demo_lab import chapter
 from suanwang.runtime.settings import SETTINGS, Settings
 from suanwang.runtime.wait import until_signal
+from suanwang.services import examples_path
 
 DEMO_TENANT: Final = "demo"
 LOOK_S: Final = 0.25
@@ -63,15 +63,6 @@ class Play:
     killed_s: float = 0.0
     restarted: bool = False
     struck: set[TaskId] = field(default_factory=set)  # tasks that ran on the killed agent's sites
-
-
-def examples_path() -> Path:
-    """The jobs: inside an installed package, or beside the source."""
-    packaged = Path(__file__).parents[1] / "examples"
-    found = packaged if packaged.is_dir() else Path(__file__).parents[3] / "examples"
-    if not found.is_dir():
-        raise NotFoundError("examples_missing", path=str(found))
-    return found
 
 
 def run(settings: Settings, fast: bool, as_json: bool, lang: str) -> int:

@@ -17,6 +17,7 @@ import type {
   WhoAmI,
 } from "./types";
 import type { CutFound, LinkHeld, NetworkNow, NetworkView } from "./network-types";
+import type { ServiceAsk, ServiceLine, ServiceResult, ServiceView } from "./service-types";
 import type { Share, Tenant } from "./tenants";
 import type { WhatIfAsk, WhatIfView } from "./what-if-types";
 
@@ -117,6 +118,12 @@ export const api = {
   plan: (body: Body) => post<DryPlan>("/plan", body.text, body.type),
   submit: (body: Body, idempotencyKey: string) =>
     post<TaskView>("/tasks", body.text, body.type, { "Idempotency-Key": idempotencyKey }),
+  services: () => get<Page<ServiceLine>>("/services"),
+  service: (id: string) => get<ServiceView>(`/services/${one(id)}`),
+  planService: (id: string, ask: ServiceAsk) => post<DryPlan>(`/services/${one(id)}:plan`, JSON.stringify(ask)),
+  runService: (id: string, ask: ServiceAsk, idempotencyKey: string) =>
+    post<TaskView>(`/services/${one(id)}:run`, JSON.stringify(ask), "application/json", { "Idempotency-Key": idempotencyKey }),
+  serviceResult: (taskId: string) => get<ServiceResult>(`/tasks/${one(taskId)}/service`),
   bill: (params: Query) => get<Bill>(`/bill${query(params)}`),
   shares: () => get<Page<Share>>("/shares"),
   tenants: () => get<Page<Tenant>>("/tenants"),

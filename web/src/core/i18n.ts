@@ -2,10 +2,11 @@
 
 import type en from "../../../src/suanwang/texts/ui.en.json";
 import type network from "../../../src/suanwang/texts/ui_network.en.json";
+import type services from "../../../src/suanwang/texts/ui_services.en.json";
 import type whatIf from "../../../src/suanwang/texts/ui_what_if.en.json";
 import { createStore, useStore } from "./store";
 
-export type UiKey = keyof typeof en | keyof typeof network | keyof typeof whatIf;
+export type UiKey = keyof typeof en | keyof typeof network | keyof typeof services | keyof typeof whatIf;
 export const LANGS = ["en", "zh-hant", "zh-hans"] as const;
 export type Lang = (typeof LANGS)[number];
 export const LANG_NAMES: Record<Lang, string> = { en: "English", "zh-hant": "正體中文", "zh-hans": "简体中文" };
@@ -57,6 +58,12 @@ export const htmlLang = (): string => HTML_LANG[langStore.get()];
 
 function fill(template: string, params: Record<string, string | number>): string {
   return template.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? String(params[name]) : whole));
+}
+
+/** One of the three languages that an answer brings along. */
+export function told(texts: { en: string; zh_hant: string; zh_hans: string }): string {
+  const lang = langStore.get();
+  return lang === "en" ? texts.en : lang === "zh-hant" ? texts.zh_hant : texts.zh_hans;
 }
 
 /** A text of the page itself: its key is checked by the compiler. */

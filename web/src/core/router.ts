@@ -3,7 +3,7 @@
 import { createStore } from "./store";
 
 export interface Route {
-  page: string; // the first part: "", "tasks", "new", "bill", "tenants", "grid", "network", "what-if"
+  page: string; // the first part: "", "tasks", "new", "bill", "tenants", "grid", "network", "services", "what-if"
   id: string | null;
   query: URLSearchParams;
 }
@@ -31,4 +31,5 @@ export function go(path: string): void {
 }
 
 export const linkHref = (id: string): string => `#/network?link=${encodeURIComponent(id)}`;
+export const serviceHref = (id: string): string => `#/services/${encodeURIComponent(id)}`;
 export const taskHref = (id: string): string => `#/tasks/${encodeURIComponent(id)}`;

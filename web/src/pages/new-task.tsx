@@ -3,14 +3,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, type Body } from "../api/client";
 import type { DryPlan } from "../api/types";
-import { gridStore, needGrid, type GridView } from "../core/grid";
-import { t, word } from "../core/i18n";
+import { gridStore, needGrid } from "../core/grid";
+import { t } from "../core/i18n";
 import { go, taskHref } from "../core/router";
 import { useStore } from "../core/store";
 import { whoStore } from "../core/who";
-import { Emulated, Panel } from "../parts/bits";
-import { PlanView } from "../parts/plan-view";
-import { Empty, ErrorBox, Faults, Loading } from "../parts/states";
+import { PlanAnswer } from "../parts/plan-answer";
 import { EMPTY, fromRequest, toRequest, type Draft } from "./new/draft";
 import { TaskForm } from "./new/form";
 import { toYaml } from "./new/yaml";
@@ -123,49 +121,8 @@ export function NewTaskPage({ from }: { from: string | null }) {
         </form>
       </div>
       <div class={`new-right ${stale ? "stale" : ""}`}>
-        <Result answer={answer} error={error} busy={busy === "plan"} grid={grid} />
+        <PlanAnswer answer={answer} error={error} busy={busy === "plan"} grid={grid} />
       </div>
     </div>
-  );
-}
-
-interface ResultProps {
-  answer: DryPlan | null;
-  error: Error | null;
-  busy: boolean;
-  grid: GridView | null;
-}
-
-function Result({ answer, error, busy, grid }: ResultProps) {
-  if (error) {
-    return (
-      <Panel title={t("ui.road.plan")}>
-        <Faults error={error} />
-      </Panel>
-    );
-  }
-  if (!answer) {
-    return <Panel title={t("ui.road.plan")}>{busy ? <Loading /> : <Empty>{t("ui.new.lead")}</Empty>}</Panel>;
-  }
-  if (!grid) return <Loading />;
-  const { plan, report, refusals } = answer;
-  return (
-    <Panel title={t("ui.road.plan")} side={<Emulated show={plan?.emulated ?? false} />}>
-      {refusals.length > 0 && (
-        <div class="refused">
-          <p class="bad-text">{t("ui.new.would_refuse")}</p>
-          <ul class="refusals">
-            {refusals.map((one) => (
-              <li>
-                <b>{word("refusal", one.reason, { field: one.field, got: one.got, limit: one.limit })}</b> <code>{one.field}</code>
-              </li>
-            ))}
-          </ul>
-        </div>
-      )}
-      {(answer.parts ?? 1) > 1 && <p class="muted">{t("ui.parts.plan", { count: answer.parts ?? 1 })}</p>}
-      {!plan && <p class="bad-text outcome">{report?.waits ? t("ui.new.would_wait") : t("ui.new.nothing_fits")}</p>}
-      {plan || report ? <PlanView grid={grid} plan={plan} report={report} moving={plan !== null} /> : <ErrorBox error={new Error(t("ui.new.nothing_fits"))} />}
-    </Panel>
   );
 }

@@ -17,6 +17,7 @@ import { ChargesSection } from "./task/charges";
 import { ObservedSection } from "./task/observed";
 import { PartsSection } from "./task/parts";
 import { PlanSection } from "./task/plan";
+import { ServiceSection } from "./task/service";
 import { Stations } from "./task/stations";
 
 const REREAD_MS = 700;
@@ -70,6 +71,7 @@ export function TaskPage({ id }: { id: string }) {
       <PartsSection record={value} grid={grid} />
       <PlanSection record={value} grid={grid} />
       <AttemptsSection record={value} grid={grid} />
+      <ServiceSection record={value} />
       <ObservedSection record={value} grid={grid} />
       <ChargesSection record={value} grid={grid} />
     </div>

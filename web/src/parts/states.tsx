@@ -70,7 +70,7 @@ export function Faults({ error }: { error: Error }) {
           <li>
             <code>{fault.where || "·"}</code>
             {fault.line !== null && <span class="muted">{t("ui.new.line", { line: fault.line })}</span>}
-            <span>{(fault.params && fault.code && wordOrNull(`fault.${fault.code}`, fault.params)) || fault.text}</span>
+            <span>{(fault.params && fault.code && wordOrNull(`fault.${fault.code}`, { ...fault.params, got: fault.got, where: fault.where })) || fault.text}</span>
           </li>
         ))}
       </ul>

@@ -11,6 +11,7 @@ const PAGES = [
   ["", "#/", "ui.nav.panorama"],
   ["tasks", "#/tasks", "ui.nav.tasks"],
   ["new", "#/new", "ui.nav.new"],
+  ["services", "#/services", "ui.nav.services"],
   ["bill", "#/bill", "ui.nav.bill"],
   ["tenants", "#/tenants", "ui.nav.tenants"],
   ["grid", "#/grid", "ui.nav.grid"],

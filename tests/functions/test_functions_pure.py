@@ -10,15 +10,15 @@ from datetime import timedelta
 
 import cloudpickle
 import pytest
-from suanwang.functions.site import frames
-from suanwang.functions.site.frames import BadFileError, ResultWriter, plain, read_items, read_result, write_items
-from suanwang.functions.site.gate import here
 
 import suanwang
 from suanwang.functions import answer, prepare
 from suanwang.functions.asked import Asked
 from suanwang.functions.digest import digest_of
 from suanwang.functions.run import MapRun, Run
+from suanwang.functions.site import frames
+from suanwang.functions.site.frames import BadFileError, ResultWriter, plain, read_items, read_result, write_items
+from suanwang.functions.site.gate import here
 from suanwang.model.error import (
     FaultsError,
     RaisedError,

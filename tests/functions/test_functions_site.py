@@ -10,11 +10,11 @@ from pathlib import Path
 
 import cloudpickle
 import pytest
-from suanwang.functions.site.gate import here
 
 import suanwang
 from suanwang.functions import answer, prepare
 from suanwang.functions.bundle import runner
+from suanwang.functions.site.gate import here
 from suanwang.model.error import SiteUnfitError
 
 

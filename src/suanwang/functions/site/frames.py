@@ -6,6 +6,7 @@ Both are written in one pass, block by block, so neither side ever holds more th
 import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, BinaryIO, Final
 
 BLOCK_BYTES: Final = 256 * 1024  # a block is about so large, or one item
@@ -74,7 +75,7 @@ def read_items(file: BinaryIO, first: int, count: int, loads: Callable[[bytes], 
     table = json.loads(file.read(length))
     if first + count > table[-1][0]:
         raise BadFileError(f"inputs {first} to {first + count - 1} were asked for, and there are {table[-1][0]}")
-    for (begin, at), (after, until) in zip(table, table[1:], strict=False):
+    for (begin, at), (after, until) in pairwise(table):
         if begin < first + count and after > first:
             file.seek(at)
             block = loads(file.read(until - at))

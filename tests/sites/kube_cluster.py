@@ -18,6 +18,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,70 @@ oom_score = 0
 """
 
 
-class KubeCluster:
+class Talks:
+    """What tests ask of any cluster, beside the adapter under test."""
+
+    image = IMAGE
+    api: Api
+    site_folder: Path
+
+    def get(self, path: str) -> dict:
+        """An object, or an empty dictionary where there is none or no answer."""
+        with contextlib.suppress(Exception):
+            return self.api.request("GET", path)
+        return {}
+
+    def items(self, path: str, **params: str) -> list[dict]:
+        return self.api.all_of(path, params)[0]
+
+    def make_namespace(self, name: str) -> str:
+        """With the account that every pod needs."""
+        self.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        path = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        wait_for(lambda: bool(self.get(path)), "service account")
+        return name
+
+    def pods(self, namespace: str) -> list[dict]:
+        return self.items(f"/api/v1/namespaces/{namespace}/pods")
+
+    def jobs(self, namespace: str) -> list[dict]:
+        return self.items(f"/apis/batch/v1/namespaces/{namespace}/jobs")
+
+    def lose_everything(self, namespace: str) -> None:
+        """All Jobs and pods of a namespace, at once."""
+        for path, how in (
+            (f"/apis/batch/v1/namespaces/{namespace}/jobs", {"propagationPolicy": "Background"}),
+            (f"/api/v1/namespaces/{namespace}/pods", {"gracePeriodSeconds": "0"}),
+        ):
+            self.api.request("DELETE", path, params=how)
+        wait_for(lambda: not self.pods(namespace) and not self.jobs(namespace), "empty namespace")
+
+    def quiet(self, namespace: str) -> None:
+        with contextlib.suppress(Exception):
+            self.lose_everything(namespace)
+            self.api.request("DELETE", f"/api/v1/namespaces/{namespace}")
+
+    def told(self, namespace: str) -> str:
+        """What the cluster has to say of a namespace, for a failed test."""
+        with contextlib.suppress(Exception):
+            pods = [
+                (one["metadata"]["name"], one["metadata"].get("deletionTimestamp"), one["status"])
+                for one in self.pods(namespace)
+            ]
+            jobs = [(one["metadata"]["name"], one["status"]) for one in self.jobs(namespace)]
+            events = [(one["reason"], one["message"]) for one in self.items(f"/api/v1/namespaces/{namespace}/events")]
+            return f"pods {pods}\njobs {jobs}\nevents {events}"
+        return "no answer"
+
+
+def wait_for(holds: Callable[[], bool], what: str, wait_s: float = WAIT_S) -> None:
+    deadline = time.monotonic() + wait_s
+    while not holds():
+        assert time.monotonic() < deadline, f"no {what} within {wait_s} s"
+        time.sleep(0.05)
+
+
+class KubeCluster(Talks):
     """Starts in its constructor; `close` leaves neither process, mount nor file."""
 
     def __init__(self) -> None:
@@ -93,7 +157,7 @@ class KubeCluster:
         (self.folder / "site").chmod(0o711)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._log = (self.folder / "daemons.log").open("ab")
-        self._api: Api | None = None
+        self.site_folder = self.folder / "site"
         try:
             self._configure()
             self._start()
@@ -157,7 +221,7 @@ class KubeCluster:
         )  # fmt: skip
         self.start_api()
         self._write_kubeconfig()
-        self._api = Api(self.connection())
+        self.api = Api(self.connection())
         self.until(self._answers, "API server")
         for name, port, more in (
             ("kube-controller-manager", self.manager_port, [
@@ -278,23 +342,16 @@ class KubeCluster:
     def ctr(self, *command: str, check: bool = True) -> str:
         socket = f"{self.folder}/run/containerd.sock"
         done = subprocess.run(
-            ["ctr", "--address", socket, "-n", "k8s.io", *command], capture_output=True, text=True, check=False, timeout=60
+            ["ctr", "--address", socket, "-n", "k8s.io", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         assert done.returncode == 0 or not check, f"ctr {command}: {done.stderr}"
         return done.stdout
 
     # Asking ---------------------------------------------------------------------------------------------------
-
-    @property
-    def api(self) -> Api:
-        assert self._api is not None, "started"
-        return self._api
-
-    def get(self, path: str) -> dict:
-        """An object, or an empty dictionary where there is none or no answer."""
-        with contextlib.suppress(Exception):
-            return self.api.request("GET", path)
-        return {}
 
     def _answers(self) -> bool:
         return bool(self.get("/version"))
@@ -326,8 +383,8 @@ class KubeCluster:
             with contextlib.suppress(Exception):
                 self._end_pods()
             self.kill("containerd")
-        if self._api is not None:
-            self._api.close()
+        if hasattr(self, "api"):
+            self.api.close()
         for name in list(self._processes):
             self.kill(name, signal.SIGKILL)
         self._log.close()
@@ -393,7 +450,11 @@ def _image(name: str, layer: bytes, entrypoint: list[str] | None) -> bytes:
     manifest = [{"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]}]
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for path, content in ((config_name, text), ("layer.tar", layer), ("manifest.json", json.dumps(manifest).encode())):
+        for path, content in (
+            (config_name, text),
+            ("layer.tar", layer),
+            ("manifest.json", json.dumps(manifest).encode()),
+        ):
             entry = tarfile.TarInfo(path)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))

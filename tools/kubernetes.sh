@@ -46,9 +46,13 @@ fi
 if [ ! -e "$ROOT/source.tar.gz" ]; then
     say "fetching Debian's source package (35 MB)"
     mkdir -p "$ROOT/lists/partial" "$ROOT/fetched"
-    printf 'Types: deb-src\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\nSigned-By: %s\n' \
-        /usr/share/keyrings/debian-archive-keyring.gpg >"$ROOT/debian.sources"
-    own="-o Dir::Etc::sourcelist=$ROOT/debian.sources -o Dir::Etc::sourceparts=/dev/null -o Dir::State::Lists=$ROOT/lists"
+    # The machine's own mirrors, asked for sources: a list of our own, so that nothing of the machine's is changed.
+    if [ -e /etc/apt/sources.list.d/debian.sources ]; then
+        sed 's/^Types:.*/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$ROOT/own.sources"
+    else
+        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$ROOT/own.list"
+    fi
+    own="-o Dir::Etc::sourcelist=$(ls "$ROOT"/own.*) -o Dir::Etc::sourceparts=/dev/null -o Dir::State::Lists=$ROOT/lists"
     apt-get $own update >&2
     (cd "$ROOT/fetched" && apt-get $own source --download-only kubernetes >&2) # checks the signature of what it fetches
     mv "$ROOT"/fetched/kubernetes_*"$VERSION".orig.tar.gz "$ROOT/source.tar.gz"

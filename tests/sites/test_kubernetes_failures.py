@@ -195,16 +195,28 @@ def test_work_handed_in_while_the_api_server_is_away_runs_once_when_it_is_back(k
     kube.cluster.until(kube.cluster.node_ready, "ready node")
 
 
-def test_a_node_that_goes_down_is_no_fault_of_the_task(kube):
-    kube.start(run="sleep 100")
-    kube.until_kind(K.RUNNING)
-    kube.cluster.kill("kubelet", signal.SIGKILL)
+def test_a_node_that_goes_down_is_no_fault_of_the_task(kubernetes, tmp_path):
+    rig = KubeRig(kubernetes, tmp_path / "objects", node_lost_us=2_000_000)
     try:
-        end = kube.end()
+        rig.start(run="sleep 100")
+        rig.until_kind(K.RUNNING)
+        kubernetes.kill("kubelet", signal.SIGKILL)
+        end = rig.end()
         assert (end.kind, end.reason, end.detail) == (K.FAILED, R.BACKEND, "the node of the pod no longer answers")
     finally:
-        kube.cluster.start_node()
-        kube.cluster.until(kube.cluster.node_ready, "ready node")
+        kubernetes.start_node()
+        kubernetes.until(kubernetes.node_ready, "ready node")
+        rig.close()
+
+
+def test_a_kubelet_that_is_begun_again_ends_no_work(kube):
+    """The pods of a node that is silent for a while go on."""
+    kube.start(run="sleep 14; echo done > out", outputs=[{"path": "out"}])
+    kube.until_kind(K.RUNNING)
+    kube.cluster.kill("kubelet", signal.SIGKILL)
+    kube.until(lambda: not kube.cluster.node_ready())
+    kube.cluster.start_node()
+    assert kube.end().kind is K.FINISHED
 
 
 # The agent's process -----------------------------------------------------------------------------------------------

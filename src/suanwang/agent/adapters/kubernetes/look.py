@@ -14,6 +14,7 @@ from suanwang.agent.adapters.kubernetes.verdict import (
     end_of,
     is_at_work,
     is_over,
+    is_ready,
     never_begins,
     not_created,
     of_fault,
@@ -138,13 +139,27 @@ class Look:
         if self._gives_up():
             self._over(number, Ending(pod=False))
             return
-        if not is_leaving(pod) or self._attempt.fails:
+        if self._attempt.fails:
             return
-        part.leaving_us = part.leaving_us or self._now_us
-        node = str((pod.get("spec") or {}).get("nodeName", ""))
-        late = self._now_us - part.leaving_us > self._attempt.services.settings.grace_us + GONE_US
-        if late or (node and self._cluster.node_is_ready(node) is False):
+        silent = self._is_silent(part, pod)
+        if is_leaving(pod):
+            part.leaving_us = part.leaving_us or self._now_us
+            silent = silent or self._now_us - part.leaving_us > self._attempt.services.settings.grace_us + GONE_US
+        if silent:
             self._over(number, Ending(word=NODE_GONE, pod=False))
+
+    def _is_silent(self, part: Part, pod: Object) -> bool:
+        """Whether its node has said nothing for too long; at once, where somebody deletes the pod besides. A pod of ours is
+        ready as soon as it runs, so one that is not any more is the cluster's word that its node is silent."""
+        node = str((pod.get("spec") or {}).get("nodeName", ""))
+        if not node or (is_at_work(pod) and is_ready(pod) and not is_leaving(pod)):
+            part.silent_us = None
+            return False
+        if self._cluster.node_is_ready(node) is not False:
+            part.silent_us = None
+            return False
+        part.silent_us = part.silent_us or self._now_us
+        return is_leaving(pod) or self._now_us - part.silent_us >= self._attempt.services.settings.node_lost_us
 
     def _read_without(self, number: int, part: Part) -> None:
         """No pod: it has none yet, or none any more."""

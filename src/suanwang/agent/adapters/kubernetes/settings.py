@@ -14,6 +14,9 @@ from suanwang.model.units import MIB
 
 POLL_US: Final = 1_000_000  # between two looks at the folder, and at attempts of which the server has told nothing new
 GRACE_US: Final = 10_000_000  # from asking work to write its checkpoint to ending it
+NODE_LOST_US: Final = (
+    300_000_000  # of a node that says no more, to giving its work up: as long as Kubernetes waits itself
+)
 GANG_WAIT_US: Final = 30_000_000  # for all members of a gang to stand; then all are taken back
 HERE: Final = "/suanwang"  # where a pod sees the folder of its attempt
 
@@ -108,4 +111,5 @@ class KubernetesSettings:
     grace_us: int = GRACE_US
     poll_us: int = POLL_US
     gang_wait_us: int = GANG_WAIT_US
+    node_lost_us: int = NODE_LOST_US
     labels: Mapping[str, str] = field(default_factory=dict)  # on every job, besides the adapter's own

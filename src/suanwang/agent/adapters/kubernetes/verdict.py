@@ -125,6 +125,11 @@ def is_over(pod: Object) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
+def is_ready(pod: Object) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
+
+
 def is_at_work(pod: Object) -> bool:
     """Whether its container has begun."""
     return any({"running", "terminated"} & set(one.get("state") or {}) for one in _statuses(pod))

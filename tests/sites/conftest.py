@@ -1,7 +1,7 @@
 """Clusters that tests share: one that is never broken, and one that may be; and quantum devices. Each worker has its own."""
 
 import pytest
-from tests.sites.kube_cluster import KubeCluster
+from tests.sites.kube_cluster import GIVEN, GivenCluster, KubeCluster
 from tests.sites.kube_rig import KubeRig
 from tests.sites.quantum_rig import QuantumRig, every_kind
 from tests.sites.slurm_cluster import SlurmCluster
@@ -55,8 +55,8 @@ def quantum(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def kubernetes():
-    """A real Kubernetes, whose daemons a test may kill as long as all are back at its end."""
-    made = KubeCluster()
+    """A real Kubernetes, whose daemons a test may kill as long as all are back at its end; or one of others."""
+    made = GivenCluster() if GIVEN else KubeCluster()
     yield made
     made.close()
 

@@ -35,8 +35,13 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _COUNT = itertools.count()
 
 
+GIVEN = os.environ.get("SUANWANG_SITES_KUBECONFIG", "")
+
+
 def lacking() -> str | None:
     """Why no cluster can run here, or None. The binaries may still have to be built."""
+    if GIVEN:
+        return None
     if os.geteuid() != 0:
         return "needs root"
     if not (GROUPS / "cgroup.procs").exists():
@@ -129,6 +134,36 @@ class Talks:
             events = [(one["reason"], one["message"]) for one in self.items(f"/api/v1/namespaces/{namespace}/events")]
             return f"pods {pods}\njobs {jobs}\nevents {events}"
         return "no answer"
+
+
+class GivenCluster(Talks):
+    """A cluster of others, which SUANWANG_SITES_KUBECONFIG names: no daemon of it is killed. SUANWANG_SITES_FOLDER is a folder
+    that this host and its nodes have under the same name, SUANWANG_SITES_IMAGE an image with a shell."""
+
+    def __init__(self) -> None:
+        from suanwang.runtime.kubeconfig import read_kubeconfig
+
+        self.kubeconfig = Path(GIVEN)
+        self.image = os.environ.get("SUANWANG_SITES_IMAGE", "busybox:1")
+        self.site_folder = Path(os.environ["SUANWANG_SITES_FOLDER"])
+        self.connection = lambda: read_kubeconfig(self.kubeconfig)
+        self.api = Api(self.connection())
+        self.node = self.items("/api/v1/nodes")[0]["metadata"]["name"]
+
+    def kill(self, name: str, number: int = signal.SIGTERM) -> None:
+        pytest.skip(f"{name} of a cluster of others is not killed")
+
+    def start_node(self) -> None:
+        """It was not killed."""
+
+    def node_ready(self) -> bool:
+        return True
+
+    def until(self, holds, what: str, wait_s: float = WAIT_S) -> None:
+        wait_for(holds, what, wait_s)
+
+    def close(self) -> None:
+        self.api.close()
 
 
 def wait_for(holds: Callable[[], bool], what: str, wait_s: float = WAIT_S) -> None:

@@ -18,9 +18,20 @@ from suanwang.model.reason import FailureReason
 
 pytestmark = [*SANDBOX, pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")]
 K, R = EventKind, FailureReason
-# Every case with pods, but for those that only wait: the real server has them all.
-WAITS = {"checkpoint_is_kept_now_and_then", "wall_time", "saved_work_goes_on"}
-CASES = {name: case for name, case in adapter_cases({Work.OUT_OF_MEMORY, Work.SAVES}).items() if name not in WAITS}
+# There are no control groups here, and so no end by memory: the real server has that case too.
+CASES = adapter_cases({Work.OUT_OF_MEMORY})
+# Those that say something of the fake or of Indexed Jobs run with every `make test`, the others with `make test-sites`.
+QUICK = {
+    "array_outputs_have_their_index",
+    "elements_that_are_done_are_not_run_again",
+    "exit_code",
+    "forget_is_silent",
+    "log_is_kept",
+    "restart_reports_the_lost",
+    "start_to_finish",
+    "stop_ends_it",
+}
+EACH = [pytest.param(name, marks=() if name in QUICK else pytest.mark.sites) for name in sorted(CASES)]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +48,7 @@ def rig(town, tmp_path):
     made.close()
 
 
-@pytest.mark.parametrize("name", sorted(CASES))
+@pytest.mark.parametrize("name", EACH)
 def test_conformance(name, rig):
     CASES[name](rig)
 

@@ -82,9 +82,9 @@ class Cluster:
         try:
             nodes, _ = self.api.all_of("/api/v1/nodes")
             pods, _ = self.api.all_of("/api/v1/pods", {"fieldSelector": "spec.nodeName!="})
-        except RefusedError:
+            return gang.room(nodes, pods, wanted) >= wanted.count
+        except (RefusedError, ValueError):
             return True
-        return gang.room(nodes, pods, wanted) >= wanted.count
 
     # What is done ---------------------------------------------------------------------------------------------
 

@@ -27,13 +27,14 @@ def milli(quantity: object) -> int:
     unit = text[len(number) :]
     if "e" in number or "E" in number:
         number, unit = text, ""
-    if unit in _SMALL:
-        return -int(-float(number) * 1000 // _SMALL[unit])
-    if unit not in _UNITS:
-        raise ValueError(f"{text!r} is no quantity")
-    if number.lstrip("+-").isdecimal():
-        return int(number) * _UNITS[unit] * 1000
-    return -int(-float(number) * _UNITS[unit] * 1000 // 1)
+    try:
+        if unit in _SMALL:
+            return -int(-float(number) * 1000 // _SMALL[unit])
+        if number.lstrip("+-").isdecimal():
+            return int(number) * _UNITS[unit] * 1000
+        return -int(-float(number) * _UNITS[unit] * 1000 // 1)
+    except (KeyError, ValueError, OverflowError) as fault:
+        raise ValueError(f"{text!r} is no quantity") from fault
 
 
 def is_ready(node: Object) -> bool:

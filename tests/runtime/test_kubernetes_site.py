@@ -1,6 +1,7 @@
 """The operator's file of the Kubernetes adapter, and the kubeconfig: every fault that they can have."""
 
 import base64
+import os
 import subprocess
 from pathlib import Path
 
@@ -102,6 +103,18 @@ pools:
 )
 def test_forms(tmp_path, old, new, where):
     assert where in [one[1] for one in faults(tmp_path, GOOD.replace(old, new))]
+
+
+def test_who_is_not_root_runs_work_as_nobody_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1002)
+    assert [one[:2] for one in faults(tmp_path, GOOD)] == [("kubernetes_user_wrong", "user")]
+    monkeypatch.setattr(os, "geteuid", lambda: 1001)
+    assert read(tmp_path, GOOD).user == 1001
+
+
+@pytest.fixture(autouse=True)
+def as_root(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -184,6 +184,7 @@ def test_what_the_operator_allows_and_keeps_is_taken(tmp_path):
     [
         (Ending(told=0, code=0, word="Completed"), None, 0, None),
         (Ending(told=0, job=False, pod=False), None, 0, None),
+        (Ending(code=0, word="Completed"), None, 0, None),
         (Ending(told=3, code=3, word="Error"), R.EXIT_CODE, 3, None),
         (Ending(told=143, code=143, word="Error"), R.SIGNAL, None, 15),
         (Ending(told=137, code=137, word="OOMKilled"), R.OUT_OF_MEMORY, None, 9),
@@ -314,6 +315,25 @@ def test_a_mirror_that_is_cut_off_takes_its_list_again(town):
     finally:
         mirror.close()
     assert mirror.of(JOBS, "att-2") == []
+
+
+def test_rights_that_are_missing_are_said(town, tmp_path, monkeypatch):
+    """A list that the server refuses: what is handed in fails with the server's words, and nothing is made."""
+    from tests.sites.kube_rig import KubeRig
+
+    from suanwang.agent.adapters.kubernetes import Api
+
+    def no(self, path, params=None):
+        raise RefusedError(403, "Forbidden", "jobs.batch is forbidden")
+
+    monkeypatch.setattr(Api, "all_of", no)
+    rig = KubeRig(town, tmp_path / "objects", wait_s=20, poll_us=50_000)
+    try:
+        end, _ = rig.run(run="true")
+        assert (end.reason, end.detail) == (R.BACKEND, "the cluster does not take it: jobs.batch is forbidden")
+        assert not [one for one in town.objects if one[0] == "jobs"]
+    finally:
+        rig.adapter.close()
 
 
 def pass_a_moment() -> None:

@@ -1,6 +1,7 @@
 """Builds the Kubernetes adapter: the operator's file, checked against the grid, and the way to the API server."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -114,6 +115,8 @@ def _misfits(file: KubernetesFile, grid: Grid, sites: tuple[str, ...]) -> Iterat
     """Pools that are not the sites', pools of the sites that are not here, and routes that cannot be."""
     if file.volume.kinds != 1:
         yield Found("kubernetes_volume", ("volume",), str(file.volume.kinds))
+    if os.geteuid() not in (0, file.user):
+        yield Found("kubernetes_user_wrong", ("user",), str(file.user), {"own": str(os.geteuid())})
     pools = {pool.id: pool for site in grid.sites if site.id in sites for pool in site.pools}
     for name, route in file.pools.items():
         pool = pools.get(name)

@@ -65,6 +65,7 @@ class Part:
     stream: LogStream | None = None
     offset: int = 0  # how much of its log is read
     over: bool = False  # judged
+    untold_us: int | None = None  # since when its pod is over, and nothing is in the folder
     silent_us: int | None = None  # since when its node says no more
     leaving_us: int | None = None  # since when its pod is being deleted, and not by us
 

@@ -19,7 +19,7 @@ from suanwang.agent.adapters.kubernetes.api import AwayError
 from suanwang.agent.adapters.kubernetes.attempt import Attempt, Services, Stage
 from suanwang.agent.adapters.kubernetes.cluster import Cluster
 from suanwang.agent.adapters.kubernetes.look import Look
-from suanwang.agent.adapters.kubernetes.verdict import of_fault
+from suanwang.agent.adapters.kubernetes.verdict import of_fault, refused
 from suanwang.agent.beneath import OutsideError
 from suanwang.agent.collect import Collected
 from suanwang.agent.verdict import Verdict
@@ -88,8 +88,10 @@ class Clerk:
 
     def _hear(self) -> bool:
         """Do what was handed in; False at the end."""
+        idle = all(one.stage is Stage.ENDED for one in self._attempts.values())
+        pause_s = max(TICK_S, self._services.settings.poll_us / 1e6) if idle else TICK_S
         try:
-            work = self._inbox.get(timeout=TICK_S)
+            work = self._inbox.get(timeout=pause_s)
             while work is not None:
                 work()
                 work = self._inbox.get_nowait()
@@ -226,7 +228,12 @@ class Clerk:
     def _look(self, attempt: Attempt) -> None:
         """Bring to the server what it lacks, and read what it shows. Raises AwayError."""
         if not self._cluster.mirror.complete:
-            raise AwayError("the mirror has not been filled yet")
+            fault = self._cluster.mirror.fault
+            if fault is None or attempt.record.uids:
+                raise AwayError("the mirror has not been filled yet")
+            attempt.failure = (attempt.parts[0].index, refused(fault.message))  # we may not see what we would make
+            self._finish(attempt)
+            return
         before = attempt.record
         look = Look(attempt, self._cluster)
         try:
@@ -309,16 +316,16 @@ class Clerk:
         """Have the cluster delete what it has of it; asked again now and then, until it is gone. Work that has a checkpoint
         and is to part with it is told so first, by a file that its script looks for."""
         now_us = self._services.monotonic()
-        if attempt.deleted_us is not None and now_us - attempt.deleted_us < DELETE_AGAIN_US * (attempt.deletes + 1):
+        if attempt.deletes and now_us - (attempt.deleted_us or 0) < DELETE_AGAIN_US * attempt.deletes:
             return
         grace_s = 1
         if attempt.parting_us is not None and attempt.order.request.checkpoint is not None:
             grace_s = max(1, self._services.settings.grace_us // 1_000_000)
             with suppress(OSError, OutsideError):
                 self._services.folder.put(attempt.order.attempt_id, script.ASK_FILE, b"")
-        self._cluster.delete(attempt, grace_s)
         if attempt.deleted_us is None:
             attempt.deleted_us = now_us
+        self._cluster.delete(attempt, grace_s)
         attempt.deletes += 1
 
     def _finish(self, attempt: Attempt) -> None:

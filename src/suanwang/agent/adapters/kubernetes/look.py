@@ -27,6 +27,8 @@ from suanwang.model.error import BackendError
 
 CREATES_AT_ONCE: Final = 50  # so that a large array keeps nobody else waiting
 ASK_WHY_US: Final = 2_000_000  # a Job has no pods for that long: its events are asked, and again after as long
+WORD_US: Final = 3_000_000
+ORDINARY: Final = "Error"  # Kubernetes' word for an exit code that is not 0
 GONE_US: Final = 20_000_000  # beyond the grace, after which a pod that does not go is its node's matter
 
 
@@ -108,6 +110,8 @@ class Look:
             self._read_without(number, part)
         elif is_over(pod):
             code, word, message = end_of(pod)
+            if code and word == ORDINARY and self._waits_for_word(part):
+                return
             outside = is_leaving(pod) and word not in OUTSIDE
             if outside and not self._attempt.fails:
                 word = self._why_gone(part) or word
@@ -120,6 +124,12 @@ class Look:
             self._watch_leaving(number, part, pod)
         else:
             self._read_waiting(number, part, pod)
+
+    def _waits_for_word(self, part: Part) -> bool:
+        """The status that the script wrote may take a moment to be seen over the network."""
+        part.untold_us = part.untold_us or self._now_us
+        late = self._now_us - part.untold_us > WORD_US
+        return not late and not self._attempt.fails and self._attempt.told(part) is None
 
     def _pod(self, number: int, part: Part) -> Object | None:
         """The pod of a part: the first that was seen, and none in its place."""

@@ -55,7 +55,8 @@ def judge(ending: Ending) -> Verdict:
     """What the agent's own hand did comes first, then the work's own success, then what the cluster did, then the rest."""
     if ending.stopped:
         return Verdict(None)
-    if ending.told == 0:
+    # The script ends as the work did, and process 1 of a pod cannot be ended by what it runs.
+    if ending.told == 0 or (ending.told is None and ending.code == 0):
         return Verdict(None, exit_code=0)
     if ending.wall_over or ending.word == "DeadlineExceeded":
         return Verdict(FailureReason.WALL_TIME)
@@ -72,7 +73,7 @@ def judge(ending: Ending) -> Verdict:
         return Verdict(FailureReason.BACKEND, detail="the pod was deleted at the site")
     if ending.code == NOT_AGAIN:
         return Verdict(FailureReason.LOST, detail="its pod was replaced after it had begun; it was not begun again")
-    if ending.code is None or ending.code == 0:
+    if ending.code is None:
         return Verdict(
             FailureReason.BACKEND, detail=_with("the pod left no exit status", ending.message or ending.word)
         )

@@ -110,7 +110,7 @@ class Look:
             self._read_without(number, part)
         elif is_over(pod):
             code, word, message = end_of(pod)
-            if code and word == ORDINARY and self._waits_for_word(part):
+            if code and word == ORDINARY and not is_leaving(pod) and self._waits_for_word(part):
                 return
             outside = is_leaving(pod) and word not in OUTSIDE
             if outside and not self._attempt.fails:

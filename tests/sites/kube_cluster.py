@@ -424,6 +424,7 @@ class KubeCluster(Talks):
             self.kill(name, signal.SIGKILL)
         self._log.close()
         _unmount_below(self.folder)
+        _remove_groups()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end_pods(self) -> None:
@@ -441,6 +442,14 @@ class KubeCluster(Talks):
 def _network_spaces() -> list[str]:
     """Those of pods: containerd names them so, and deletes them with the pod alone."""
     return [path.name for path in Path("/var/run/netns").glob("cni-*")]
+
+
+def _remove_groups() -> None:
+    """The control groups that containerd leaves: one with a process in it stays."""
+    for root in GROUPS.parent.glob("*/k8s.io"):
+        for folder, _, _ in os.walk(root, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
 
 
 def _unmount_below(folder: Path) -> None:

@@ -7,21 +7,19 @@ Times that are minutes by default (a node that does not answer, tolerations) are
 
 import base64
 import contextlib
-import hashlib
-import io
 import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.sites.kube_image import busybox_layer, image
 from tests.sites.slurm_cluster import free_run, which
 
 from suanwang.agent.adapters.kubernetes.api import Api, Connection
@@ -367,10 +365,10 @@ class KubeCluster(Talks):
     # Images ---------------------------------------------------------------------------------------------------
 
     def _import_images(self) -> None:
-        layer = _busybox_layer()
+        layer = busybox_layer()
         for name, entrypoint in ((IMAGE, None), ("localhost/pause:1", ["/bin/sleep", "2147483647"])):
             archive = self.folder / "image.tar"
-            archive.write_bytes(_image(name, layer, entrypoint))
+            archive.write_bytes(image(name, layer, entrypoint))
             self.ctr("images", "import", str(archive))
             archive.unlink()
 
@@ -456,50 +454,3 @@ def _unmount_below(folder: Path) -> None:
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for mount in sorted((one for one in mounts if one.startswith(f"{folder}/")), reverse=True):
         subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
-
-
-def _busybox_layer() -> bytes:
-    """A root file system of one static program."""
-    program = which("busybox")
-    assert program is not None, "busybox-static is not installed"
-    names = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout.split()
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for folder in ("bin", "etc", "tmp", "proc", "sys", "dev", "usr", "usr/bin"):
-            entry = tarfile.TarInfo(folder)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
-            tar.addfile(entry)
-        entry = tarfile.TarInfo("bin/busybox")
-        content = Path(program).read_bytes()
-        entry.mode, entry.size = 0o755, len(content)
-        tar.addfile(entry, io.BytesIO(content))
-        for name in names:
-            if name != "busybox":
-                entry = tarfile.TarInfo(f"bin/{name}")
-                entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
-                tar.addfile(entry)
-    return out.getvalue()
-
-
-def _image(name: str, layer: bytes, entrypoint: list[str] | None) -> bytes:
-    """An archive as `docker save` writes it."""
-    config = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {"Env": ["PATH=/bin:/usr/bin"], **({"Entrypoint": entrypoint} if entrypoint else {})},
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
-    }
-    text = json.dumps(config).encode()
-    config_name = hashlib.sha256(text).hexdigest() + ".json"
-    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]}]
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for path, content in (
-            (config_name, text),
-            ("layer.tar", layer),
-            ("manifest.json", json.dumps(manifest).encode()),
-        ):
-            entry = tarfile.TarInfo(path)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return out.getvalue()

@@ -1,6 +1,8 @@
 """Clusters that tests share: one that is never broken, and one that may be; and quantum devices. Each worker has its own."""
 
 import pytest
+from tests.sites.kube_cluster import GIVEN, GivenCluster, KubeCluster
+from tests.sites.kube_rig import KubeRig
 from tests.sites.quantum_rig import QuantumRig, every_kind
 from tests.sites.slurm_cluster import SlurmCluster
 from tests.sites.slurm_rig import SlurmRig
@@ -47,5 +49,20 @@ def overdue(steady, tmp_path_factory):
 def quantum(tmp_path_factory):
     """Simulated quantum devices of several kinds. Loading the simulator takes seconds: all tests share one."""
     made = QuantumRig(tmp_path_factory.mktemp("quantum"), *every_kind())
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def kubernetes():
+    """A real Kubernetes, whose daemons a test may kill as long as all are back at its end; or one of others."""
+    made = GivenCluster() if GIVEN else KubeCluster()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def kube(kubernetes, tmp_path):
+    made = KubeRig(kubernetes, tmp_path / "objects")
     yield made
     made.close()

@@ -52,6 +52,7 @@ def join(
     ] = 1_000,
     user: Annotated[str | None, _option("user", "user")] = None,
     shared_folder: Annotated[str | None, _option("shared-folder", "shared_folder")] = None,
+    image: Annotated[str | None, _option("image", "image")] = None,
     enforces: Annotated[
         list[str] | None, typer.Option("--enforces", help=t("cli.option.join.enforces"), show_default=False)
     ] = None,
@@ -80,6 +81,7 @@ def join(
         price_permille=price,
         user=user,
         shared_folder=shared_folder,
+        image=image,
         enforces=tuple(enforces or ()),
     )
     secret = token or os.environ.get("SUANWANG_JOIN_TOKEN", "")

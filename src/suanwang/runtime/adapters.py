@@ -10,12 +10,13 @@ from suanwang.model.error import Fault, FaultsError
 from suanwang.model.grid import Grid
 from suanwang.model.joining import Inventory
 from suanwang.runtime.hands import local_adapter
+from suanwang.runtime.kubernetes_site import discover_kubernetes, kubernetes_adapter
 from suanwang.runtime.network_loop import lab_join
 from suanwang.runtime.quantum_site import quantum_adapter, with_circuits
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.slurm_site import discover_slurm, slurm_adapter
 
-ADAPTERS: Final = ("local", "slurm", "quantum")
+ADAPTERS: Final = ("local", "slurm", "kubernetes", "quantum")
 
 
 def adapter_faults(settings: Settings) -> list[Fault]:
@@ -35,6 +36,8 @@ def discover(settings: Settings, folder: Path, enforces: tuple[str, ...] = ()) -
     """
     if settings.adapter == "slurm":
         return discover_slurm(enforces)
+    if settings.adapter == "kubernetes":
+        return discover_kubernetes(settings, enforces)
     if settings.adapter == "local":
         return discover_local(folder / "work", settings.host_cores or None)
     raise FaultsError([Fault("join_adapter", "adapter", settings.adapter)], "join")
@@ -46,6 +49,8 @@ def make_adapter(
     """The adapter that the settings name. Not `emulated`: with `local` this host is the site. Raises FaultsError where it cannot be."""
     if settings.adapter == "slurm":
         return slurm_adapter(settings, folder, objects, grid, sites)
+    if settings.adapter == "kubernetes":
+        return kubernetes_adapter(settings, folder, objects, grid, sites)
     if settings.adapter == "quantum":
         return quantum_adapter(settings, folder, objects, grid, sites)
     join = lab_join(settings.lab, None) if settings.lab else None

@@ -30,6 +30,8 @@ from suanwang.runtime import agent_main, clock
 from suanwang.runtime.adapters import discover
 from suanwang.runtime.ids import new_secret
 from suanwang.runtime.join_prices import prices_of
+from suanwang.runtime.kubeconfig import find_kubeconfig
+from suanwang.runtime.kubernetes_site import kubernetes_file_of
 from suanwang.runtime.measure_way import measure_way
 from suanwang.runtime.private import write_private
 from suanwang.runtime.settings import Settings
@@ -57,9 +59,10 @@ class Wish:
     longitude: float | None = None
     security_level: int | None = None
     price_permille: int = 1_000
-    user: str | None = None  # Slurm: whom work runs as
-    enforces: tuple[str, ...] = ()  # Slurm: limits that the site keeps by other means
-    shared_folder: str | None = None  # Slurm: a folder that every node sees
+    user: str | None = None  # Slurm, Kubernetes: whom work runs as; of Kubernetes the number
+    image: str | None = None  # Kubernetes: of tasks that name none
+    enforces: tuple[str, ...] = ()  # Slurm, Kubernetes: limits that the site keeps by other means
+    shared_folder: str | None = None  # Slurm, Kubernetes: a folder that every node sees
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class JoinPaths:
         self.asked = self.folder / "join.json"  # the request and the secret
         self.joined = self.folder / "joined.json"  # how to serve
         self.slurm = self.folder / "slurm.yaml"
+        self.kubernetes = self.folder / "kubernetes.yaml"
 
 
 def run(settings: Settings, token: str, wish: Wish, talk: Talk) -> int:
@@ -101,9 +105,8 @@ def serve(settings: Settings, site: str, talk: Talk) -> int:
     paths = JoinPaths(settings.home, site)
     held = json.loads(paths.joined.read_text())
     talk.say("cli.join.serving", {"site": site, "url": held["url"]})
-    own = replace(
-        settings, url=held["url"], key=held["key"], adapter=held["adapter"], slurm_file=held.get("slurm_file", "")
-    )
+    files = {name: held.get(name, "") for name in ("slurm_file", "kubernetes_file")}
+    own = replace(settings, url=held["url"], key=held["key"], adapter=held["adapter"], **files)
     return agent_main.run(own, paths.agent, (site,), emulated=False)
 
 
@@ -121,6 +124,8 @@ def _check(settings: Settings, token: str, wish: Wish) -> None:
     ]
     if settings.adapter == "slurm" and not settings.slurm_file:
         faults += _slurm_faults(wish)
+    if settings.adapter == "kubernetes" and not settings.kubernetes_file:
+        faults += _kubernetes_faults(wish)
     if faults:
         raise FaultsError(faults, "join")
     nothing = Inventory(adapter=settings.adapter, pools=())
@@ -138,6 +143,14 @@ def _slurm_faults(wish: Wish) -> list[Fault]:
     except KeyError:
         return [Fault("slurm_user_unknown", "--user", wish.user)]
     return [Fault("slurm_user_wrong", "--user", wish.user)] if uid == 0 else []
+
+
+def _kubernetes_faults(wish: Wish) -> list[Fault]:
+    asked = (("--user", wish.user), ("--shared-folder", wish.shared_folder), ("--image", wish.image))
+    faults = [Fault("kubernetes_join_needs", where) for where, got in asked if not got]
+    if wish.user and not (wish.user.isdecimal() and 0 < int(wish.user) < 2**31):
+        faults.append(Fault("kubernetes_user_form", "--user", wish.user))
+    return faults
 
 
 def _join(settings: Settings, client: httpx.Client, wish: Wish, talk: Talk, paths: JoinPaths) -> bool:
@@ -257,5 +270,19 @@ def _keep(settings: Settings, view: JoinView, wish: Wish, secret: str, paths: Jo
             write_private(
                 paths.slurm, slurm_file_of(wish.site, view.ask.inventory, wish.user, wish.shared_folder, wish.enforces)
             )
+    if settings.adapter == "kubernetes":
+        held["kubernetes_file"] = settings.kubernetes_file or str(paths.kubernetes)
+        if not settings.kubernetes_file:
+            write_private(paths.kubernetes, _kubernetes_file(settings, view, wish))
     write_private(paths.joined, json.dumps(held))
     paths.asked.unlink()
+
+
+def _kubernetes_file(settings: Settings, view: JoinView, wish: Wish) -> str:
+    assert wish.user and wish.shared_folder and wish.image, "looked for before anything was asked"
+    config = find_kubeconfig(settings.kubeconfig)
+    kubeconfig = str(config.absolute()) if config is not None else ""
+    inventory = view.ask.inventory
+    return kubernetes_file_of(
+        wish.site, inventory, int(wish.user), wish.shared_folder, wish.image, kubeconfig, wish.enforces
+    )

@@ -1,0 +1,170 @@
+"""What the clerk asks of the cluster: the mirror, and requests by what they are for. Raises AwayError."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from suanwang.agent.adapters.kubernetes import gang
+from suanwang.agent.adapters.kubernetes.api import EXISTS, MISSING, Api, AwayError, Object, RefusedError, ServerVersion
+from suanwang.agent.adapters.kubernetes.attempt import Attempt
+from suanwang.agent.adapters.kubernetes.manifest import ATTEMPT, COMPLETION_INDEX, INSTANCE, PART, TURN, apart, jobs_of
+from suanwang.agent.adapters.kubernetes.settings import KubernetesSettings, PoolRoute
+from suanwang.agent.adapters.kubernetes.verdict import is_over
+from suanwang.agent.adapters.kubernetes.watch import JOBS, PODS, Mirror
+
+MERGE_PATCH: Final = "application/merge-patch+json"
+
+
+class Cluster:
+    """One cluster, as one adapter sees it."""
+
+    def __init__(self, api: Api, mirror: Mirror, settings: KubernetesSettings) -> None:
+        self.api = api
+        self.mirror = mirror
+        self._settings = settings
+        self.version = ServerVersion()
+
+    def namespace(self, route: PoolRoute) -> str:
+        return route.namespace or self.api.namespace
+
+    # What is there --------------------------------------------------------------------------------------------
+
+    def jobs(self, attempt: Attempt) -> dict[str, Object]:
+        """Those of its last submission that the mirror shows, by uid."""
+        return {uid_of(one): one for one in self.mirror.of(JOBS, attempt.order.attempt_id) if _is_of(one, attempt)}
+
+    def pods(self, attempt: Attempt) -> dict[int, list[Object]]:
+        """Those of its last submission that the mirror shows, by part, the oldest first."""
+        out: dict[int, list[Object]] = {}
+        for pod in self.mirror.of(PODS, attempt.order.attempt_id):
+            if _is_of(pod, attempt):
+                out.setdefault(_part_of(pod), []).append(pod)
+        for found in out.values():
+            found.sort(key=lambda one: str(one["metadata"].get("creationTimestamp", "")))
+        return out
+
+    def job(self, attempt: Attempt, name: str) -> Object | None:
+        """As the server has it now; None where it has none."""
+        try:
+            return self.api.request("GET", JOBS.path(self.namespace(attempt.route), name))
+        except RefusedError as fault:
+            if fault.status == MISSING:
+                return None
+            raise AwayError(fault.message) from fault
+
+    def events(self, attempt: Attempt, uid: str) -> list[Object]:
+        """What the cluster says of one object, the newest last; nothing where we may not ask."""
+        path = f"/api/v1/namespaces/{self.namespace(attempt.route)}/events"
+        try:
+            found, _ = self.api.all_of(path, {"fieldSelector": f"involvedObject.uid={uid}"})
+        except RefusedError:
+            return []
+        return sorted(found, key=lambda one: str(one.get("lastTimestamp") or one.get("eventTime") or ""))
+
+    def node_is_ready(self, name: str) -> bool | None:
+        """None where we may not ask."""
+        try:
+            return gang.is_ready({**self.api.request("GET", f"/api/v1/nodes/{name}"), "spec": {}})
+        except RefusedError as fault:
+            return False if fault.status == MISSING else None
+
+    def has_room(self, attempt: Attempt) -> bool:
+        """Whether all of its pods would stand now. True where we may not ask: then it is tried, and taken back if need be."""
+        (body, *_) = jobs_of(attempt.order, self._settings, attempt.route, 0, attempt.shape).values()
+        spec = body["spec"]["template"]["spec"]
+        held = {name: gang.milli(amount) for name, amount in spec["containers"][0]["resources"]["requests"].items()}
+        wanted = gang.Wanted(
+            count=attempt.shape.parts,
+            held=held,
+            apart=apart(attempt.order, attempt.route),
+            selector=attempt.route.node_selector,
+            tolerations=tuple(spec.get("tolerations", ())),
+        )
+        try:
+            nodes, _ = self.api.all_of("/api/v1/nodes")
+            pods, _ = self.api.all_of("/api/v1/pods", {"fieldSelector": "spec.nodeName!="})
+            return gang.room(nodes, pods, wanted) >= wanted.count
+        except (RefusedError, ValueError):
+            return True
+
+    # What is done ---------------------------------------------------------------------------------------------
+
+    def create(self, attempt: Attempt, body: Object) -> str | None:
+        """The uid of the Job, made now or there already; None where it has gone in between. Raises RefusedError."""
+        try:
+            return uid_of(self.api.request("POST", JOBS.path(self.namespace(attempt.route)), body))
+        except RefusedError as fault:
+            if fault.status != EXISTS:
+                raise
+        found = self.job(attempt, body["metadata"]["name"])
+        if found is None:
+            return None
+        owner = (found["metadata"].get("labels") or {}).get(INSTANCE)
+        if owner != self._settings.instance:
+            name, others = body["metadata"]["name"], "another adapter's job has this name"
+            raise RefusedError(EXISTS, "AlreadyExists", f"{name}: {others}; has the agent's folder been lost?")
+        return uid_of(found)
+
+    def begin(self, attempt: Attempt, name: str) -> None:
+        """Let a Job make its pods that was made without."""
+        path = JOBS.path(self.namespace(attempt.route), name)
+        try:
+            self.api.request("PATCH", path, {"spec": {"suspend": False}}, content_type=MERGE_PATCH)
+        except RefusedError as fault:
+            raise AwayError(fault.message) from fault
+
+    def delete(self, attempt: Attempt, grace_s: int) -> None:
+        """All of it. First the Jobs, so that no pod is replaced, then the pods, with that long for their work."""
+        selector = f"{INSTANCE}={self._settings.instance},{ATTEMPT}={attempt.order.attempt_id}"
+        self._delete(self.namespace(attempt.route), selector, grace_s)
+
+    def sweep(self, turns: Mapping[str, int]) -> bool:
+        """Delete what is of no attempt, or of a submission that is not its last. `turns`: the last of each. True where there
+        was something."""
+        strays = set()
+        for kind in (JOBS, PODS):
+            for one in self.mirror.all(kind):
+                labels = one["metadata"].get("labels") or {}
+                attempt, turn = str(labels.get(ATTEMPT)), str(labels.get(TURN))
+                leaving = one["metadata"].get("deletionTimestamp") is not None
+                if not leaving and str(turns.get(attempt)) != turn:
+                    strays.add((str(one["metadata"]["namespace"]), attempt, turn))
+        for namespace, attempt, turn in sorted(strays):
+            selector = f"{INSTANCE}={self._settings.instance},{ATTEMPT}={attempt},{TURN}={turn}"
+            self._delete(namespace, selector, 1)
+        return bool(strays)
+
+    def _delete(self, namespace: str, selector: str, grace_s: int) -> None:
+        try:
+            self.api.request(
+                "DELETE", JOBS.path(namespace), params={"labelSelector": selector, "propagationPolicy": "Background"}
+            )
+            more = {"labelSelector": selector, "gracePeriodSeconds": str(grace_s)}
+            self.api.request("DELETE", PODS.path(namespace), params=more)
+        except RefusedError as fault:
+            raise AwayError(fault.message) from fault
+
+
+def uid_of(one: Object) -> str:
+    return str(one["metadata"]["uid"])
+
+
+def is_leaving(one: Object) -> bool:
+    """Whether it is being deleted."""
+    return one["metadata"].get("deletionTimestamp") is not None
+
+
+def live(pods: dict[int, list[Object]]) -> bool:
+    """Whether any of them may still be at work."""
+    return any(not is_over(pod) for found in pods.values() for pod in found)
+
+
+def _is_of(one: Object, attempt: Attempt) -> bool:
+    labels = one["metadata"].get("labels") or {}
+    return labels.get(TURN) == str(attempt.record.turn)
+
+
+def _part_of(pod: Object) -> int:
+    """By its label, or, of an Indexed Job, by the server's own number for it."""
+    labels, notes = pod["metadata"].get("labels") or {}, pod["metadata"].get("annotations") or {}
+    text = str(labels.get(PART) or notes.get(COMPLETION_INDEX) or labels.get(COMPLETION_INDEX) or "0")
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,126 @@
+"""Servers since 1.24, by the fake API server (a test tool, see `kube_fake.py`): Indexed Jobs, and Jobs that are begun later.
+
+No Kubernetes of that age can be built from what this project may rely on; `make test-sites` runs the same adapter on a real, older
+one, and with SUANWANG_SITES_KUBECONFIG on a newer one.
+"""
+
+import shutil
+
+import pytest
+from tests.agent.rigs import SANDBOX
+from tests.sites.kube_contract import contract_cases
+from tests.sites.kube_fake import FakeKubernetes
+from tests.sites.kube_rig import KubeRig
+
+from suanwang.agent.conformance import Work, adapter_cases
+from suanwang.model.event import EventKind
+from suanwang.model.reason import FailureReason
+
+pytestmark = [*SANDBOX, pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")]
+K, R = EventKind, FailureReason
+# There are no control groups here, and so no end by memory: the real server has that case too.
+CASES = adapter_cases({Work.OUT_OF_MEMORY})
+# Those that say something of the fake or of Indexed Jobs run with every `make test`, the others with `make test-sites`.
+QUICK = {
+    "array_outputs_have_their_index",
+    "elements_that_are_done_are_not_run_again",
+    "exit_code",
+    "forget_is_silent",
+    "log_is_kept",
+    "restart_reports_the_lost",
+    "start_to_finish",
+    "stop_ends_it",
+}
+EACH = [pytest.param(name, marks=() if name in QUICK else pytest.mark.sites) for name in sorted(CASES)]
+
+
+@pytest.fixture(scope="module")
+def town():
+    made = FakeKubernetes()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rig(town, tmp_path):
+    made = KubeRig(town, tmp_path / "objects", wait_s=20, poll_us=50_000)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_conformance(name, rig):
+    CASES[name](rig)
+
+
+@pytest.mark.parametrize("name", sorted(contract_cases()))
+def test_the_fake_keeps_the_contract(name, town):
+    contract_cases()[name](town)
+
+
+def test_an_array_is_one_indexed_job(rig):
+    end, log = rig.run(run="echo element $SUANWANG_ARRAY_INDEX | tee out", array=3, outputs=[{"path": "out"}])
+    assert (end.kind, [one.path for one in end.outputs]) == (K.FINISHED, ["0/out", "1/out", "2/out"])
+    assert sorted(log.splitlines()) == [f"[{index}] element {index}" for index in range(3)]
+    (job,) = rig.cluster.jobs(rig.namespace)
+    assert (job["spec"]["completionMode"], job["spec"]["completions"]) == ("Indexed", 3)
+
+
+def test_a_gang_is_a_job_that_is_begun_when_there_is_room(rig, town):
+    town.busy_cores = 7
+    try:
+        rig.start(run="echo $SUANWANG_NODE_RANK", resources={"nodes": 2, "cpu": 1, "kind": "hpc"})
+        rig.until(lambda: rig.cluster.jobs(rig.namespace))
+        (job,) = rig.cluster.jobs(rig.namespace)
+        assert job["spec"]["suspend"] is True
+        assert rig.cluster.pods(rig.namespace) == [], "a Job that is not begun holds nothing"
+    finally:
+        town.busy_cores = 0
+    end = rig.end()
+    assert (end.kind, sorted(rig.log(end).splitlines())) == (K.FINISHED, ["[rank 0] 0", "[rank 1] 1"])
+
+
+def test_a_server_without_them_gets_a_job_for_each_element(town, tmp_path, monkeypatch):
+    monkeypatch.setitem(town.version, "minor", "23+")
+    rig = KubeRig(town, tmp_path / "objects", wait_s=20, poll_us=50_000)
+    try:
+        rig.run(run="true", array=3)
+        jobs = rig.cluster.jobs(rig.namespace)
+        assert len(jobs) == 3
+        assert not any("completionMode" in one["spec"] for one in jobs)
+    finally:
+        rig.close()
+
+
+def test_a_new_process_keeps_to_the_jobs_that_were_made(town, rig, monkeypatch):
+    """The server was brought up to date in between: an attempt is read as it was written."""
+    order = rig.start(run="echo $SUANWANG_ARRAY_INDEX; sleep 1", array=2)
+    rig.until_kind(K.RUNNING)
+    monkeypatch.setitem(town.version, "minor", "20")
+    rig.reopen()
+    assert rig.end().kind is K.FINISHED
+    assert len(rig.cluster.jobs(rig.namespace)) == 1
+    assert sorted(rig.log(order).splitlines()) == ["[0] 0", "[1] 1"]
+
+
+def test_a_quota_is_the_sites_word(town, rig):
+    town.refuse = (403, "Forbidden", "exceeded quota: few, requested: count/jobs.batch=1, used: 2, limited: 2")
+    try:
+        end, _ = rig.run(run="true", array=2)
+    finally:
+        town.refuse = None
+    assert (end.kind, end.reason) == (K.FAILED, R.BACKEND)
+    assert end.detail.startswith("element 0: the namespace's quota is exceeded")
+
+
+def test_a_pod_in_the_place_of_one_that_began_does_nothing(rig):
+    order = rig.start(run="echo once >> ../../count; sleep 100", array=2)
+    count = rig.folder / "attempts" / order.attempt_id / "count"
+    rig.until(lambda: count.exists() and count.read_text() == "once\nonce\n")
+    pod = rig.cluster.pods(rig.namespace)[0]["metadata"]["name"]
+    rig.cluster.api.request(
+        "DELETE", f"/api/v1/namespaces/{rig.namespace}/pods/{pod}", params={"gracePeriodSeconds": "1"}
+    )
+    end = rig.end()
+    assert (end.kind, end.reason) == (K.FAILED, R.BACKEND)
+    assert count.read_text() == "once\nonce\n"

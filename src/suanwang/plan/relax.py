@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from suanwang.model.ability import FIELD_OF
 from suanwang.model.grid import PoolKind
 from suanwang.model.ids import PoolId
 from suanwang.model.plan import Demand, Relaxation
@@ -50,6 +51,7 @@ def _all(scene: Scene, need: Need) -> Iterator[Found]:
     yield _data_residency(scene, need)
     yield from (_node_figure(scene, need, figure) for figure in range(len(FIELDS)))
     yield _accelerator(scene, need)
+    yield _ability(scene, need)
     yield _smaller(scene, need)
     yield _avoid(scene, need)
     yield _latency(scene, need)
@@ -212,6 +214,23 @@ def _accelerator(scene: Scene, need: Need) -> Found:
     models = sorted(set(scene.layout.models.tolist()) - {"", need.model})
     found = _first(scene, ((one, replace(need, model=one)) for one in models))
     return _say(PoolReason.ACCELERATOR, "resources.accelerator", need.model, found)
+
+
+def _ability(scene: Scene, need: Need) -> Found:
+    """Without what some pool cannot do: the fewest things that some pool of the grid lacks together, and that do."""
+    short = {
+        tuple(one for one in need.abilities if one in pool.lacks)
+        for pool, _ in scene.layout.pools
+        if not set(need.abilities).isdisjoint(pool.lacks)
+    }
+    order = need.abilities.index
+    for lacked in sorted(short, key=lambda some: (len(some), [order(one) for one in some])):
+        rest = tuple(one for one in need.abilities if one not in lacked)
+        found = _try(scene, replace(need, abilities=rest))
+        if found is not None:
+            said = f"without {', '.join(lacked)}", found[1]
+            return _say(PoolReason.ABILITY, FIELD_OF[lacked[0]], ", ".join(need.abilities), said)
+    return None
 
 
 def _smaller(scene: Scene, need: Need) -> Found:

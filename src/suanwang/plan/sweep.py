@@ -10,6 +10,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from suanwang.model.ability import abilities_of
 from suanwang.model.compact import OTHERS, OTHERS_BYTES, CompactPlan, Holds
 from suanwang.model.plan import ClauseCount, PlanReport, Relaxation
 from suanwang.model.reason import PoolReason
@@ -83,7 +84,10 @@ class Sweep:
 
     def _row(self, ask: PlanAsk) -> tuple[int, ...]:
         request = ask.request
-        told = Told(_of_place(request), _of_way(request), _of_path(request), request.resources.wall_time)
+        place = _of_place(request)
+        if self.scene.layout.lacking:  # where every pool can do everything, what a task needs of that is not asked
+            place = (*place, abilities_of(request))
+        told = Told(place, _of_way(request), _of_path(request), request.resources.wall_time)
         profile = self.tables.profile(self.scene, told, lambda: need_of(ask, self.snapshot.index, self.now_us))
         limit = NO_LIMIT if request.price_limit is None else request.price_limit
         return (*profile, request.preference is Preference.GREENEST, limit)

@@ -32,7 +32,11 @@ def lacking(*abilities: str) -> Snapshot:
 
 
 def task(cpu=1, memory=MIB, **given) -> TaskRequest:
-    res = {key: given.pop(key) for key in ("accelerator", "accelerators", "kind", "nodes", "qubits", "network") if key in given}
+    res = {
+        key: given.pop(key)
+        for key in ("accelerator", "accelerators", "kind", "nodes", "qubits", "network")
+        if key in given
+    }
     return TaskRequest(run="true", resources=Resources(cpu=cpu, memory=memory, wall_time=HOUR, **res), **given)
 
 
@@ -82,7 +86,13 @@ CASES = [
         False,
         ("resources.accelerator", "card-a"),
     ),
-    (PoolReason.ABILITY, lacking("network", "gangs"), task(network=True), False, ("resources.network", "without network")),
+    (
+        PoolReason.ABILITY,
+        lacking("network", "gangs"),
+        task(network=True),
+        False,
+        ("resources.network", "without network"),
+    ),
     (PoolReason.POOL_SIZE, world(), task(array=9), False, ("array", "4")),
     (
         PoolReason.POOL_SIZE,

@@ -4,6 +4,7 @@ import pytest
 from tests.sites.quantum_rig import QuantumRig, every_kind
 from tests.sites.slurm_cluster import SlurmCluster
 from tests.sites.slurm_rig import SlurmRig
+from tests.sites.tes_server import TesBrain
 
 from suanwang.model.event import EventKind
 
@@ -47,5 +48,13 @@ def overdue(steady, tmp_path_factory):
 def quantum(tmp_path_factory):
     """Simulated quantum devices of several kinds. Loading the simulator takes seconds: all tests share one."""
     made = QuantumRig(tmp_path_factory.mktemp("quantum"), *every_kind())
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def tes_brain(tmp_path_factory):
+    """A TES server that tests share; each of them leaves it running."""
+    made = TesBrain(tmp_path_factory.mktemp("tes"))
     yield made
     made.close()

@@ -9,7 +9,6 @@ from typing import Final
 from suanwang.model.grid import Ability
 from suanwang.model.task import CircuitEntry, Resources, TaskRequest
 
-
 # What a user changes to do without each.
 FIELD_OF: Final = {
     Ability.COMMANDS: "run",

@@ -162,12 +162,12 @@ class Attempt:
         """The whole log by the storage; where the work was ended from outside, what the server kept."""
         stream = LogStream(self.log, (), f"[{index}] " if self.order.request.array > 1 else "")
         got = False
-        with suppress(BackendError, OSError):
-            with self.services.storage.open(self.order.attempt_id, f"{index}/{LOG_FILE}") as pieces:
-                for part in pieces or ():
-                    got = True
-                    if not self.log.truncated:
-                        stream.feed(part)
+        name = f"{index}/{LOG_FILE}"
+        with suppress(BackendError, OSError), self.services.storage.open(self.order.attempt_id, name) as pieces:
+            for part in pieces or ():
+                got = True
+                if not self.log.truncated:
+                    stream.feed(part)
         if not got:
             stream.feed(printed)
         stream.finish()

@@ -37,14 +37,21 @@ class TesRig:
         self.objects = LocalObjects(folder / "objects")
         self.clock = now_us
         self.seen: list[Update] = []
+        self.name()
         self.open()
+
+    def name(self) -> None:
+        """Attempts of the suite have the same names in every case; at the server they need their own."""
+        TesRig.made += 1
+        self.scope = f"rig-{TesRig.made}-"
 
     def open(self) -> None:
         settings = TesSettings(
             folder=self.folder / "tes",
             url=self.brain.url,
             image=IMAGE,
-            storage=f"file://{self.brain.storage}",
+            scope=self.scope,
+            storage=f"file://{self.brain.storage}/{self.scope}",
             pools={POOL: TesPool()},
             token=self.brain.key,
             poll_us=200_000,
@@ -65,6 +72,7 @@ class TesRig:
         """The site loses all that it knows, and the agent's process is replaced."""
         self.adapter.close()
         shutil.rmtree(self.folder / "tes")
+        self.name()
         self.open()
 
     def request(self, work: Work) -> TaskRequest:

@@ -7,13 +7,13 @@ draws none, and asks less and less often.
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from suanwang.agent.adapter import Update
 from suanwang.agent.adapters.remote import clerk as remote
 from suanwang.agent.adapters.tes import answer
 from suanwang.agent.adapters.tes.attempt import Attempt, Element, Services, Stage, Taken
-from suanwang.agent.adapters.tes.document import ATTEMPT_TAG, ELEMENT_TAG, document_of, key_of
+from suanwang.agent.adapters.tes.document import ATTEMPT_TAG, ELEMENT_TAG, document_of, key_of, name_of
 from suanwang.agent.adapters.tes.server import AwayError, RefusedError, TesServer, state_of
 from suanwang.agent.adapters.tes.verdict import ENDED
 from suanwang.agent.collect import Collected
@@ -150,7 +150,7 @@ class Clerk(remote.Clerk[Attempt]):
         order, settings, storage = attempt.order, self._services.settings, self._services.storage
         try:
             document = document_of(order, index, settings, attempt.cargo, storage.url(order.attempt_id, str(index)))
-            task_id = self._server.create(document, key_of(order.attempt_id, index))
+            task_id = self._server.create(document, key_of(settings, order.attempt_id, index))
         except (BackendError, RefusedError) as fault:
             why = remote.of_fault(fault) if isinstance(fault, BackendError) else _refused(fault)
             self._over(attempt, index, why)
@@ -191,7 +191,7 @@ class Clerk(remote.Clerk[Attempt]):
     def _adopt(self, attempt: Attempt, unknown: list[int]) -> None:
         """Find the tasks of elements whose handing in nobody heard the answer of. Of two the older counts."""
         found: dict[int, str] = {}
-        for task in self._server.find(ATTEMPT_TAG, attempt.order.attempt_id):
+        for task in self._find(attempt.order.attempt_id):
             number = (task.get("tags") or {}).get(ELEMENT_TAG, "")
             if not str(number).isdecimal() or not isinstance(task.get("id"), str):
                 continue
@@ -214,6 +214,9 @@ class Clerk(remote.Clerk[Attempt]):
             for index in lost:
                 attempt.elements[index].missing = 0
             self._again(attempt)
+
+    def _find(self, attempt_id: AttemptId) -> list[dict[str, Any]]:
+        return self._server.find(ATTEMPT_TAG, name_of(self._services.settings, attempt_id))
 
     def _again(self, attempt: Attempt) -> None:
         """It never got there. What it was to be given is packed anew where an earlier process had done it."""
@@ -302,9 +305,7 @@ class Clerk(remote.Clerk[Attempt]):
         """Tasks of forgotten attempts, by their numbers and by their tag."""
         for attempt_id in list(self._strays):
             known = self._strays[attempt_id]
-            there = {
-                str(one.get("id")) for one in self._server.find(ATTEMPT_TAG, attempt_id) if state_of(one) not in ENDED
-            }
+            there = {str(one.get("id")) for one in self._find(attempt_id) if state_of(one) not in ENDED}
             for task_id in known | there:
                 self._server.cancel(task_id)
             if there:

@@ -57,7 +57,7 @@ def document_of(
     return {
         "name": request.name,
         "description": f"{order.task_id} of a computing force network",
-        "tags": {ATTEMPT_TAG: order.attempt_id, ELEMENT_TAG: str(index)},
+        "tags": {ATTEMPT_TAG: name_of(settings, order.attempt_id), ELEMENT_TAG: str(index)},
         "resources": resources,
         "inputs": [*_files(order, index, settings), *_cargo(cargo)],
         "outputs": [{"path": OUT, "url": result_url, "type": "DIRECTORY"}],
@@ -68,9 +68,14 @@ def document_of(
     }
 
 
-def key_of(attempt_id: AttemptId, index: int) -> str:
+def name_of(settings: TesSettings, attempt_id: AttemptId) -> str:
+    """What an attempt is called at the server."""
+    return f"{settings.scope}{attempt_id}"
+
+
+def key_of(settings: TesSettings, attempt_id: AttemptId, index: int) -> str:
     """The same for every try to hand in the same element."""
-    return f"{attempt_id}-{index}"
+    return f"{name_of(settings, attempt_id)}-{index}"
 
 
 def _files(order: StartOrder, index: int, settings: TesSettings) -> list[dict[str, str]]:

@@ -50,6 +50,7 @@ class TesSettings:
     storage: str
     pools: Mapping[PoolId, TesPool]
     token: str = ""
+    scope: str = ""  # in front of an attempt's name at the server: which site of which grid it is of
     images: tuple[str, ...] = ()
     network: bool = False
     path: tuple[str, ...] = ()

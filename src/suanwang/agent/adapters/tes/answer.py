@@ -13,7 +13,7 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Of the last attempt that the server made. `printed`: what it kept of the first executor's output."""
+    """Of the last attempt that the server made. `printed`: what it kept of the output."""
 
     code: int | None = None
     ran_us: int = 0  # from the begin to the end of the work, by the server's clock
@@ -33,7 +33,8 @@ def read(task: Mapping[str, Any]) -> Answer:
     began, ended = _us(work.get("start_time")), _us(work.get("end_time"))
     if began is None:
         began, ended = _us(log.get("start_time")), _us(log.get("end_time"))
-    printed = "".join(str(work.get(name) or "") for name in ("stdout", "stderr"))
+    every = [one for one in log.get("logs") or () if isinstance(one, dict)] if isinstance(log.get("logs"), list) else []
+    printed = "".join(str(one.get(name) or "") for one in every for name in ("stdout", "stderr"))
     return Answer(
         code=code if isinstance(code, int) else None,
         ran_us=max(0, ended - began) if began is not None and ended is not None else 0,

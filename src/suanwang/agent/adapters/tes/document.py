@@ -24,9 +24,14 @@ LOG_FILE: Final = "log"
 TREE_FILE: Final = "tree.tar.gz"
 ATTEMPT_TAG: Final = "suanwang-attempt"
 ELEMENT_TAG: Final = "suanwang-element"
+KILLED: Final = 137
+PRINTED_BYTES: Final = 60_000
 _GLOB: Final = frozenset("*?[")
 
+# Work that was killed from outside, by the server's limit of memory for instance, fails the task as a whole, so that the server
+# says why in its own words. Such a task brings no files back: its log is what the second executor prints.
 _PACK: Final = f"""\
+if [ -f {ROOT}/killed ]; then tail -c {PRINTED_BYTES} {ROOT}/{LOG_FILE}; exit {KILLED}; fi
 mkdir -p {OUT} || exit 1
 [ ! -f {ROOT}/{LOG_FILE} ] || cp {ROOT}/{LOG_FILE} {OUT}/{LOG_FILE} || exit 1
 cd {TASK} || exit 1
@@ -112,9 +117,15 @@ if [ -f {ROOT}/in.b64 ]; then base64 -d <{ROOT}/in.b64 | tar -xzf - || exit 125;
 if [ -f {ROOT}/in.tar.gz ]; then tar -xzf {ROOT}/in.tar.gz || exit 125; fi
 [ ! -f {ROOT}/script.py ] || cp {ROOT}/script.py {RUN}/script.py || exit 125
 . {ROOT}/environment.sh
-exec >{ROOT}/{LOG_FILE} 2>&1 </dev/null
-if command -v timeout >/dev/null; then exec timeout -s KILL {seconds:g} {words}; fi
-exec {words}
+began=$(date +%s)
+(
+  exec >{ROOT}/{LOG_FILE} 2>&1 </dev/null
+  if command -v timeout >/dev/null; then exec timeout -s KILL {seconds:g} {words}; fi
+  exec {words}
+)
+code=$?
+if [ "$code" = {KILLED} ] && [ $(($(date +%s) - began)) -lt {int(seconds)} ]; then : >{ROOT}/killed; fi
+exit "$code"
 """
 
 

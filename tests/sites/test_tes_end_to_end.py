@@ -41,15 +41,9 @@ def test_a_task_of_one_grid_runs_on_another_and_is_charged(tes_brain, tmp_path, 
                 told["join"] = client.approve_join(values["join"])
 
         def story(_: Callable[[], bool]) -> None:
-            words = tmp_path / "in.txt"
-            words.write_text("one two\n")
-            digest = client.put_object(words)
-            task = {
-                **TASK,
-                "run": "mkdir out; " + TASK["run"],
-                "inputs": [{"source": f"object:{digest}", "path": "in.txt"}],
-            }
-            sent = client.submit(task)
+            (tmp_path / "in.txt").write_text("one two\n")
+            task = {**TASK, "run": "mkdir out; " + TASK["run"], "inputs": [{"source": "in.txt", "path": "in.txt"}]}
+            sent = client.submit(task, files=tmp_path)
             told["task"] = client.wait(sent.task_id, timeout_s=120)
             told["log"] = b"".join(client.logs(sent.task_id)).decode()
             told["bill"] = client.task_bill(sent.task_id)

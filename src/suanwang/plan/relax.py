@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from suanwang.model.ability import FIELD_OF
-from suanwang.model.grid import PoolKind
+from suanwang.model.grid import Ability, PoolKind
 from suanwang.model.ids import PoolId
 from suanwang.model.plan import Demand, Relaxation
 from suanwang.model.reason import PoolReason
@@ -33,6 +33,7 @@ from suanwang.plan.standby import decided
 
 Found = Relaxation | None
 AVOIDED_SHOWN = 5  # sites
+WHAT_IT_IS = frozenset({Ability.COMMANDS, Ability.CIRCUITS})
 FIELDS = ("resources.cpu", "resources.memory", "resources.accelerators", "resources.qubits")
 
 
@@ -217,14 +218,16 @@ def _accelerator(scene: Scene, need: Need) -> Found:
 
 
 def _ability(scene: Scene, need: Need) -> Found:
-    """Without what some pool cannot do: the fewest things that some pool of the grid lacks together, and that do."""
+    """Without what some pool cannot do: the fewest things that some pool of the grid lacks together, and that do. A task cannot
+    do without what it runs."""
     short = {
         tuple(one for one in need.abilities if one in pool.lacks)
         for pool, _ in scene.layout.pools
         if not set(need.abilities).isdisjoint(pool.lacks)
     }
     order = need.abilities.index
-    for lacked in sorted(short, key=lambda some: (len(some), [order(one) for one in some])):
+    able = [some for some in short if WHAT_IT_IS.isdisjoint(some)]
+    for lacked in sorted(able, key=lambda some: (len(some), [order(one) for one in some])):
         rest = tuple(one for one in need.abilities if one not in lacked)
         found = _try(scene, replace(need, abilities=rest))
         if found is not None:

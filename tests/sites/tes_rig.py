@@ -23,7 +23,7 @@ WORDS = {
     Work.EXIT_3: "exit 3",
     Work.SIGNAL_15: "kill -TERM $$",
     Work.FOREVER: "echo started; sleep 1000",
-    Work.OUT_OF_MEMORY: "exec tail -c 1G /dev/zero",
+    Work.OUT_OF_MEMORY: "tail /dev/zero",
 }
 
 

@@ -60,7 +60,7 @@ def test_what_the_server_cannot_do_comes_back_with_its_own_words(rig):
     order = rig.start(run="true", resources={"cpu": 64, "wall_time": 60 * SECOND})
     end = rig.end(order)
     assert (end.kind, end.reason) == (EventKind.FAILED, FailureReason.BACKEND)
-    assert "64" in end.detail
+    assert "No pool" in end.detail
 
 
 def test_a_task_that_has_vanished_is_lost(rig):

@@ -11,7 +11,7 @@ from suanwang.model.ability import FIELD_OF, abilities_of, bits_of
 from suanwang.model.grid import Ability, Pool
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.task import TaskRequest
-from suanwang.plan import PlanAsk, plan
+from suanwang.plan import PlanAsk, plan, plan_batch
 from suanwang.verify import verify
 
 NEEDS: dict[Ability, dict[str, object]] = {
@@ -72,7 +72,7 @@ def test_a_batch_goes_where_single_tasks_go_and_nowhere_that_cannot() -> None:
         request(**{"resources": {"memory": MIB, "wall_time": 60 * S}, **kinds[at % len(kinds)]}) for at in range(200)
     ]
     asks = [PlanAsk(TaskId(f"t{at}"), TenantId("t"), one) for at, one in enumerate(asked)]
-    together = plan(snapshot, asks, NOW, 0, Ids())
+    together = plan_batch(snapshot, asks, NOW, 0, Ids())
     alone = [plan(snapshot, [one], NOW, 0, Ids())[0] for one in asks[: len(kinds)]]
     places = Counter()
     for at, found in enumerate(together):

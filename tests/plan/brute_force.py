@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from suanwang.model.ability import abilities_of
 from suanwang.model.grid import PoolKind
 from suanwang.model.plan import ChargeKind, Demand, Hold
 from suanwang.model.snapshot import Snapshot
@@ -79,6 +80,7 @@ class Brute:
         state = self.snapshot.sites.get(site.id)
         return (
             pool.kind is self.kind
+            and not set(pool.lacks) & set(abilities_of(request))
             and (not request.sites or site.id in request.sites)
             and liked(request.owners, site.owner) is not None
             and site.id not in self.excluded

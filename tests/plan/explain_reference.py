@@ -24,6 +24,7 @@ class Wish:
     origin: int
     kinds: int
     models: int
+    abilities: int
     level: int
     regions: int
     functions: int
@@ -99,6 +100,8 @@ class Brute:
             return PoolReason.NODE_SHAPE
         if wish.cards and (model < 0 or not wish.models >> model & 1):
             return PoolReason.ACCELERATOR
+        if wish.abilities & int(ground.pool_lacks[pool]):
+            return PoolReason.ABILITY
         needs = (wish.cpu, wish.mem, wish.milli)
         if any(wish.nodes * need > have for need, have in zip(needs, whole, strict=True)) or 0 < many < wish.nodes:
             return PoolReason.POOL_SIZE
@@ -169,6 +172,8 @@ class Brute:
         """Pools that take the task with the change of a figure that is a name."""
         if figure == "functions":
             return self.admits(replace(wish, functions=0))
+        if figure == "abilities":
+            return self.admits(replace(wish, abilities=needed))
         return self.admits(replace(wish, **{figure: getattr(wish, figure) | 1 << needed}))
 
 

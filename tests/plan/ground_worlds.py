@@ -49,6 +49,7 @@ def ground_world(seed: int, classes: int = 12) -> tuple[np.random.Generator, Wor
         site_region=draw.integers(0, 4, sites).astype(np.int32),
         site_level=draw.integers(1, 4, sites).astype(np.int32),
         pool_kind=np.where(carded, 1 + draw.integers(0, 2, len(carded)), 0).astype(np.int32),
+        pool_lacks=draw.choice([0, 0, 0, 1, 2, 5], len(carded)).astype(np.int64),
         link_from=ends[:, 0].astype(np.int32),
         link_to=ends[:, 1].astype(np.int32),
         link_us=draw.integers(100, 3_000, LINKS).astype(np.int64),
@@ -69,6 +70,7 @@ def ground_world(seed: int, classes: int = 12) -> tuple[np.random.Generator, Wor
         origin=draw.integers(0, PLACES, classes).astype(np.int32),
         kinds=np.where(made.cards > 0, draw.choice([2, 4, 6, 7], classes), draw.choice([1, 3, 7], classes)),
         models=draw.choice([1, 3, 6, 7], classes),
+        abilities=draw.choice([0, 0, 1, 3, 4, 7], classes),
         level=draw.integers(1, 4, classes).astype(np.int32),
         regions=draw.choice([-1, -1, 5, 14], classes),
         functions=draw.choice([0, 0, 0, 1, 2, 0x21], classes),
@@ -155,6 +157,8 @@ def allowed(fabric: Fabric, classes: Classes, ground: Ground, asks: Asks, one: i
     """Whether the static clauses let the class have the pool by the route."""
     site = int(fabric.pool_site[pool])
     if not int(asks.kinds[one]) >> int(ground.pool_kind[pool]) & 1:
+        return False
+    if int(asks.abilities[one]) & int(ground.pool_lacks[pool]):
         return False
     model = int(fabric.pool_model[pool])
     if classes.cards[one] > 0 and (model < 0 or not int(asks.models[one]) >> model & 1):

@@ -18,7 +18,7 @@ from suanwang.plan.kernel.explain import WAITS, Explainer, Explanation
 from suanwang.plan.kernel.types import take
 from suanwang.store.decisions import DecisionLog, read_blocks
 
-NAMES = ("kinds", "models", "regions", "functions")
+NAMES = ("kinds", "models", "abilities", "regions", "functions")
 FIGURES = ("cpu", "mem", "mbps", "nodes", "level", "latency_bound_us")
 
 
@@ -110,6 +110,10 @@ def test_every_change_admits_the_task_and_is_the_smallest() -> None:
             if figure in said:
                 assert said[figure].pool in brute.named_change(wish, figure, said[figure].needed)
             else:
+                if figure == "abilities":
+                    subsets = [one for one in range(8) if one & wish.abilities == one]
+                    assert not any(brute.named_change(wish, figure, one) for one in subsets)
+                    continue
                 codes = [0] if figure == "functions" else range(8)
                 assert not wish.functions or figure != "functions" or not brute.named_change(wish, figure, 0)
                 assert figure == "functions" or not any(brute.named_change(wish, figure, code) for code in codes)

@@ -3,7 +3,7 @@
 import pytest
 from worlds import HOUR, MIB, NOW, Ids, S, beside, general, grid_of, link_of, site_of, snapshot_of
 
-from suanwang.model.grid import DataSet, Pool, PoolKind, PriceBook, ProtectionFunction
+from suanwang.model.grid import Ability, DataSet, Pool, PoolKind, PriceBook, ProtectionFunction
 from suanwang.model.ids import TaskId, TenantId
 from suanwang.model.plan import Demand, Hold, PlanReport
 from suanwang.model.reason import PoolReason
@@ -27,8 +27,16 @@ def world(pool=None, leases=None, down=(), links_down=()) -> Snapshot:
     return snapshot_of(grid, leases, down, links_down)
 
 
+def lacking(*abilities: str) -> Snapshot:
+    return world(general("s").model_copy(update={"lacks": tuple(Ability(one) for one in abilities)}))
+
+
 def task(cpu=1, memory=MIB, **given) -> TaskRequest:
-    res = {key: given.pop(key) for key in ("accelerator", "accelerators", "kind", "nodes", "qubits") if key in given}
+    res = {
+        key: given.pop(key)
+        for key in ("accelerator", "accelerators", "kind", "nodes", "qubits", "network")
+        if key in given
+    }
     return TaskRequest(run="true", resources=Resources(cpu=cpu, memory=memory, wall_time=HOUR, **res), **given)
 
 
@@ -77,6 +85,13 @@ CASES = [
         task(accelerators=1, accelerator="card-z"),
         False,
         ("resources.accelerator", "card-a"),
+    ),
+    (
+        PoolReason.ABILITY,
+        lacking("network", "gangs"),
+        task(network=True),
+        False,
+        ("resources.network", "without network"),
     ),
     (PoolReason.POOL_SIZE, world(), task(array=9), False, ("array", "4")),
     (

@@ -3,7 +3,7 @@
 import pytest
 from tests.plan.worlds import FIREWALL, NOW, Ids, World, beside, general, grid_of, link_of, site_of, snapshot_of
 
-from suanwang.model.grid import DataSet, Grid, Pool, PoolKind, PriceBook, SecurityPool
+from suanwang.model.grid import Ability, DataSet, Grid, Pool, PoolKind, PriceBook, SecurityPool
 from suanwang.model.plan import Demand, Hold, PlanReport
 from suanwang.model.reason import PoolReason
 from suanwang.model.snapshot import Snapshot
@@ -85,6 +85,11 @@ def test_another_accelerator_and_a_missing_price() -> None:
     assert _reason(unpriced, "away/cards") is R.PRICE_MISSING
 
 
+def test_what_the_pool_cannot_do() -> None:
+    bare = general("away", nodes=2, memory=2**30).model_copy(update={"lacks": (Ability.MOUNTS, Ability.COMMANDS)})
+    assert _reason(_report(snapshot_of(_grid(pools=[bare])))) is R.ABILITY
+
+
 def test_no_way_through_the_protection() -> None:
     # The only firewall is at home: from away to home and back again would pass home twice.
     report = _report(snapshot_of(_grid()), origin="away", protection=(FIREWALL, FIREWALL, "ids"))
@@ -113,6 +118,7 @@ def test_every_reason_has_a_row() -> None:
         R.APART,
         R.SITE_DOWN,
         R.ACCELERATOR,
+        R.ABILITY,
         R.PRICE_MISSING,
         R.PROTECTION,
         R.CAPACITY,

@@ -6,6 +6,7 @@ from tests.sites.kube_rig import KubeRig
 from tests.sites.quantum_rig import QuantumRig, every_kind
 from tests.sites.slurm_cluster import SlurmCluster
 from tests.sites.slurm_rig import SlurmRig
+from tests.sites.tes_server import TesBrain
 
 from suanwang.model.event import EventKind
 
@@ -64,5 +65,13 @@ def kubernetes():
 @pytest.fixture
 def kube(kubernetes, tmp_path):
     made = KubeRig(kubernetes, tmp_path / "objects")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def tes_brain(tmp_path_factory):
+    """A TES server that tests share; each of them leaves it running."""
+    made = TesBrain(tmp_path_factory.mktemp("tes"))
     yield made
     made.close()

@@ -57,10 +57,10 @@ def one_way() -> World:
         i32(0, 0), i32(), i64(),
     )  # fmt: skip
     ground = Ground(
-        i32(1, 2), i64(10, 10), i32(0, 1), i32(1, 2), i32(0, 1), i32(0, 1), i32(1, 2), i64(100, 140), i32(1), i64(6),
+        i32(1, 2), i64(10, 10), i32(0, 1), i32(1, 2), i32(0, 1), i64(0, 2), i32(0, 1), i32(1, 2), i64(100, 140), i32(1), i64(6),
         i64(20),
     )  # fmt: skip
-    return World(fabric, classes, ground, Asks(i32(0), i64(2), i64(8), i32(2), i64(2), i64(0x21)))
+    return World(fabric, classes, ground, Asks(i32(0), i64(2), i64(8), i64(5), i32(2), i64(2), i64(0x21)))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,7 @@ def one_way() -> World:
     [
         ("asks", "kinds", 1, BatchFault.KIND),
         ("asks", "models", 7, BatchFault.MODEL),
+        ("asks", "abilities", 3, BatchFault.ABILITY),
         ("asks", "level", 3, BatchFault.LEVEL),
         ("asks", "regions", 1, BatchFault.REGION),
         ("asks", "origin", 1, BatchFault.ROUTE),

@@ -8,6 +8,7 @@ import pytest
 
 import suanwang.verify
 from suanwang.model.grid import (
+    Ability,
     DataSet,
     EnergyMix,
     Grid,
@@ -76,7 +77,13 @@ GUARD = SecurityPool(
     id="m/fw", function=ProtectionFunction.FIREWALL, capacity_bps=10**9, price_micro_yuan_per_gbps_hour=900
 )
 POOL = Pool(
-    id="b/general", kind=PoolKind.GENERAL, nodes=2, cores_per_node=4, memory_bytes_per_node=GIB, power_w_per_node=300
+    id="b/general",
+    kind=PoolKind.GENERAL,
+    nodes=2,
+    cores_per_node=4,
+    memory_bytes_per_node=GIB,
+    power_w_per_node=300,
+    lacks=(Ability.IMAGES,),
 )
 AI = Pool(
     id="b/ai",
@@ -219,6 +226,7 @@ REQUESTS = [
         PlanFault.ACCELERATOR,
         {"resources": Resources(cpu=2, memory=GIB // 4, wall_time=2 * HOUR, accelerator="card-a")},
     ),
+    (PlanFault.ABILITY, {"image": "other:1"}),
     (PlanFault.DEMAND_WRONG, {"array": 2}),
     (PlanFault.LATENCY_BOUND, {"latency": 1_999}),
     (PlanFault.PROTECTION_MISSING, {"protection": (ProtectionFunction.IDS,)}),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from tests.plan.worlds import FIREWALL, IDS, NOW, Ids, World, beside, general, grid_of, link_of, site_of, snapshot_of
 
-from suanwang.model.grid import DataSet, Grid, Pool, PoolKind, SecurityPool
+from suanwang.model.grid import Ability, DataSet, Grid, Pool, PoolKind, SecurityPool
 from suanwang.model.ids import TenantId
 from suanwang.model.plan import Demand, DirectedLink, Hold, Path, Plan
 from suanwang.model.reason import PlanFault
@@ -32,7 +32,9 @@ def _grid() -> Grid:
     sites = [
         site_of("home"),
         site_of("wall", security=wall),
-        site_of("work", [general("work", nodes=2, memory=2**30), cards]),
+        site_of(
+            "work", [general("work", nodes=2, memory=2**30).model_copy(update={"lacks": (Ability.MOUNTS,)}), cards]
+        ),
         site_of("far"),
     ]
     links = [link_of("h-w", "home", "wall"), link_of("w-w", "wall", "work"), link_of("w-f", "work", "far")]
@@ -137,6 +139,7 @@ ASKED: list[tuple[PlanFault, dict[str, object]]] = [
     (F.AVOID, {"avoid": Avoid(links=("w-w",))}),
     (F.NODE_SHAPE, {"resources": Resources(cpu=64, memory=2**20, wall_time=60 * S)}),
     (F.ACCELERATOR, {"resources": Resources(accelerator="card-a", accelerators=1, wall_time=60 * S)}),
+    (F.ABILITY, {"mounts": ({"path": "/data", "folder": "data"},)}),
     (F.LATENCY_BOUND, {"latency": 1}),
     (F.PROTECTION_MISSING, {"protection": (FIREWALL, IDS)}),
     (F.WINDOW, {"earliest_start": NOW + 10 * S}),

@@ -56,6 +56,19 @@ def join(
     enforces: Annotated[
         list[str] | None, typer.Option("--enforces", help=t("cli.option.join.enforces"), show_default=False)
     ] = None,
+    tes_url: Annotated[str, _option("tes-url", "tes_url")] = "",
+    tes_image: Annotated[str, _option("tes-image", "tes_image")] = "",
+    tes_storage: Annotated[str, _option("tes-storage", "tes_storage")] = "",
+    tes_token_file: Annotated[str, _option("tes-token-file", "tes_token_file")] = "",
+    tes_images: Annotated[list[str] | None, _option("tes-takes-image", "tes_images")] = None,
+    tes_network: Annotated[bool, typer.Option("--tes-has-network", help=t("cli.option.join.tes_network"))] = False,
+    nodes: Annotated[
+        int, typer.Option("--nodes", min=0, max=10**6, help=t("cli.option.join.nodes"), show_default=False)
+    ] = 0,
+    cores: Annotated[
+        int, typer.Option("--cores", min=0, max=100_000, help=t("cli.option.join.cores"), show_default=False)
+    ] = 0,
+    memory: Annotated[str, _option("memory", "memory")] = "",
     home: Annotated[Path | None, typer.Option("--home", help=t("cli.option.home"), show_default=False)] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help=t("cli.option.join.yes"))] = False,
 ) -> int:
@@ -64,6 +77,7 @@ def join(
 
     from suanwang.cli.session import quiet_logs
     from suanwang.runtime.join_main import Wish, run
+    from suanwang.runtime.tes_site import TesWish
 
     quiet_logs()
     session.home = home
@@ -83,9 +97,33 @@ def join(
         shared_folder=shared_folder,
         image=image,
         enforces=tuple(enforces or ()),
+        tes=TesWish(
+            url=tes_url,
+            image=tes_image,
+            storage=tes_storage,
+            token_file=tes_token_file,
+            images=tuple(tes_images or ()),
+            network=tes_network,
+            nodes=nodes,
+            cores=cores,
+            memory_bytes=_bytes(memory),
+        ),
     )
     secret = token or os.environ.get("SUANWANG_JOIN_TOKEN", "")
     return run(settings, secret, wish, _talk(session, yes))
+
+
+def _bytes(text: str) -> int:
+    """`16 GiB`; 0 for nothing. Raises FaultsError."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from suanwang.model.error import Fault, FaultsError
+    from suanwang.model.units import Bytes
+
+    try:
+        return int(TypeAdapter(Bytes).validate_python(text)) if text else 0
+    except ValidationError as error:
+        raise FaultsError([Fault("join_memory_form", "--memory", text)], "join") from error
 
 
 def _talk(session: Session, yes: bool) -> Any:

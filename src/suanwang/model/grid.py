@@ -47,6 +47,26 @@ class PoolKind(StrEnum):
     __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
 
 
+class Ability(StrEnum):
+    """What a pool may be unable to do. Only what some adapter cannot: what no pool lacks needs no word."""
+
+    COMMANDS = "commands"  # commands and Python: a quantum device takes circuits alone
+    CIRCUITS = "circuits"
+    IMAGES = "images"  # another image than `host`
+    MOUNTS = "mounts"  # its folders at absolute paths
+    SECRETS = "secrets"
+    NETWORK = "network"  # a network, where the task asks for one
+    CHECKPOINTS = "checkpoints"
+    GANGS = "gangs"  # several nodes at once
+    CPU_LIMIT = "cpu_limit"  # the task is held to its cores, and has them
+    MEMORY_LIMIT = "memory_limit"
+    PROCESS_LIMIT = "process_limit"
+    DISK_LIMIT = "disk_limit"
+    ISOLATION = "isolation"  # files and a user of its own, as security levels above 1 need them
+
+    __hash__ = str.__hash__  # the key of tables that every task goes through: an Enum's own is Python
+
+
 # The pools whose nodes the public figures count as servers, and whose fp32 they count as general compute.
 SERVER_KINDS: Final = (PoolKind.GENERAL, PoolKind.HPC)
 
@@ -102,6 +122,7 @@ class Pool(Value):
     gflops_per_node: Count = 0  # peak, at `precision`
     precision: Annotated[str, Field(pattern=r"^(fp64|fp32|fp16|int8|none)$")] = "none"
     power_w_per_node: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    lacks: tuple[Ability, ...] = ()  # what it cannot do; nothing: it can do everything
 
 
 class SecurityPool(Value):

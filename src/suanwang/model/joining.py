@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from suanwang.model.base import Value
-from suanwang.model.grid import Count, Grid, Link, Name, Pool, PoolKind, PriceBook, Region, SecurityLevel, Site
+from suanwang.model.grid import Ability, Count, Grid, Link, Name, Pool, PoolKind, PriceBook, Region, SecurityLevel, Site
 from suanwang.model.ids import SLUG_PATTERN, AgentId, JoinId, KeyId, PoolId, PriceBookId, SiteId, Slug, TaskId
 from suanwang.model.units import Bps, Bytes, SpanUs
 
@@ -34,6 +34,7 @@ class FoundPool(Value):
     queue: Annotated[str, Field(max_length=100)] = ""
     resource: Annotated[str, Field(max_length=120)] = ""  # what the accelerators are called there
     time_limit_us: SpanUs | None = None  # the longest run that the backend takes; None: no limit
+    lacks: tuple[Ability, ...] = ()  # what its work cannot be
 
 
 class Inventory(Value):

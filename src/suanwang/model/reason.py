@@ -18,6 +18,7 @@ class PoolReason(StrEnum):
     DATA_RESIDENCY = "data_residency"  # an input data set must stay in other regions
     NODE_SHAPE = "node_shape"  # one node is too small for one node's share
     ACCELERATOR = "accelerator"  # another accelerator model
+    ABILITY = "ability"  # it cannot do something that the task needs, such as `mounts`
     POOL_SIZE = "pool_size"  # the whole pool is too small, even when empty
     PRICE_MISSING = "price_missing"  # the site's price book does not price this
     AVOID = "avoid"  # the task's traffic must not go there, or no path is left without what it must not cross
@@ -60,6 +61,7 @@ WRITTEN_POOL_REASONS = (
     PoolReason.APART,
     PoolReason.STANDBY,
     PoolReason.AVOID,
+    PoolReason.ABILITY,
 )
 
 
@@ -179,6 +181,7 @@ class PlanFault(StrEnum):
     APART = "apart"
     NODE_SHAPE = "node_shape"
     ACCELERATOR = "accelerator"
+    ABILITY = "ability"
     DEMAND_WRONG = "demand_wrong"
     POOL_OVERSUBSCRIBED = "pool_oversubscribed"
     LINK_OVERSUBSCRIBED = "link_oversubscribed"

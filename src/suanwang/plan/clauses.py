@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from suanwang.model.ability import bits_of
 from suanwang.model.reason import PoolReason
 from suanwang.net.network import Flags, Ints
 from suanwang.plan.layout import KINDS, Layout, amounts
@@ -74,6 +75,11 @@ def accelerator(layout: Layout, need: Need) -> Flags:
     return fails
 
 
+def ability(layout: Layout, need: Need) -> Flags:
+    fails: Flags = (layout.lacks & bits_of(need.abilities)) != 0
+    return fails
+
+
 def pool_size(layout: Layout, need: Need) -> Flags:
     fails = np.zeros(len(layout.pools), np.bool_)
     for figure, value in enumerate(amounts(need.demand)):
@@ -94,6 +100,7 @@ STATIC: tuple[tuple[PoolReason, Callable[[Layout, Need], Flags]], ...] = (
     (PoolReason.DATA_RESIDENCY, data_residency),
     (PoolReason.NODE_SHAPE, node_shape),
     (PoolReason.ACCELERATOR, accelerator),
+    (PoolReason.ABILITY, ability),
     (PoolReason.POOL_SIZE, pool_size),
     (PoolReason.PRICE_MISSING, price_missing),
 )

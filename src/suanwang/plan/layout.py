@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from suanwang.model.ability import bits_of
 from suanwang.model.grid import Pool, PoolKind, PriceBook, Site
 from suanwang.model.ids import LinkId, PoolId, SecurityPoolId
 from suanwang.model.plan import Demand
@@ -59,6 +60,8 @@ class Layout:
     regions: npt.NDArray[np.str_]
     models: npt.NDArray[np.str_]
     owners: npt.NDArray[np.str_]
+    lacks: Ints  # abilities that each pool has not, as bits
+    lacking: bool  # some pool lacks one
     priced: Flags
     tariffs: Tariffs
     edges_us: Ints  # moments of the day (UTC+8) at which some book's factor changes
@@ -112,6 +115,8 @@ def build_layout(index: GridIndex) -> Layout:
         regions=np.array([site.region for _, site in pools], dtype=np.str_),
         models=np.array([pool.accelerator_model or "" for pool, _ in pools], dtype=np.str_),
         owners=np.array([site.owner for _, site in pools], dtype=np.str_),
+        lacks=_ints([bits_of(pool.lacks) for pool, _ in pools]),
+        lacking=any(pool.lacks for pool, _ in pools),
         priced=np.array([is_priced(book, pool) for (pool, _), book in zip(pools, books, strict=True)], np.bool_),
         tariffs=_tariffs(pools, books),
         edges_us=_day_edges_us(list(index.price_books.values())),

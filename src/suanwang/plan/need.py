@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from suanwang.model.grid import PoolKind, ProtectionFunction
+from suanwang.model.ability import abilities_of
+from suanwang.model.grid import Ability, PoolKind, ProtectionFunction
 from suanwang.model.ids import DataSetId, SiteId
 from suanwang.model.plan import Demand
 from suanwang.model.snapshot import GridIndex
@@ -36,6 +37,7 @@ class Need:
     kind: PoolKind
     node_figures: tuple[int, int, int, int]  # cores, memory, accelerators, qubits of one node
     model: str | None  # the accelerator model asked for; None: any
+    abilities: tuple[Ability, ...]  # that its pool must have
     demand: Demand
     array: int
     elements: int  # nodes of one element times elements of the array
@@ -72,6 +74,7 @@ def need_of(ask: PlanAsk, index: GridIndex, now_us: int) -> Need:
         kind=kind,
         node_figures=node_figures(request, kind),
         model=None if res.accelerator in (None, "any") else res.accelerator,
+        abilities=abilities_of(request),
         demand=demand_of(request, kind),
         array=request.array,
         elements=res.nodes * request.array,

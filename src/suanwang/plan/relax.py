@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from suanwang.model.grid import PoolKind
+from suanwang.model.ability import FIELD_OF
+from suanwang.model.grid import Ability, PoolKind
 from suanwang.model.ids import PoolId
 from suanwang.model.plan import Demand, Relaxation
 from suanwang.model.reason import PoolReason
@@ -32,6 +33,7 @@ from suanwang.plan.standby import decided
 
 Found = Relaxation | None
 AVOIDED_SHOWN = 5  # sites
+WHAT_IT_IS = frozenset({Ability.COMMANDS, Ability.CIRCUITS})
 FIELDS = ("resources.cpu", "resources.memory", "resources.accelerators", "resources.qubits")
 
 
@@ -50,6 +52,7 @@ def _all(scene: Scene, need: Need) -> Iterator[Found]:
     yield _data_residency(scene, need)
     yield from (_node_figure(scene, need, figure) for figure in range(len(FIELDS)))
     yield _accelerator(scene, need)
+    yield _ability(scene, need)
     yield _smaller(scene, need)
     yield _avoid(scene, need)
     yield _latency(scene, need)
@@ -212,6 +215,25 @@ def _accelerator(scene: Scene, need: Need) -> Found:
     models = sorted(set(scene.layout.models.tolist()) - {"", need.model})
     found = _first(scene, ((one, replace(need, model=one)) for one in models))
     return _say(PoolReason.ACCELERATOR, "resources.accelerator", need.model, found)
+
+
+def _ability(scene: Scene, need: Need) -> Found:
+    """Without what some pool cannot do: the fewest things that some pool of the grid lacks together, and that do. A task cannot
+    do without what it runs."""
+    short = {
+        tuple(one for one in need.abilities if one in pool.lacks)
+        for pool, _ in scene.layout.pools
+        if not set(need.abilities).isdisjoint(pool.lacks)
+    }
+    order = need.abilities.index
+    able = [some for some in short if WHAT_IT_IS.isdisjoint(some)]
+    for lacked in sorted(able, key=lambda some: (len(some), [order(one) for one in some])):
+        rest = tuple(one for one in need.abilities if one not in lacked)
+        found = _try(scene, replace(need, abilities=rest))
+        if found is not None:
+            said = f"without {', '.join(lacked)}", found[1]
+            return _say(PoolReason.ABILITY, FIELD_OF[lacked[0]], ", ".join(need.abilities), said)
+    return None
 
 
 def _smaller(scene: Scene, need: Need) -> Found:

@@ -207,6 +207,7 @@ def static_key(need: Need) -> Hashable:
         need.kind,
         need.node_figures,
         need.model,
+        need.abilities,
         need.demand.cores,
         need.demand.memory_bytes,
         need.demand.accelerators,

@@ -14,7 +14,7 @@ from suanwang.model.compact import OTHERS, OTHERS_BYTES, CompactPlan, Holds
 from suanwang.model.plan import ClauseCount, PlanReport, Relaxation
 from suanwang.model.reason import PoolReason
 from suanwang.model.snapshot import Snapshot
-from suanwang.model.task import Preference
+from suanwang.model.task import CircuitEntry, Preference
 from suanwang.plan.ask import PlanAnswer, PlanAsk, PlanIds, plan_and_lease_ids
 from suanwang.plan.build import AS_WRITTEN
 from suanwang.plan.clauses import CHOSEN, CODE, PASSED
@@ -30,6 +30,10 @@ SAYS = Says._make([*(CODE[PoolReason(one)] for one in Says._fields[:7]), PASSED,
 _of_place = attrgetter(
     *(f"resources.{one}" for one in ("kind", "cpu", "memory", "accelerator", "accelerators", "nodes", "qubits")),
     *("resources.shots", "resources.wall_time", "array", "security_level", "residency", "sites", "owners"),
+)
+# What its abilities follow from besides (`model.ability`): raw, since making them of each task would cost as much as the rest.
+_of_abilities = attrgetter(
+    *("image", "mounts", "secrets", "checkpoint", "resources.network", "resources.processes", "resources.disk")
 )
 _of_way = attrgetter("origin", "protection")
 _of_path = attrgetter("origin", "protection", "latency", "bandwidth", "resources.wall_time")
@@ -83,7 +87,10 @@ class Sweep:
 
     def _row(self, ask: PlanAsk) -> tuple[int, ...]:
         request = ask.request
-        told = Told(_of_place(request), _of_way(request), _of_path(request), request.resources.wall_time)
+        place = _of_place(request)
+        if self.scene.layout.lacking:  # where every pool can do everything, what a task needs of that is not asked
+            place = (*place, isinstance(request.run, CircuitEntry), *_of_abilities(request))
+        told = Told(place, _of_way(request), _of_path(request), request.resources.wall_time)
         profile = self.tables.profile(self.scene, told, lambda: need_of(ask, self.snapshot.index, self.now_us))
         limit = NO_LIMIT if request.price_limit is None else request.price_limit
         return (*profile, request.preference is Preference.GREENEST, limit)

@@ -15,8 +15,9 @@ from suanwang.runtime.network_loop import lab_join
 from suanwang.runtime.quantum_site import quantum_adapter, with_circuits
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.slurm_site import discover_slurm, slurm_adapter
+from suanwang.runtime.tes_site import TesWish, discover_tes, tes_adapter
 
-ADAPTERS: Final = ("local", "slurm", "kubernetes", "quantum")
+ADAPTERS: Final = ("local", "slurm", "kubernetes", "quantum", "tes")
 
 
 def adapter_faults(settings: Settings) -> list[Fault]:
@@ -28,9 +29,9 @@ def adapter_faults(settings: Settings) -> list[Fault]:
     return []
 
 
-def discover(settings: Settings, folder: Path, enforces: tuple[str, ...] = ()) -> Inventory:
+def discover(settings: Settings, folder: Path, enforces: tuple[str, ...] = (), tes: TesWish | None = None) -> Inventory:
     """What the backend of the chosen adapter has: here an adapter plugs in what it can find out by itself. `enforces`: limits that
-    the site keeps by means that its backend does not tell of.
+    the site keeps by means that its backend does not tell of. `tes`: what the operator says of a TES server.
 
     Raises FaultsError where the adapter cannot tell, or its backend is not here; BackendError where it does not answer.
     """
@@ -39,7 +40,9 @@ def discover(settings: Settings, folder: Path, enforces: tuple[str, ...] = ()) -
     if settings.adapter == "kubernetes":
         return discover_kubernetes(settings, enforces)
     if settings.adapter == "local":
-        return discover_local(folder / "work", settings.host_cores or None)
+        return discover_local(folder / "work", settings.host_cores or None, network=settings.task_network)
+    if settings.adapter == "tes":
+        return discover_tes(tes or TesWish(), enforces)
     raise FaultsError([Fault("join_adapter", "adapter", settings.adapter)], "join")
 
 
@@ -53,6 +56,8 @@ def make_adapter(
         return kubernetes_adapter(settings, folder, objects, grid, sites)
     if settings.adapter == "quantum":
         return quantum_adapter(settings, folder, objects, grid, sites)
+    if settings.adapter == "tes":
+        return tes_adapter(settings, folder, objects, grid, sites)
     join = lab_join(settings.lab, None) if settings.lab else None
     data_sets = {one.id: one for one in grid.data_sets}
     host = local_adapter(settings, folder, objects, data_sets, join, emulated)

@@ -244,6 +244,7 @@ def _pool(ask: JoinAsk, found: FoundPool) -> dict[str, object]:
         "accelerators_per_node": found.accelerators_per_node,
         "qubits_per_node": found.qubits_per_node,
         "gflops_per_node": gflops,
+        "lacks": [one.value for one in found.lacks],
         "precision": "fp64" if gflops else "none",
         "power_w_per_node": found.cores_per_node * POWER_W_PER_CORE + found.accelerators_per_node * POWER_W_PER_CARD,
     }

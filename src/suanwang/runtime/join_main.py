@@ -8,7 +8,7 @@ import json
 import os
 import pwd
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +36,7 @@ from suanwang.runtime.measure_way import measure_way
 from suanwang.runtime.private import write_private
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.slurm_site import slurm_file_of
+from suanwang.runtime.tes_site import TesWish, tes_file_of
 
 POLL_S: Final = 1.0
 TIMEOUT_S: Final = 60.0
@@ -63,6 +64,7 @@ class Wish:
     image: str | None = None  # Kubernetes: of tasks that name none
     enforces: tuple[str, ...] = ()  # Slurm, Kubernetes: limits that the site keeps by other means
     shared_folder: str | None = None  # Slurm, Kubernetes: a folder that every node sees
+    tes: TesWish = field(default_factory=TesWish)  # TES: what the server cannot tell
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class JoinPaths:
         self.joined = self.folder / "joined.json"  # how to serve
         self.slurm = self.folder / "slurm.yaml"
         self.kubernetes = self.folder / "kubernetes.yaml"
+        self.tes = self.folder / "tes.yaml"
 
 
 def run(settings: Settings, token: str, wish: Wish, talk: Talk) -> int:
@@ -105,7 +108,7 @@ def serve(settings: Settings, site: str, talk: Talk) -> int:
     paths = JoinPaths(settings.home, site)
     held = json.loads(paths.joined.read_text())
     talk.say("cli.join.serving", {"site": site, "url": held["url"]})
-    files = {name: held.get(name, "") for name in ("slurm_file", "kubernetes_file")}
+    files = {name: held.get(name, "") for name in ("slurm_file", "kubernetes_file", "tes_file")}
     own = replace(settings, url=held["url"], key=held["key"], adapter=held["adapter"], **files)
     return agent_main.run(own, paths.agent, (site,), emulated=False)
 
@@ -126,6 +129,8 @@ def _check(settings: Settings, token: str, wish: Wish) -> None:
         faults += _slurm_faults(wish)
     if settings.adapter == "kubernetes" and not settings.kubernetes_file:
         faults += _kubernetes_faults(wish)
+    if settings.adapter == "tes":
+        faults += wish.tes.missing()
     if faults:
         raise FaultsError(faults, "join")
     nothing = Inventory(adapter=settings.adapter, pools=())
@@ -206,7 +211,7 @@ def _find_out(
     settings: Settings, client: httpx.Client, wish: Wish, talk: Talk, secret: str, paths: JoinPaths
 ) -> JoinAsk:
     talk.say("cli.join.looks", {"adapter": settings.adapter})
-    inventory = discover(settings, paths.folder, wish.enforces)
+    inventory = discover(settings, paths.folder, wish.enforces, wish.tes)
     if not inventory.pools:
         raise FaultsError([Fault("join_nothing", "adapter", settings.adapter)], "join")
     talk.say("cli.join.measures", {})
@@ -274,6 +279,9 @@ def _keep(settings: Settings, view: JoinView, wish: Wish, secret: str, paths: Jo
         held["kubernetes_file"] = settings.kubernetes_file or str(paths.kubernetes)
         if not settings.kubernetes_file:
             write_private(paths.kubernetes, _kubernetes_file(settings, view, wish))
+    if settings.adapter == "tes":
+        held["tes_file"] = str(paths.tes)
+        write_private(paths.tes, tes_file_of(wish.site, wish.tes, wish.enforces))
     write_private(paths.joined, json.dumps(held))
     paths.asked.unlink()
 

@@ -42,6 +42,7 @@ class BatchFault(IntEnum):
     REGION = 20  # the site lies in a region that is not allowed
     ROUTE = 21  # does not lead from the origin to the pool's site, or not in the time that it says
     PROTECTION = 22  # misses a function, or has them in another order
+    ABILITY = 23  # the pool cannot do something that the class needs
 
 
 class RowFault(NamedTuple):

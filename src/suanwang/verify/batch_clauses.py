@@ -1,4 +1,4 @@
-"""The static clauses of every candidate, checked from the raw figures: kind, model, level, region, road, protection.
+"""The static clauses of every candidate, checked from the raw figures: kind, model, abilities, level, region, road, protection.
 
 The planner's lists say "this class may go to this pool by this route". Here each route is walked over the raw links, and
 each candidate is held against what its class asked and what its pool's site is. All candidates at once, in columns.
@@ -13,7 +13,7 @@ I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
 LATENCY = 5  # as `batch_rows`
-KIND, MODEL, LEVEL, REGION, ROUTE, PROTECTION = range(17, 23)
+KIND, MODEL, LEVEL, REGION, ROUTE, PROTECTION, ABILITY = range(17, 24)
 NOWHERE = -1
 FAR = 1 << 60
 FUNCTION_BITS = 4
@@ -27,6 +27,7 @@ class Ground(NamedTuple):
     site_region: I32  # [S] 0..62
     site_level: I32  # [S]
     pool_kind: I32  # [P] 0..62
+    pool_lacks: I64  # [P] bit of each ability that it has not
     link_from: I32  # [L]
     link_to: I32  # [L]
     link_us: I64  # [L]
@@ -41,6 +42,7 @@ class Asks(NamedTuple):
     origin: I32  # [C] vertex
     kinds: I64  # [C] bit of each kind that will do
     models: I64  # [C] bit of each model that will do, for classes with cards
+    abilities: I64  # [C] bit of each ability that will be needed
     level: I32  # [C] least
     regions: I64  # [C] bit of each region that will do
     functions: I64  # [C] functions in the order of crossing, four bits each, the first lowest; 0: none
@@ -67,6 +69,7 @@ def clause_faults(fabric: Any, classes: Any, ground: Any, asks: Any) -> U8:
 
     fails(KIND, ~_in(asks.kinds[owner], ground.pool_kind[pool]))
     fails(MODEL, (classes.cards[owner] > 0) & ~_in(asks.models[owner], fabric.pool_model[pool]))
+    fails(ABILITY, (ground.pool_lacks[pool] & asks.abilities[owner]) != 0)
     fails(LEVEL, ground.site_level[site] < asks.level[owner])
     fails(REGION, ~_in(asks.regions[owner], ground.site_region[site]))
     origin, place = asks.origin[owner].astype(np.int64), ground.site_place[site].astype(np.int64)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from suanwang.model.ability import abilities_of
 from suanwang.model.compact import CompactHolds, CompactPlan, Holds, Route
 from suanwang.model.grid import Maintenance, Pool, PoolKind, PriceBook, Site
 from suanwang.model.ids import LeaseId
@@ -226,6 +227,7 @@ def _is_place(plan: CompactPlan, request: TaskRequest, pool: Pool, site: Site) -
         and wanted == (demand.cores, demand.memory_bytes, demand.accelerators, demand.nodes)
         and site.security_level >= request.security_level
         and (res.accelerator is None or res.accelerator in ("any", pool.accelerator_model))
+        and (not pool.lacks or not set(pool.lacks) & set(abilities_of(request)))
         and (not request.sites or plan.site in request.sites)
         and (not request.owners or takes(request.owners, site.owner))
         and inside(site.region, request.residency)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from suanwang.model.ability import abilities_of
 from suanwang.model.compact import AnyPlan
 from suanwang.model.grid import PoolKind
 from suanwang.model.plan import Demand
@@ -48,6 +49,9 @@ def place_faults(plan: AnyPlan, request: TaskRequest, snapshot: Snapshot) -> Ite
         yield PlanFault.NODE_SHAPE, f"one node of {plan.pool} is too small"
     if res.accelerator not in (None, "any", pool.accelerator_model):
         yield PlanFault.ACCELERATOR, f"{pool.accelerator_model} for {res.accelerator}"
+    lacked = [one.value for one in abilities_of(request) if one in pool.lacks]
+    if lacked:
+        yield PlanFault.ABILITY, f"{plan.pool} lacks {', '.join(lacked)}"
     if kind in (PoolKind.HPC, PoolKind.QUANTUM):
         demand = Demand(nodes=nodes)
     else:

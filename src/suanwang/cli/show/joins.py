@@ -34,6 +34,9 @@ def show_ask(console: Console, ask: JoinAsk) -> None:
             pool.queue or "-",
         )
     console.print(table)
+    for pool in ask.inventory.pools:
+        if pool.lacks:
+            console.print(t("cli.join.lacks", pool=pool.name, lacks=", ".join(pool.lacks)), soft_wrap=True)
     for note in ask.inventory.notes:
         console.print(f"  {note}", style="dim")
     if ask.inventory.licences:

@@ -30,6 +30,7 @@ CLAUSES = (
     PoolReason.RESIDENCY,
     PoolReason.NODE_SHAPE,
     PoolReason.ACCELERATOR,
+    PoolReason.ABILITY,
     PoolReason.POOL_SIZE,
     PoolReason.PRICE_MISSING,
     PoolReason.LATENCY,
@@ -39,7 +40,9 @@ CLAUSES = (
     PoolReason.PRICE_LIMIT,
 )
 """Columns of the table of fails. PRICE_MISSING: passes what is static, and the class has no candidate there."""
-KIND, LEVEL, REGION, SHAPE, MODEL, SIZE, PRICE_MISSING, LATENCY, PROTECTION, BANDWIDTH, CAPACITY, PRICE = range(12)
+(KIND, LEVEL, REGION, SHAPE, MODEL, ABILITY, SIZE, PRICE_MISSING, LATENCY, PROTECTION, BANDWIDTH, CAPACITY, PRICE) = (
+    range(13)
+)
 ROOM = (SHAPE, SIZE, CAPACITY)
 ROAD = (LATENCY, PROTECTION, BANDWIDTH)
 MILLION = 1_000_000
@@ -71,7 +74,7 @@ class Change(NamedTuple):
     @property
     def millionths(self) -> int:
         """How much of what was asked is given up; all of it where the figure is a name and no amount."""
-        if self.figure in ("kinds", "models", "regions", "functions"):
+        if self.figure in ("kinds", "models", "abilities", "regions", "functions"):
             return MILLION
         return abs(self.needed - self.asked) * MILLION // max(self.asked, 1)
 
@@ -129,6 +132,7 @@ class Explainer:
             fails[:, SHAPE] |= (count > 0) & (shape < figure)
         if need[2] > 0:
             fails[:, MODEL] = ~has_bit(int(asks.models[one]), fabric.pool_model)
+        fails[:, ABILITY] = (ground.pool_lacks & asks.abilities[one]) != 0
         many = int(classes.nodes[one])
         for whole, figure in zip(
             (fabric.pool_cpu, fabric.pool_mem, fabric.pool_milli), (*need[:2], int(classes.milli[one])), strict=True
@@ -243,9 +247,18 @@ class _Asking:
             level = ground.site_level[site[pools]]
             best = int(level.argmax())
             yield Change(CLAUSES[LEVEL], "level", int(asks.level[self.one]), int(level[best]), int(pools[best]))
+        yield from self._ability_change()
         yield from self._room_changes()
         yield from self._road_changes()
         yield from self._price_change()
+
+    def _ability_change(self) -> Iterator[Change]:
+        """What is left of what was asked where the fewest abilities are done without; of as few, the lowest bits."""
+        asked, pools = int(self.of.asks.abilities[self.one]), self._only(ABILITY)
+        if len(pools):
+            lacked = (self.of.ground.pool_lacks[pools] & asked).tolist()
+            at = min(range(len(lacked)), key=lambda one: (lacked[one].bit_count(), lacked[one]))
+            yield Change(PoolReason.ABILITY, "abilities", asked, asked & ~lacked[at], int(pools[at]))
 
     def _only(self, *columns: int) -> I64:
         """Pools that fail nothing but these, where a static clause hides what comes after: roads of none are listed."""

@@ -96,6 +96,7 @@ class Ground(NamedTuple):
     site_region: I32  # [S] 0..62
     site_level: I32  # [S] security level
     pool_kind: I32  # [P] 0..62
+    pool_lacks: I64  # [P] bit of each ability that it has not
     link_from: I32  # [L]
     link_to: I32  # [L]
     link_us: I64  # [L] one way
@@ -110,6 +111,7 @@ class Asks(NamedTuple):
     origin: I32  # [C] vertex
     kinds: I64  # [C] bit of each kind of pool that will do
     models: I64  # [C] bit of each model that will do, for classes with cards
+    abilities: I64  # [C] bit of each ability that the pool must have
     level: I32  # [C] least security level
     regions: I64  # [C] bit of each region that will do
     functions: I64  # [C] protection functions in the order of crossing, four bits each, the first lowest; 0: none

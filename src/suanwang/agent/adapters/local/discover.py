@@ -8,7 +8,8 @@ from typing import Final
 
 from suanwang.agent.adapter import Limit
 from suanwang.agent.adapters.local.host import probe
-from suanwang.model.grid import PoolKind
+from suanwang.agent.needed import lacks_of
+from suanwang.model.grid import Ability, PoolKind
 from suanwang.model.joining import FoundPool, Inventory
 from suanwang.model.units import MIB
 
@@ -20,8 +21,9 @@ ACCELERATORS: Final = re.compile(r"^0x(0302|12)")
 VENDORS: Final = {"0x10de": "nvidia", "0x1002": "amd", "0x19e5": "huawei", "0x1da3": "habana", "0x8086": "intel"}
 
 
-def discover(folder: Path, host_cores: int | None, system: Path = Path("/sys")) -> Inventory:
-    """The host as one pool. `folder`: where tasks would work. `system`: where the kernel shows devices."""
+def discover(folder: Path, host_cores: int | None, system: Path = Path("/sys"), network: bool = False) -> Inventory:
+    """The host as one pool. `folder`: where tasks would work. `system`: where the kernel shows devices. `network`: tasks may
+    have the host's."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     facts = probe("join", folder)
     notes = [f"cannot hold a task to its {limit.value}: {why}"[:300] for limit, why in facts.missing.items()]
@@ -36,6 +38,8 @@ def discover(folder: Path, host_cores: int | None, system: Path = Path("/sys")) 
         cores_per_node=min(host_cores or facts.cores, facts.cores),
         memory_bytes_per_node=max(MIB, (facts.memory_bytes - kept) // MIB * MIB),
     )
+    lacks = {Ability.CIRCUITS, Ability.IMAGES, *lacks_of(facts.missing)} | (set() if network else {Ability.NETWORK})
+    pool = pool.model_copy(update={"lacks": tuple(one for one in Ability if one in lacks)})
     enforced = sorted(limit.value for limit in Limit if limit not in facts.missing)
     return Inventory(
         adapter="local",

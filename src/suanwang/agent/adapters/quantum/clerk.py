@@ -4,10 +4,6 @@ It takes what the adapter, its workers and the runner hand in, gives free proces
 is over its time.
 """
 
-import queue
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -18,6 +14,7 @@ from suanwang.agent.adapters.quantum.aer import AerHost
 from suanwang.agent.adapters.quantum.attempt import Attempt, Services, Stage
 from suanwang.agent.adapters.quantum.resource import Standing, TaskStatus
 from suanwang.agent.adapters.quantum.settings import QUEUE_US
+from suanwang.agent.adapters.remote import clerk as remote
 from suanwang.agent.collect import Collected
 from suanwang.agent.verdict import Verdict
 from suanwang.model.error import BackendError
@@ -31,61 +28,22 @@ WORKERS: Final = 2  # that collect
 _OVER: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 
 
-class Clerk:
-    """Runs from `start` to `close`. Everything else hands in work by `call`."""
+class Clerk(remote.Clerk[Attempt]):
+    """Runs from `start` to `close`, which ends what runs: a new clerk over the same folder begins it again."""
 
     def __init__(self, services: Services) -> None:
+        super().__init__("quantum", WORKERS, TICK_S, IDLE_S)
         self._services = services
-        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._attempts: dict[AttemptId, Attempt] = {}
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="quantum-")
-        # Apart: slow downloads must not keep ended work from its end.
-        self._stagers = ThreadPoolExecutor(WORKERS, thread_name_prefix="quantum-stage-")
-        self._thread = threading.Thread(target=self._run, name="quantum-clerk", daemon=True)
         self.host = AerHost(services.settings, services.monotonic, self.call)
-        self.failed: BaseException | None = None
 
-    def start(self) -> None:
-        self._thread.start()
+    def _begun(self) -> None:
+        self.host.keep_up()
 
-    def call(self, work: Callable[[], None]) -> None:
-        """Have something done on the clerk's thread."""
-        self._inbox.put(work)
-
-    def close(self) -> None:
-        """End what runs. A new clerk over the same folder begins it again."""
-        self._inbox.put(None)
-        self._thread.join()
-        for attempt in self._attempts.values():
-            attempt.closing = True
+    def _stopped(self) -> None:
         self.host.close()
-        for pool in (self._stagers, self._workers):
-            pool.shutdown(wait=True, cancel_futures=True)
-        for attempt in self._attempts.values():
-            attempt.log.close()
 
-    # The thread -----------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        try:
-            self.host.keep_up()
-            while self._hear():
-                self._turn()
-        except BaseException as fault:
-            self.failed = fault
-            raise
-
-    def _hear(self) -> bool:
-        """Do what was handed in; False at the end."""
-        idle = all(one.stage is Stage.ENDED for one in self._attempts.values())
-        try:
-            work = self._inbox.get(timeout=IDLE_S if idle else TICK_S)
-            while work is not None:
-                work()
-                work = self._inbox.get_nowait()
-        except queue.Empty:
-            return True
-        return False
+    def _is_idle(self) -> bool:
+        return all(one.stage is Stage.ENDED for one in self._attempts.values())
 
     def _turn(self) -> None:
         self.host.keep_up()
@@ -118,6 +76,9 @@ class Clerk:
         for _, element in attempt.at_work:
             attempt.resource.release(element.token)
         attempt.log.close()
+        self._remove(attempt)
+
+    def _remove(self, attempt: Attempt) -> None:
         self._workers.submit(self._services.folder.forget, attempt.order.attempt_id)
 
     # The way to a processor -----------------------------------------------------------------------------------
@@ -172,7 +133,7 @@ class Clerk:
             task_id = resource.task_start(token, attempt.payload(index))
         except (BackendError, OSError) as fault:
             resource.release(token)
-            attempt.failure = (index, _of_fault(fault))
+            attempt.failure = (index, remote.of_fault(fault))
             return
         attempt.begin(index, token, task_id)
         if attempt.record.began_us is None:
@@ -242,45 +203,3 @@ class Clerk:
         attempt.record = replace(attempt.record, **changes)  # type: ignore[arg-type]  # fields by their names
         with suppress(OSError):
             self._services.folder.write_record(attempt.record)
-
-    # Workers --------------------------------------------------------------------------------------------------
-
-    def _work(
-        self,
-        attempt: Attempt,
-        work: Callable[[], object],
-        then: Callable[[object], None],
-        pool: ThreadPoolExecutor | None = None,
-    ) -> None:
-        """Have a worker do it, and go on with what it came to, or with the verdict on its fault, on this thread."""
-        attempt.busy += 1
-
-        def run() -> None:
-            found: object
-            try:
-                found = work()
-            except (BackendError, OSError) as fault:
-                found = _of_fault(fault)
-            except BaseException as fault:
-                self.call(partial(_raise, fault))
-                raise
-            self.call(partial(self._done, attempt, then, found))
-
-        (pool or self._workers).submit(run)
-
-    def _done(self, attempt: Attempt, then: Callable[[object], None], found: object) -> None:
-        attempt.busy -= 1
-        if attempt.forgotten:
-            self._workers.submit(self._services.folder.forget, attempt.order.attempt_id)
-            return
-        then(found)
-
-
-def _of_fault(fault: BackendError | OSError) -> Verdict:
-    if isinstance(fault, BackendError):
-        return Verdict(fault.reason, detail=fault.detail)
-    return Verdict(FailureReason.BACKEND, detail=str(fault))
-
-
-def _raise(fault: BaseException) -> None:
-    raise fault

@@ -6,15 +6,13 @@ that the device is handed and what comes back.
 
 import os
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-
 from suanwang.agent import beneath
 from suanwang.agent.adapter import StartOrder, Update
+from suanwang.agent.adapters.remote.records import Records
 from suanwang.model.error import BackendError
 from suanwang.model.ids import AttemptId
 from suanwang.model.reason import FailureReason
@@ -33,13 +31,11 @@ class Record:
     last: Update | None = None
 
 
-_RECORD: Final = TypeAdapter(Record)
-
-
 class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._records = root / "records"
+        self._kept = Records(self._records, Record)
         self._logs = root / "logs"
         self._attempts = root / "attempts"
 
@@ -51,29 +47,19 @@ class Folder:
     # Records --------------------------------------------------------------------------------------------------
 
     def write_record(self, record: Record) -> None:
-        """Written whole, and on the disk when this returns."""
-        text = _RECORD.dump_json(replace(record, order=replace(record.order, secrets={})))
-        path = self._records / f"{record.order.attempt_id}.json"
-        new = path.with_suffix(".new")
-        with new.open("wb") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.rename(path)
+        """Written whole, and on the disk when this returns, without what is secret."""
+        kept = replace(record, order=replace(record.order, secrets={}))
+        self._kept.write(record.order.attempt_id, kept)
 
     def records(self) -> list[Record]:
-        """What an earlier process left. A file of another release is left alone."""
-        out = []
-        for path in sorted(self._records.glob("*.json")):
-            with suppress(ValidationError):
-                out.append(_RECORD.validate_json(path.read_bytes()))
-        return out
+        """What an earlier process left."""
+        return self._kept.all()
 
     def forget(self, attempt_id: AttemptId) -> None:
         """Take away all that is here of an attempt; its record last, so that a crash leaves no folder without one."""
         shutil.rmtree(self._attempts / attempt_id, ignore_errors=True)
         self.log_path(attempt_id).unlink(missing_ok=True)
-        (self._records / f"{attempt_id}.json").unlink(missing_ok=True)
+        self._kept.forget(attempt_id)
 
     # An attempt's own -----------------------------------------------------------------------------------------
 

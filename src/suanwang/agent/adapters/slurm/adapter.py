@@ -1,41 +1,34 @@
 """The Slurm adapter: a site's cluster, reached by its own commands. See docs/guide/slurm.md."""
 
 import os
-import queue
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from suanwang import failpoints
-from suanwang.agent.adapter import Limit, Manifest, StartOrder, Update
+from suanwang.agent.adapter import Limit, Manifest, StartOrder
+from suanwang.agent.adapters.remote.adapter import RemoteAdapter, Transfers
 from suanwang.agent.adapters.slurm import limits, script
 from suanwang.agent.adapters.slurm.attempt import Attempt, Services, Stage
 from suanwang.agent.adapters.slurm.clerk import Clerk
 from suanwang.agent.adapters.slurm.folder import Folder, Record
 from suanwang.agent.adapters.slurm.settings import PoolRoute, SlurmSettings
 from suanwang.agent.adapters.slurm.tools import AwayError, SlurmTools
-from suanwang.agent.deliver import Deliverer
-from suanwang.agent.guard import Downloads
-from suanwang.agent.lock import try_lock
 from suanwang.agent.objects import ObjectStore
 from suanwang.agent.rules import TransferRules
-from suanwang.agent.s3 import S3Files
-from suanwang.agent.staging import DataSets, Stager
-from suanwang.model.error import BackendError, ConflictError
-from suanwang.model.event import EventKind, OutputFile
+from suanwang.agent.staging import DataSets
+from suanwang.model.error import BackendError
 from suanwang.model.ids import AttemptId
 from suanwang.model.ranges import numbers_left
 from suanwang.model.reason import FailureReason
 from suanwang.model.task import TaskRequest
 
-_AFTER = frozenset({EventKind.DELIVERED, EventKind.DELIVERY_FAILED})
 
-
-class SlurmAdapter:
+class SlurmAdapter(RemoteAdapter[Attempt]):
     """Adapter, Logs, Saves and Delivers. The clerk's thread speaks with Slurm; every method here returns at once.
 
     What was begun outlives this process: a new adapter in the same folder goes on with it.
     """
+
+    _clerk: Clerk
 
     def __init__(
         self,
@@ -56,26 +49,16 @@ class SlurmAdapter:
         owner = (os.geteuid(), os.getegid()) if settings.user is None else settings.user[1:]
         self._folder = Folder(settings.folder, owner)
         self._folder.prepare()
-        held = try_lock(settings.folder / "lock")
-        if held is None:
-            raise ConflictError("adapter_folder_taken", folder=str(settings.folder))
-        self._held = held
-        self._updates: queue.SimpleQueue[Update] = queue.SimpleQueue()
-        self._clock = clock
-        rules = rules or TransferRules()
-        self._downloads = Downloads(rules.http, monotonic)
-        s3 = S3Files(rules.s3)
-        stager = Stager(objects, rules, data_sets, self._downloads, s3)
-        self._services = Services(settings, self._folder, objects, stager, clock, monotonic, self._updates.put)
-        self._deliverer = Deliverer(objects, rules, s3)
-        self._deliveries = ThreadPoolExecutor(2, thread_name_prefix="deliver-")
+        transfers = Transfers(objects, rules, monotonic, data_sets)
+        super().__init__(settings.folder, transfers, clock)
+        self._services = Services(
+            settings, self._folder, objects, transfers.stager, clock, monotonic, self._updates.put
+        )
         self._config = self._ask_config()
         self._version = self._ask_version()
         path = ":".join((*settings.path, self._tools.folder))
         self._clerk = Clerk(self._services, self._tools, path, self._has_accounting)
-        self._attempts: dict[AttemptId, Attempt] = {}
         self._recover()
-        self._closed = False
         self._clerk.start()
 
     @property
@@ -100,50 +83,14 @@ class SlurmAdapter:
             raise BackendError(FailureReason.BACKEND, f"the adapter's folder: {fault}") from fault
         self._take(record)
 
-    def poll(self) -> Sequence[Update]:
-        if self._clerk.failed is not None:
-            raise RuntimeError("the clerk of the Slurm adapter has failed") from self._clerk.failed
-        out = []
-        while not self._updates.empty():
-            update = self._updates.get_nowait()
-            if update.kind in _AFTER or update.attempt_id in self._attempts:
-                out.append(update)
-        return out
-
     def stop(self, attempt_id: AttemptId) -> None:
         self._clerk.call(partial(self._clerk.stop, attempt_id, False))
 
     def save(self, attempt_id: AttemptId) -> None:
         self._clerk.call(partial(self._clerk.stop, attempt_id, True))
 
-    def forget(self, attempt_id: AttemptId) -> None:
-        attempt = self._attempts.pop(attempt_id, None)
-        if attempt is None:
-            return
-        attempt.forgotten = True
-        self._clerk.call(partial(self._clerk.forget, attempt))
-
-    def knows(self, attempt_id: AttemptId) -> bool:
-        return attempt_id in self._attempts
-
-    def close(self) -> None:
-        """Stop watching. What Slurm has it keeps: the next adapter in this folder finds it again."""
-        if self._closed:
-            return
-        self._closed = True
-        self._clerk.close()
-        self._deliveries.shutdown(wait=True, cancel_futures=True)
-        self._downloads.close()
-        os.close(self._held)
-
-    # Optional protocols ---------------------------------------------------------------------------------------
-
-    def read_logs(self, attempt_id: AttemptId, offset: int, limit: int) -> bytes:
-        attempt = self._attempts.get(attempt_id)
-        return attempt.log.read(offset, limit) if attempt is not None else b""
-
-    def deliver(self, attempt_id: AttemptId, outputs: Sequence[OutputFile]) -> None:
-        self._deliveries.submit(self._deliver, attempt_id, tuple(outputs))
+    def _forget(self, attempt: Attempt) -> None:
+        self._clerk.forget(attempt)
 
     # Inside ---------------------------------------------------------------------------------------------------
 
@@ -193,18 +140,6 @@ class SlurmAdapter:
         )
         self._attempts[order.attempt_id] = attempt
         self._clerk.call(partial(self._clerk.add, attempt))
-
-    def _deliver(self, attempt_id: AttemptId, outputs: tuple[OutputFile, ...]) -> None:
-        try:
-            self._deliverer.deliver(attempt_id, outputs)
-        except BackendError as fault:
-            update = Update(
-                attempt_id, self._clock(), EventKind.DELIVERY_FAILED, reason=fault.reason, detail=fault.detail
-            )
-        else:
-            failpoints.hit("agent.deliver.done")
-            update = Update(attempt_id, self._clock(), EventKind.DELIVERED, outputs=outputs)
-        self._updates.put(update)
 
 
 def _span(order: StartOrder) -> int:

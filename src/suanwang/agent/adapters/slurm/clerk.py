@@ -4,21 +4,19 @@ It takes what the adapter and its workers hand in, submits what is ready, asks o
 interval, and draws the conclusions. While the controller does not answer, it draws none.
 """
 
-import queue
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from suanwang.agent.adapter import Update
+from suanwang.agent.adapters.remote import clerk as remote
+from suanwang.agent.adapters.remote.clerk import of_fault
 from suanwang.agent.adapters.slurm import script
 from suanwang.agent.adapters.slurm.attempt import Attempt, Services, Stage
 from suanwang.agent.adapters.slurm.parse import Account, JobRow
 from suanwang.agent.adapters.slurm.tools import AwayError, SlurmTools
-from suanwang.agent.adapters.slurm.verdict import of_fault
 from suanwang.agent.beneath import OutsideError
 from suanwang.agent.collect import Collected
 from suanwang.agent.verdict import Verdict
@@ -38,68 +36,24 @@ REFUSALS_MAX: Final = 2  # of one submission, by a controller that answers other
 Accounts = dict[tuple[int, int | None], Account]
 
 
-class Clerk:
-    """Runs from `start` to `close`. Everything else hands in work by `call`."""
+class Clerk(remote.Clerk[Attempt]):
+    """Runs from `start` to `close`. What Slurm has at the end, it keeps."""
 
     def __init__(self, services: Services, tools: SlurmTools, path: str, accounting: Callable[[], bool]) -> None:
+        super().__init__("slurm", WORKERS, TICK_S, None)
         self._services = services
         self._tools = tools
         self._path = path
         self._accounting = accounting
-        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._attempts: dict[AttemptId, Attempt] = {}
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="slurm-")
-        # Apart: slow downloads must not keep ended work from its end, nor must the trees that work leaves behind.
-        self._stagers = ThreadPoolExecutor(WORKERS, thread_name_prefix="slurm-stage-")
-        self._trash = ThreadPoolExecutor(1, thread_name_prefix="slurm-trash-")
         self._unwritten: dict[AttemptId, Attempt] = {}  # whose records the folder did not take
         self._accounts_us = 0  # before this the accounting is not asked: it had no answer
-        self._thread = threading.Thread(target=self._run, name="slurm-clerk", daemon=True)
         self._look_us = 0
         self._away_us = 0  # the pause after a question without an answer; 0: the last one had one
         self._refusals: dict[AttemptId, int] = {}
         self._strays: set[str] = set()  # attempts whose jobs nobody waits for, until Slurm has ended them
-        self.failed: BaseException | None = None
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def call(self, work: Callable[[], None]) -> None:
-        """Have something done on the clerk's thread."""
-        self._inbox.put(work)
-
-    def close(self) -> None:
-        """Stop looking. What Slurm has, it keeps."""
-        self._inbox.put(None)
-        self._thread.join()
-        for attempt in self._attempts.values():
-            attempt.closing = True
-        for pool in (self._stagers, self._workers, self._trash):
-            pool.shutdown(wait=True, cancel_futures=True)
-        for attempt in self._attempts.values():
-            attempt.log.close()
-
-    # The thread -----------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        try:
-            while self._hear():
-                self._turn()
-        except BaseException as fault:
-            self.failed = fault
-            raise
-
-    def _hear(self) -> bool:
-        """Do what was handed in; False at the end."""
-        idle = not self._strays and all(one.stage is Stage.ENDED for one in self._attempts.values())
-        try:
-            work = self._inbox.get(timeout=None if idle else TICK_S)
-            while work is not None:
-                work()
-                work = self._inbox.get_nowait()
-        except queue.Empty:
-            return True
-        return False
+    def _is_idle(self) -> bool:
+        return not self._strays and all(one.stage is Stage.ENDED for one in self._attempts.values())
 
     def _turn(self) -> None:
         now_us = self._services.monotonic()
@@ -455,35 +409,7 @@ class Clerk:
 
         self._work(attempt, save, lambda _: None)
 
-    def _work(
-        self,
-        attempt: Attempt,
-        work: Callable[[], object],
-        then: Callable[[object], None],
-        pool: ThreadPoolExecutor | None = None,
-    ) -> None:
-        """Have a worker do it, and go on with what it came to, or with the verdict on its fault, on this thread."""
-        attempt.busy += 1
-
-        def run() -> None:
-            found: object
-            try:
-                found = work()
-            except (BackendError, OSError, OutsideError) as fault:
-                found = of_fault(fault)
-            except BaseException as fault:
-                self.call(partial(_raise, fault))
-                raise
-            self.call(partial(self._done, attempt, then, found))
-
-        (pool or self._workers).submit(run)
-
-    def _done(self, attempt: Attempt, then: Callable[[object], None], found: object) -> None:
-        attempt.busy -= 1
-        if attempt.forgotten:
-            self._remove(attempt)  # what the worker has made since
-            return
-        then(found)
+    def _came_back(self, attempt: Attempt) -> None:
         if attempt.job_over and attempt.busy == 0 and attempt.stage is Stage.QUEUED:
             self._settle([attempt])
 
@@ -493,7 +419,3 @@ class Clerk:
             command()
         except AwayError:
             return
-
-
-def _raise(fault: BaseException) -> None:
-    raise fault

@@ -9,7 +9,8 @@ from suanwang.agent.adapter import Limit
 from suanwang.agent.adapters.slurm.limits import missing_limits
 from suanwang.agent.adapters.slurm.parse import span_us
 from suanwang.agent.adapters.slurm.tools import SlurmTools
-from suanwang.model.grid import PoolKind
+from suanwang.agent.needed import lacks_of
+from suanwang.model.grid import Ability, PoolKind
 from suanwang.model.joining import NOTES_MAX, POOLS_MAX, FoundPool, Inventory
 from suanwang.model.units import MIB
 
@@ -49,8 +50,10 @@ def discover(tools: SlurmTools, enforces: frozenset[Limit] = frozenset()) -> Inv
     closed = [name for name, one in partitions.items() if one.get("State", "UP") != "UP"]
     if closed:
         notes.append(f"partitions that are not up: {', '.join(closed)}"[:300])
-    pools = tuple(_pools(found, partitions))
     missing = missing_limits(tools.config(), enforces)
+    lacks = {Ability.CIRCUITS, Ability.IMAGES, Ability.MOUNTS, Ability.SECRETS, *lacks_of(missing)}
+    short = {"lacks": tuple(one for one in Ability if one in lacks)}
+    pools = tuple(one.model_copy(update=short) for one in _pools(found, partitions))
     notes += [f"cannot hold a task to its {limit.value}: {why}"[:300] for limit, why in missing.items()]
     licences = {one["LicenseName"]: int(one["Total"]) for one in records(tools.show("licenses")) if _counts(one)}
     return Inventory(

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-
 from suanwang.agent import beneath
 from suanwang.agent.adapter import StartOrder, Update
+from suanwang.agent.adapters.remote.records import Records, write_whole
 from suanwang.agent.adapters.slurm.parse import span_us
 from suanwang.agent.adapters.slurm.script import STATUS_FILE
 from suanwang.agent.progress import read_progress
@@ -37,9 +36,6 @@ class Record:
     last: Update | None = None
 
 
-_RECORD: Final = TypeAdapter(Record)
-
-
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the job's script wrote down at its end."""
@@ -55,6 +51,7 @@ class Folder:
         self.root = root
         self.owner = owner  # of the work
         self._records = root / "records"
+        self._kept = Records(self._records, Record)
         self._logs = root / "logs"
         self._licences = root / "licences"
         self._attempts = root / "attempts"
@@ -75,7 +72,7 @@ class Folder:
 
     def keep_config(self, config: Mapping[str, str]) -> None:
         """As the controller last told it, for a start while it is away."""
-        _write(self.root, "config.json", json.dumps(dict(config)).encode(), 0o600)
+        write_whole(self.root, "config.json", json.dumps(dict(config)).encode(), 0o600)
 
     def kept_config(self) -> dict[str, str]:
         try:
@@ -86,24 +83,20 @@ class Folder:
     # Records --------------------------------------------------------------------------------------------------
 
     def write_record(self, record: Record) -> None:
-        """Written whole, and on the disk when this returns."""
-        text = _RECORD.dump_json(replace(record, order=replace(record.order, secrets={})))
-        _write(self._records, f"{record.order.attempt_id}.json", text, 0o600)
+        """Written whole, and on the disk when this returns, without what is secret."""
+        kept = replace(record, order=replace(record.order, secrets={}))
+        self._kept.write(record.order.attempt_id, kept)
 
     def records(self) -> list[Record]:
-        """What an earlier process left. A file that is none of ours, or of another release, is left alone."""
-        out = []
-        for path in sorted(self._records.glob("*.json")):
-            with suppress(ValidationError):
-                out.append(_RECORD.validate_json(path.read_bytes()))
-        return out
+        """What an earlier process left."""
+        return self._kept.all()
 
     def forget(self, attempt_id: AttemptId) -> None:
         """Take away all that is here of an attempt; its record last, so that a crash leaves no folder without one."""
         self.withdraw(attempt_id)
         shutil.rmtree(self._attempts / attempt_id, ignore_errors=True)
         self.log_path(attempt_id).unlink(missing_ok=True)
-        (self._records / f"{attempt_id}.json").unlink(missing_ok=True)
+        self._kept.forget(attempt_id)
 
     # Licences -------------------------------------------------------------------------------------------------
 
@@ -111,7 +104,7 @@ class Folder:
         return self._licences / attempt_id
 
     def allow(self, attempt_id: AttemptId, turn: int) -> None:
-        _write(self._licences, attempt_id, f"{turn}\n".encode(), 0o644)
+        write_whole(self._licences, attempt_id, f"{turn}\n".encode(), 0o644)
 
     def withdraw(self, attempt_id: AttemptId) -> None:
         self.licence(attempt_id).unlink(missing_ok=True)
@@ -189,15 +182,3 @@ def _clock_us(word: str) -> int:
     """`1m2.5s`, as the shell's `times` has it."""
     minutes, m, seconds = word.partition("m")
     return span_us(f"{minutes}:{seconds.rstrip('s')}") if m else 0
-
-
-def _write(folder: Path, name: str, content: bytes, mode: int) -> None:
-    """In place of what was there, whole."""
-    new = folder / f".{name}.new"
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.chmod(mode)
-    new.rename(folder / name)

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from suanwang.agent.adapters.slurm.parse import ACTIVE
-from suanwang.agent.beneath import OutsideError
 from suanwang.agent.verdict import Verdict, split_status
-from suanwang.model.error import BackendError
 from suanwang.model.reason import FailureReason
 
 KILLED: Final = 9
@@ -79,10 +77,3 @@ def _by_slurm(status: int, state: str) -> Verdict:
     if code == 0:
         return Verdict(FailureReason.BACKEND, detail=f"Slurm ended the job as {state}")
     return _own(code, signal_told)
-
-
-def of_fault(fault: BackendError | OSError | OutsideError) -> Verdict:
-    """What came in the way of an attempt, before its work or after it."""
-    if isinstance(fault, BackendError):
-        return Verdict(fault.reason, detail=fault.detail)
-    return Verdict(FailureReason.BACKEND, detail=str(fault))

@@ -1,0 +1,318 @@
+"""The clerk: the one thread that speaks with the TES server, and that changes attempts.
+
+It hands in what is ready, looks at what lives once an interval, and draws the conclusions. While the server is away it
+draws none, and asks less and less often.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from suanwang.agent.adapter import Update
+from suanwang.agent.adapters.remote import clerk as remote
+from suanwang.agent.adapters.tes import answer
+from suanwang.agent.adapters.tes.attempt import Attempt, Element, Services, Stage, Taken
+from suanwang.agent.adapters.tes.document import ATTEMPT_TAG, ELEMENT_TAG, document_of, key_of, name_of
+from suanwang.agent.adapters.tes.server import AwayError, RefusedError, TesServer, state_of
+from suanwang.agent.adapters.tes.verdict import ENDED
+from suanwang.agent.collect import Collected
+from suanwang.agent.verdict import Verdict
+from suanwang.model.error import BackendError
+from suanwang.model.event import EventKind
+from suanwang.model.ids import AttemptId
+from suanwang.model.reason import FailureReason
+from suanwang.model.tes import TesState
+
+TICK_S: Final = 0.05
+WORKERS: Final = 4
+LOST_LOOKS: Final = 3  # in a row in which the server knows nothing of a task before it is gone
+AWAY_US_MAX: Final = 30_000_000
+CANCEL_AGAIN_US: Final = 5_000_000
+LATE_US: Final = 10_000_000  # after its wall time the work is ended from here: the image had no `timeout`
+_AT_WORK: Final = frozenset({TesState.RUNNING, TesState.PAUSED}) | (ENDED - {TesState.SYSTEM_ERROR, TesState.CANCELED})
+
+
+class Clerk(remote.Clerk[Attempt]):
+    """Runs from `start` to `close`. What the server has at the end, it keeps."""
+
+    def __init__(self, services: Services, server: TesServer) -> None:
+        super().__init__("tes", WORKERS, TICK_S, None)
+        self._services, self._server = services, server
+        self._look_us = 0
+        self._away_us = 0  # the pause after a question without an answer; 0: the last one had one
+        self._unwritten: dict[AttemptId, Attempt] = {}
+        self._strays: dict[AttemptId, set[str]] = {}  # of forgotten attempts: tasks to be ended
+
+    def _is_idle(self) -> bool:
+        return not self._strays and all(one.stage is Stage.ENDED for one in self._attempts.values())
+
+    def _turn(self) -> None:
+        for attempt in list(self._unwritten.values()):
+            self._note(attempt)
+        for attempt in list(self._attempts.values()):
+            if attempt.stage is Stage.WAITING and attempt.order.not_before_us <= self._services.clock():
+                self._stage(attempt)
+        if self._services.monotonic() < self._look_us:
+            return
+        try:
+            for attempt in list(self._attempts.values()):
+                if attempt.stage is Stage.READY:
+                    self._hand_in(attempt)
+                elif attempt.stage is Stage.QUEUED:
+                    self._look(attempt)
+            self._end_strays()
+        except AwayError:
+            self._away_us = min(AWAY_US_MAX, max(self._services.settings.poll_us, self._away_us * 2))
+            self._look_us = self._services.monotonic() + self._away_us
+        else:
+            self._away_us = 0
+            self._look_us = self._services.monotonic() + self._services.settings.poll_us
+
+    # Orders ---------------------------------------------------------------------------------------------------
+
+    def add(self, attempt: Attempt) -> None:
+        if attempt.forgotten:
+            return
+        self._attempts[attempt.order.attempt_id] = attempt
+        if attempt.record.handed_in and attempt.stage is Stage.WAITING:
+            attempt.stage = Stage.QUEUED
+
+    def stop(self, attempt_id: AttemptId) -> None:
+        attempt = self._attempts.get(attempt_id)
+        if attempt is None or attempt.stage is Stage.ENDED or attempt.stopped:
+            return
+        attempt.stopped = True
+        if attempt.stage in (Stage.WAITING, Stage.READY) and not attempt.record.handed_in:
+            self._finish(attempt)
+        self._look_us = 0 if not self._away_us else self._look_us
+
+    def forget(self, attempt: Attempt) -> None:
+        """What the server has of it is ended."""
+        attempt_id = attempt.order.attempt_id
+        self._attempts.pop(attempt_id, None)
+        self._unwritten.pop(attempt_id, None)
+        attempt.stopped = True
+        attempt.log.close()
+        if attempt.stage is Stage.QUEUED:
+            live = {index: one for index, one in attempt.elements.items() if not one.over}
+            self._strays[attempt_id] = {attempt.record.tasks[one] for one in live if one in attempt.record.tasks}
+        self._remove(attempt)
+
+    def _remove(self, attempt: Attempt) -> None:
+        folder, storage, attempt_id = self._services.folder, self._services.storage, attempt.order.attempt_id
+
+        def remove() -> None:
+            with suppress(OSError):
+                folder.forget(attempt_id)
+                storage.forget(attempt_id)
+
+        self._trash.submit(remove)
+
+    # Staging and handing in -----------------------------------------------------------------------------------
+
+    def _stage(self, attempt: Attempt) -> None:
+        attempt.stage = Stage.STAGING
+        if attempt.order.request.inputs:
+            attempt.post(EventKind.STAGING)
+        self._work(attempt, attempt.stage_inputs, partial(self._staged, attempt), self._stagers)
+
+    def _staged(self, attempt: Attempt, found: object) -> None:
+        if isinstance(found, Verdict):
+            attempt.failure = (0, found)
+        assert found is None or isinstance(found, bytes | str | Verdict), "what staging comes to"
+        attempt.cargo = None if isinstance(found, Verdict) else found
+        if attempt.fails or not attempt.left:
+            self._finish(attempt)
+        else:
+            attempt.stage = Stage.READY
+            self._look_us = 0 if not self._away_us else self._look_us
+
+    def _hand_in(self, attempt: Attempt) -> None:
+        """The record says so before the first request is made."""
+        if not attempt.record.handed_in:
+            attempt.record = replace(attempt.record, handed_in=True)
+            try:
+                self._services.folder.write_record(attempt.record)
+            except OSError as fault:
+                attempt.failure = (0, remote.of_fault(fault))
+                self._finish(attempt)
+                return
+        attempt.stage = Stage.QUEUED
+        for index in attempt.left:
+            if attempt.fails:
+                break
+            if index not in attempt.record.tasks and not attempt.elements[index].over:
+                self._create(attempt, index)
+        self._note(attempt)
+
+    def _create(self, attempt: Attempt, index: int) -> None:
+        order, settings, storage = attempt.order, self._services.settings, self._services.storage
+        try:
+            document = document_of(order, index, settings, attempt.cargo, storage.url(order.attempt_id, str(index)))
+            task_id = self._server.create(document, key_of(settings, order.attempt_id, index))
+        except (BackendError, RefusedError) as fault:
+            why = remote.of_fault(fault) if isinstance(fault, BackendError) else _refused(fault)
+            self._over(attempt, index, why)
+        except AwayError:
+            self._note(attempt)
+            raise
+        else:
+            attempt.record = replace(attempt.record, tasks={**attempt.record.tasks, index: task_id})
+
+    def _note(self, attempt: Attempt, **changes: object) -> None:
+        """Keep it; a folder that is full or away gets it later."""
+        attempt.record = replace(attempt.record, **changes)  # type: ignore[arg-type]  # fields by their names
+        try:
+            self._services.folder.write_record(attempt.record)
+        except OSError:
+            self._unwritten[attempt.order.attempt_id] = attempt
+        else:
+            self._unwritten.pop(attempt.order.attempt_id, None)
+
+    # Looking --------------------------------------------------------------------------------------------------
+
+    def _look(self, attempt: Attempt) -> None:
+        unknown = [
+            index
+            for index, one in attempt.elements.items()
+            if not one.over and not one.asked and index not in attempt.record.tasks
+        ]
+        if unknown:
+            self._adopt(attempt, unknown)
+        for index, element in attempt.elements.items():
+            task_id = attempt.record.tasks.get(index)
+            if task_id is None or element.over or element.asked:
+                continue
+            self._see(attempt, index, element, task_id)
+        attempt.tell_progress()
+        self._settle(attempt)
+
+    def _adopt(self, attempt: Attempt, unknown: list[int]) -> None:
+        """Find the tasks of elements whose handing in nobody heard the answer of. Of two the older counts."""
+        found: dict[int, str] = {}
+        for task in self._find(attempt.order.attempt_id):
+            number = (task.get("tags") or {}).get(ELEMENT_TAG, "")
+            if not str(number).isdecimal() or not isinstance(task.get("id"), str):
+                continue
+            index = int(number)
+            if index in found or attempt.record.tasks.get(index, task["id"]) != task["id"]:
+                if state_of(task) not in ENDED:
+                    self._server.cancel(task["id"])
+            elif index in unknown:
+                found[index] = task["id"]
+        if found:
+            self._note(attempt, tasks={**attempt.record.tasks, **found})
+        for index in unknown:
+            element = attempt.elements[index]
+            element.missing = 0 if index in found else element.missing + 1
+        lost = [index for index in unknown if attempt.elements[index].missing >= LOST_LOOKS]
+        if attempt.fails:
+            for index in lost:
+                attempt.elements[index].over = True
+        elif lost:
+            for index in lost:
+                attempt.elements[index].missing = 0
+            self._again(attempt)
+
+    def _find(self, attempt_id: AttemptId) -> list[dict[str, Any]]:
+        return self._server.find(ATTEMPT_TAG, name_of(self._services.settings, attempt_id))
+
+    def _again(self, attempt: Attempt) -> None:
+        """It never got there. What it was to be given is packed anew where an earlier process had done it."""
+        if attempt.order.request.inputs and attempt.cargo is None:
+            self._stage(attempt)
+        else:
+            attempt.stage = Stage.READY
+
+    def _see(self, attempt: Attempt, index: int, element: Element, task_id: str) -> None:
+        state = self._server.state(task_id)
+        if state is None:
+            element.missing += 1
+            if element.missing >= LOST_LOOKS or attempt.stopped:
+                self._read_end(attempt, index, None, task_id)
+            return
+        element.missing = 0
+        if state in _AT_WORK and not attempt.stopped:
+            self._begin(attempt, index)
+        if state in ENDED:
+            self._read_end(attempt, index, state, task_id)
+            return
+        now_us, wall_us = self._services.monotonic(), attempt.order.request.resources.wall_time
+        if element.began_us is not None and now_us - element.began_us >= wall_us + LATE_US and not attempt.fails:
+            attempt.wall_over = True
+            self._note(attempt, wall_over=True)
+        if attempt.fails and (element.cancelled_us is None or now_us - element.cancelled_us >= CANCEL_AGAIN_US):
+            element.cancelled_us = now_us
+            self._server.cancel(task_id)
+
+    def _begin(self, attempt: Attempt, index: int) -> None:
+        attempt.begin(index)
+        if attempt.record.began_us is None:
+            self._note(attempt, began_us=self._services.clock())
+
+    def _read_end(self, attempt: Attempt, index: int, state: TesState | None, task_id: str) -> None:
+        said = answer.read(self._server.whole(task_id) if state is not None else {})
+        if said.code is not None and not attempt.stopped:
+            self._begin(attempt, index)
+        attempt.elements[index].asked = True
+        if (
+            attempt.order.request.array == 1
+            and said.code == 0
+            and attempt.order.request.outputs
+            and not attempt.stopped
+        ):
+            attempt.post(EventKind.COLLECTING)
+        self._work(attempt, partial(attempt.take, index, state, said), partial(self._taken, attempt, index))
+
+    def _taken(self, attempt: Attempt, index: int, found: object) -> None:
+        if isinstance(found, Verdict):
+            self._over(attempt, index, found)
+            return
+        assert isinstance(found, Taken), "what reading an end comes to"
+        attempt.keep(index, found)
+
+    def _over(self, attempt: Attempt, index: int, why: Verdict) -> None:
+        attempt.keep(index, Taken(why, Collected(), answer.Answer()))
+
+    def _came_back(self, attempt: Attempt) -> None:
+        if attempt.stage is Stage.QUEUED:
+            self._settle(attempt)
+
+    # Ending ---------------------------------------------------------------------------------------------------
+
+    def _settle(self, attempt: Attempt) -> None:
+        """The last word of one that has nothing more to wait for."""
+        if attempt.stage is Stage.QUEUED and attempt.over and not attempt.busy:
+            if not attempt.fails and attempt.order.request.array > 1 and attempt.order.request.outputs:
+                attempt.post(EventKind.COLLECTING)
+            self._finish(attempt)
+
+    def _finish(self, attempt: Attempt) -> None:
+        if attempt.stage is Stage.ENDED:
+            return
+        attempt.stage = Stage.ENDED
+        last = attempt.last_word()
+        if last["kind"] is not EventKind.FINISHED:
+            attempt.saver.tell()
+        attempt.log.close()
+        update = Update(attempt.order.attempt_id, self._services.clock(), usage=attempt.usage(), **last)
+        self._note(attempt, last=update)
+        if not attempt.forgotten:
+            self._services.post(update)
+
+    def _end_strays(self) -> None:
+        """Tasks of forgotten attempts, by their numbers and by their tag."""
+        for attempt_id in list(self._strays):
+            known = self._strays[attempt_id]
+            there = {str(one.get("id")) for one in self._find(attempt_id) if state_of(one) not in ENDED}
+            for task_id in known | there:
+                self._server.cancel(task_id)
+            if there:
+                self._strays[attempt_id] = there
+            else:
+                del self._strays[attempt_id]
+
+
+def _refused(fault: RefusedError) -> Verdict:
+    return Verdict(FailureReason.BACKEND, detail=f"the server does not take the task: {fault}")

@@ -3,11 +3,11 @@ to a server."""
 
 from suanwang.model.error import Fault, FaultsError
 from suanwang.model.principal import Principal
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import TASK_SOURCE, TaskRequest
 from suanwang.store import Store
 
 OBJECT = "object:"
-SCHEMES = ("http://", "https://", "s3://", "dataset:", OBJECT)
+SCHEMES = ("http://", "https://", "s3://", "dataset:", TASK_SOURCE, OBJECT)
 
 
 def check_sources(request: TaskRequest, store: Store, caller: Principal) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from blake3 import blake3
 
 from suanwang.model.error import Fault, FaultsError
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import TASK_SOURCE, TaskRequest
 
-SCHEMES = ("http://", "https://", "s3://", "dataset:", "object:")
+SCHEMES = ("http://", "https://", "s3://", "dataset:", TASK_SOURCE, "object:")
 PIECE_BYTES = 1024 * 1024
 
 

@@ -27,7 +27,7 @@ from suanwang.model.ids import (
 )
 from suanwang.model.placements import Placements
 from suanwang.model.plan import Hold
-from suanwang.model.reason import NOT_THE_TASKS_FAULT, PARTS, PAUSES, WaitReason
+from suanwang.model.reason import NOT_THE_TASKS_FAULT, PARTS, PAUSES, FailureReason, WaitReason
 from suanwang.model.record import (
     ENDS,
     AttemptClosed,
@@ -56,11 +56,12 @@ from suanwang.model.record import (
 )
 from suanwang.model.share import amounts_of
 from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
-from suanwang.model.task import TaskRequest, elements_of, places_of
+from suanwang.model.task import TaskRequest, comes_after, elements_of, places_of
 from suanwang.observe.agenda import Agenda
 from suanwang.observe.batches import FOLDS
 from suanwang.observe.delivery import Delivery
 from suanwang.observe.following import Following
+from suanwang.observe.gathered import GATHERED
 from suanwang.observe.joined import JOINS, Join
 from suanwang.observe.known import Key, Repeat
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
@@ -205,7 +206,7 @@ class State:
             self.queue[task.task_id] = task
         elif record.reason is WaitReason.AFTER:
             assert task.request is not None, "a live task has its request"
-            self.following.add(task.task_id, (TaskId(one.task) for one in task.request.after))
+            self.following.add(task.task_id, (TaskId(one.task) for one in comes_after(task.request)))
         elif record.reason in PAUSES:
             self.paused[task.task_id] = task
         else:
@@ -220,6 +221,7 @@ class State:
         self.tasks[record.task_id].cancel_asked = True
 
     def _ended(self, record: TaskEnded) -> None:
+        self.tasks[record.task_id].after_lost = record.reason is FailureReason.AFTER_LOST
         self._end(self.tasks[record.task_id], record.phase)
 
     def _end(self, task: Task, phase: Phase) -> None:
@@ -233,7 +235,7 @@ class State:
         self._part(task, None)
         task.resume = None
         self.tally.live(task.tenant, -int(task.part_of is None), -task.cores, -task.accelerators)
-        task.phase, task.request, task.plan, task.delivery = phase, None, None, None
+        task.phase, task.request, task.plan, task.delivery, task.lies = phase, None, None, None, ()
         self._wait_no_more(task.task_id)
         for place in (self.live, self.planned):
             place.pop(task.task_id, None)
@@ -411,6 +413,8 @@ class State:
             task.own_failures += 1
         if not record.succeeded:
             self._stopped_by_grid(task, attempt, record)
+        if record.succeeded:
+            self.following.keep(task.task_id, task.part_of, attempt.site, record.outputs)
         if record.succeeded and any(one.target for one in record.outputs):
             task.delivery = Delivery(
                 attempt.attempt_id, attempt.plan.plan_id, attempt.site, attempt.fence, record.outputs, 0
@@ -474,6 +478,7 @@ class State:
 
 _APPLY: dict[type, Callable[[State, Any], None]] = {
     **FOLDS,
+    **GATHERED,
     **PATHS,
     **RESERVATION_FOLDS,
     **JOINS,

@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "livenet": {"model", "net", "plan"},  # the planner's calendars and the path engine, over one snapshot
     "reserve": {"model", "livenet", "improve", "verify", "observe"},  # under the road's lock, as improve is
     "flow": {"model", "reserve", "admission", "dispatch"},
+    "compose": {"model", "flow", "admission"},  # beside the road, under its lock
     "api": {"model", "intent", "observe", "store"},  # the store to read its projections; only the brain writes
     "client": {"model", "intent"},
     # `suanwang twin` and `what-if` ship with the product.

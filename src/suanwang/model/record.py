@@ -36,6 +36,7 @@ from suanwang.model.reservation import (
     ReservationResized,
 )
 from suanwang.model.task import Input, TaskRequest
+from suanwang.model.workflow_record import WorkflowSubmitted
 
 
 class Phase(StrEnum):
@@ -425,6 +426,7 @@ Record = Annotated[
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
     | PathRepaired | PathBroken | PathRestored
     | SiteAsked | SiteJoined | SiteRefused | SiteChecked | ResultCompared
+    | WorkflowSubmitted
     | ReservationMade | ReservationMoved | ReservationResized | ReservationBroken | ReservationEnded,
     Field(discriminator="t"),
 ]  # fmt: skip

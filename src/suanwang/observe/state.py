@@ -24,6 +24,7 @@ from suanwang.model.ids import (
     SiteId,
     TaskId,
     TenantId,
+    WorkflowId,
 )
 from suanwang.model.placements import Placements
 from suanwang.model.plan import Hold
@@ -36,9 +37,6 @@ from suanwang.model.record import (
     ChargePosted,
     DeliveryOrdered,
     EventApplied,
-    KeyIssued,
-    KeyNamed,
-    KeyRevoked,
     LeaseExtended,
     LinkChanged,
     PathBroken,
@@ -52,24 +50,25 @@ from suanwang.model.record import (
     TaskRefused,
     TaskSubmitted,
     TaskWaits,
-    TenantSet,
 )
 from suanwang.model.share import amounts_of
 from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
 from suanwang.model.task import TaskRequest, comes_after, elements_of, places_of
+from suanwang.model.workflow_record import WorkflowSubmitted
 from suanwang.observe.agenda import Agenda
 from suanwang.observe.batches import FOLDS
 from suanwang.observe.delivery import Delivery
 from suanwang.observe.following import Following
 from suanwang.observe.gathered import GATHERED
 from suanwang.observe.joined import JOINS, Join
-from suanwang.observe.known import Key, Repeat
+from suanwang.observe.known import KNOWN, Key, Repeat
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
 from suanwang.observe.paths import PATHS
 from suanwang.observe.reserved import RESERVATION_FOLDS, Reserved
 from suanwang.observe.resume import Stopped, keep, note_stopped, resumes
 from suanwang.observe.switched import SWITCHES
 from suanwang.observe.task import PHASE_OF_EVENT, Attempt, Task
+from suanwang.observe.workflows import WORKFLOWS
 
 __all__ = ["Attempt", "Delivery", "State", "Task"]
 
@@ -95,6 +94,8 @@ class State:
     blocked: dict[TaskId, Task] = field(default_factory=dict)  # waiting for something to change
     paused: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a moment
     following: Following = field(default_factory=Following)  # waiting for other tasks
+    workflows: dict[WorkflowId, WorkflowSubmitted] = field(default_factory=dict)
+    workflow_keys: dict[tuple[TenantId, str], WorkflowId] = field(default_factory=dict)
     planned: dict[TaskId, Task] = field(default_factory=dict)  # with a plan that is not dispatched
     leases: dict[LeaseId, Holds] = field(default_factory=dict)
     by_key: dict[str, dict[LeaseId, Holds]] = field(default_factory=dict)
@@ -460,33 +461,16 @@ class State:
         task.billed_micro_yuan += record.line.amount_micro_yuan
         self.tally.bill(record.tenant, record.line.amount_micro_yuan)
 
-    # -- tenants and keys -------------------------------------------------------------------------------------
-
-    def _tenant(self, record: TenantSet) -> None:
-        self.tenants[record.tenant.id] = record.tenant
-        self.tally.tree_changed()
-
-    def _key(self, record: KeyIssued) -> None:
-        self.keys[record.key_id] = Key(record, record.agent)
-
-    def _key_named(self, record: KeyNamed) -> None:
-        self.keys[record.key_id].agent = record.agent
-
-    def _key_revoked(self, record: KeyRevoked) -> None:
-        self.keys[record.key_id].revoked = True
-
 
 _APPLY: dict[type, Callable[[State, Any], None]] = {
     **FOLDS,
     **GATHERED,
+    **KNOWN,
+    **WORKFLOWS,
     **PATHS,
     **RESERVATION_FOLDS,
     **JOINS,
     **SWITCHES,
-    TenantSet: State._tenant,
-    KeyIssued: State._key,
-    KeyNamed: State._key_named,
-    KeyRevoked: State._key_revoked,
     TaskSubmitted: State._submitted,
     TaskAdmitted: State._admitted,
     TaskRefused: State._refused,

@@ -49,6 +49,7 @@ from suanwang.model.reservation import (
     ReservationMoved,
     ReservationResized,
 )
+from suanwang.model.workflow_record import WorkflowSubmitted
 from suanwang.store import project_attempts, project_paths, project_tasks
 from suanwang.store.fold import Fold, Place, Row, clean, to_json
 from suanwang.store.project_batches import fold_batch
@@ -151,6 +152,7 @@ PROJECTORS: Final[Mapping[type, Callable[[Any, Place, Fold], None]]] = {
     SiteRefused: _no_rows,
     SiteChecked: _no_rows,
     ResultCompared: _no_rows,
+    WorkflowSubmitted: _no_rows,
     ReservationMade: _no_rows,
     ReservationMoved: _no_rows,
     ReservationResized: _no_rows,

@@ -29,6 +29,7 @@ from suanwang.api import (
     tasks,
     tes,
     what_if,
+    workflows,
 )
 from suanwang.api.access import check_routes
 from suanwang.api.caller import authorize
@@ -56,6 +57,7 @@ ROUTERS = tuple(
         keys,
         joins,
         what_if,
+        workflows,
         network,
         policies,
         tes,

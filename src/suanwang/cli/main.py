@@ -21,6 +21,7 @@ from suanwang.cli import (
     tasks,
     tenants,
     what_if,
+    workflow,
 )
 from suanwang.cli.exits import Exit
 from suanwang.cli.words import LANG, t
@@ -50,6 +51,7 @@ def build() -> typer.Typer:
 
     for part in (
         tasks,
+        workflow,
         qasm,
         slurm,
         slurm_views,

@@ -57,6 +57,7 @@ T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 # What a client takes for a task: the model, a dict as in a task file, or the path of a task file.
 TaskLike = TaskRequest | Mapping[str, Any] | Path | str
+WorkflowLike = Mapping[str, Any] | Path | str  # as in a workflow file, or the path of one
 OPTIMISE_S = 300.0  # without its bound
 BULK_ROWS = 16_384  # tasks of one request; more go in parts
 NDJSON, ARROW = "application/x-ndjson", "application/vnd.apache.arrow.stream"
@@ -134,12 +135,11 @@ def _arrow(texts: Sequence[str]) -> bytes:
     return sink.getvalue()
 
 
-def read_workflowlike(workflow: TaskLike) -> tuple[Workflow, Path]:
+def read_workflowlike(workflow: WorkflowLike) -> tuple[Workflow, Path]:
     """The workflow, and the folder that its local inputs are relative to. Raises FaultsError."""
     if isinstance(workflow, Path | str):
         path = Path(workflow)
         return read_workflow(path.read_bytes(), str(path)), path.parent
-    assert isinstance(workflow, Mapping), "a workflow is a mapping, or the path of a file"
     return read_workflow(json.dumps(dict(workflow)), "workflow"), Path()
 
 

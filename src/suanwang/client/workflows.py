@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from suanwang.client import calls
-from suanwang.client.calls import Call, TaskLike
+from suanwang.client.calls import Call, WorkflowLike
 from suanwang.client.uploads import Upload, workflow_inputs
 from suanwang.model.workflow import Workflow, WorkflowPlan, WorkflowState, WorkflowView
 from suanwang.runtime.clock import monotonic_s
@@ -30,7 +30,7 @@ class WorkflowVerbs:
 
     def submit_workflow(
         self,
-        workflow: TaskLike,
+        workflow: WorkflowLike,
         *,
         files: Path | str | None = None,
         secrets: Mapping[str, str] | None = None,
@@ -46,12 +46,12 @@ class WorkflowVerbs:
         return self.call(calls.submit_workflow(found, secrets, idempotency_key or self._new_key()))
 
     def _read_workflow(
-        self, workflow: TaskLike, files: Path | str | None, *, upload: bool
+        self, workflow: WorkflowLike, files: Path | str | None, *, upload: bool
     ) -> tuple[Workflow, list[Upload]]:
         found, folder = calls.read_workflowlike(workflow)
         return workflow_inputs(found, Path(files) if files is not None else folder, upload=upload)
 
-    def plan_workflow(self, workflow: TaskLike, *, files: Path | str | None = None) -> WorkflowPlan:
+    def plan_workflow(self, workflow: WorkflowLike, *, files: Path | str | None = None) -> WorkflowPlan:
         """Where each of its tasks would run, when, and at what price; nothing is held."""
         return self.call(calls.plan_workflow(self._read_workflow(workflow, files, upload=False)[0]))
 

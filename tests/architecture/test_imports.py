@@ -61,6 +61,8 @@ ALLOWED: dict[str, set[str]] = {
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("client.sync", "runtime.clock"): "a client waits and times out by the real clock, which lives in runtime",
     ("client.aio", "runtime.clock"): "as above",
+    ("client.workflows", "runtime.clock"): "as above",
+    ("client.workflows_aio", "runtime.clock"): "as above",
     ("client.sync", "runtime.ids"): "idempotency keys are random, and randomness lives in runtime",
     ("client.aio", "runtime.ids"): "as above",
     ("verify.batch_rows", "net.jit"): "the compiler alone: no rule of the planner is in it",

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from suanwang.cli.exits import Exit
 from suanwang.client import Client
+from suanwang.model.grid import Tenant
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "genome-kmers"
 FAST = "defaults: {run: x, retries: 0, tags: {fake.duration-us: '20000'}}\n"
@@ -30,24 +33,22 @@ def test_the_example_runs_on_an_empty_home_with_real_commands(tmp_path: Path) ->
     env = {name: value for name, value in os.environ.items() if not name.startswith("SUANWANG_")}
     env |= {"SUANWANG_HOME": str(tmp_path / "home"), "COLUMNS": "120"}
 
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "suanwang.cli", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
-
-    ran = call("workflow", "run", str(tmp_path / "flow" / "workflow.yaml"), "--wait")
+    command = [sys.executable, "-m", "suanwang.cli", "workflow", "run", "--wait", "--json"]
+    command.append(str(tmp_path / "flow" / "workflow.yaml"))
+    ran = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
     assert ran.returncode == Exit.OK, ran.stdout + ran.stderr
-    shown = json.loads(call("workflow", "show", "last", "--json").stdout)
-    steps = {one["name"]: one for one in shown["steps"]}
-    assert {name: one["state"] for name, one in steps.items()} == {
+    shown = json.loads(ran.stdout)
+    assert {one["name"]: one["state"] for one in shown["steps"]} == {
         "prepare": "succeeded",
         "count": "succeeded",
         "mend": "skipped",
         "report": "succeeded",
     }
     assert shown["state"] == "succeeded"
-    log = json.loads(call("logs", steps["report"]["task_id"]).stdout)
+    kept = [path.read_bytes() for path in (tmp_path / "home" / "objects").glob("??/*")]
+    (report,) = [json.loads(one) for one in kept if b'"spectrum"' in one and one.startswith(b"{")]
     # Each of 2,000 reads has 80 k-mers of 21 letters; each of the genome's 20,000 is in eight of the reads that cover it.
-    assert log == {"parts": 4, "different": 20_000, "in_all": 160_000, "spectrum": {"8": 20_000}}
+    assert report == {"parts": 4, "different": 20_000, "in_all": 160_000, "spectrum": {"8": 20_000}}
 
 
 def test_run_wait_shows_each_step_and_its_exit_says_the_result(sw, task_file) -> None:
@@ -115,3 +116,17 @@ def test_the_sdk_waits_repeats_and_keeps_tenants_apart(grid) -> None:
         task = client.task(str(end.steps[1].task_id))
         assert task.tags["suanwang.workflow"] == begun.workflow_id
         assert task.tags["suanwang.step"] == "take"
+
+
+def test_the_last_of_none_says_how_to_begin(tmp_path, grid) -> None:
+    from suanwang.cli.workflow import resolve
+    from suanwang.model.error import NotFoundError
+
+    operator = Client(grid.here.url, grid.keys["operator"])
+    tenant = {"id": "nobody", "name": "Nobody"}
+    operator.set_tenant(Tenant.model_validate(tenant))
+    with Client(grid.here.url, operator.issue_key("nobody", "user").key) as client:
+        with pytest.raises(NotFoundError) as caught:
+            resolve(client, "last")
+    assert caught.value.code == "no_workflow_yet"
+    operator.close()

@@ -90,7 +90,7 @@ class StepView(Value):
     state: StepState
     after: dict[str, str] = Field(default_factory=dict)  # the names of others, and when
     handled: bool = False  # it failed, and what comes after that failure succeeded
-    site: str | None = None  # of the plan that stands
+    site: str | None = None  # of the plan that stands, else of the last attempt
     refusals: tuple[Refusal, ...] = ()
 
 

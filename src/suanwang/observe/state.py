@@ -357,7 +357,7 @@ class State:
         assert fence == task.fence + 1, "fencing numbers of a task are consecutive"
         assert task.plan is not None and task.plan.plan_id == plan_id, "an attempt carries out the standing plan"
         task.attempt = Attempt(attempt_id, task.plan, site, fence, at_us)
-        task.fence, task.phase = fence, Phase.DISPATCHED
+        task.fence, task.phase, task.site = fence, Phase.DISPATCHED, site
         task.attempts += 1
         if task.parting is not None:
             self._part(task, None)

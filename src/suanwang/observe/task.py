@@ -69,5 +69,6 @@ class Task:
     parts: tuple[TaskId, ...] = ()  # that run its array for it
     part_of: TaskId | None = None
     lies: tuple[Lies, ...] = ()  # the outputs of others that it takes: where they were made
+    site: SiteId | None = None  # of the last attempt
     after_lost: bool = False  # it never began, since what it came after ended otherwise
     parting: Attempt | None = None  # closed by the grid, and its agent may still tell what it has done

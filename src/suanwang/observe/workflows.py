@@ -81,5 +81,5 @@ def _step_view(one: StepRef, task: Task, names: Mapping[str, str], mended: froze
         state=step_state(task),
         after={names[to.task]: to.when.value for to in one.after},
         handled=one.task_id in mended,
-        site=task.plan.site if task.plan is not None else None,
+        site=task.plan.site if task.plan is not None else task.site,
     )

@@ -125,8 +125,8 @@ def test_the_last_of_none_says_how_to_begin(tmp_path, grid) -> None:
     operator = Client(grid.here.url, grid.keys["operator"])
     tenant = {"id": "nobody", "name": "Nobody"}
     operator.set_tenant(Tenant.model_validate(tenant))
-    with Client(grid.here.url, operator.issue_key("nobody", "user").key) as client:
-        with pytest.raises(NotFoundError) as caught:
-            resolve(client, "last")
+    key = operator.issue_key("nobody", "user").key
+    with Client(grid.here.url, key) as client, pytest.raises(NotFoundError) as caught:
+        resolve(client, "last")
     assert caught.value.code == "no_workflow_yet"
     operator.close()

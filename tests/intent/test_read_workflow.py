@@ -2,6 +2,7 @@
 
 import pytest
 
+from suanwang.intent.read import read_task
 from suanwang.intent.workflow import read_workflow, written
 from suanwang.model.error import FaultsError
 from suanwang.model.task import After, When, comes_after
@@ -116,3 +117,11 @@ tasks:
     }
     shown = [one.params["circle"] for one in caught.value.faults if one.code == "workflow_circle"]
     assert shown == ["a → c → b → a", "d → e → d"]
+
+
+@pytest.mark.parametrize("source", ["task:prepare/a", "task:task-00000000000000000000000001", "task:", "task:x/../y"])
+def test_a_task_file_names_other_tasks_by_their_ids(source: str):
+    with pytest.raises(FaultsError) as caught:
+        read_task(f"run: x\ninputs: [{{source: '{source}', path: a}}]")
+    (fault,) = caught.value.faults
+    assert (fault.code, fault.line) == ("task_source_form", 2)

@@ -76,8 +76,11 @@ class _Reader:
         self._names_known(data, FIELDS, ())
         name = self._name(data)
         tasks, defaults = data.get("tasks"), self._defaults(data)
+        if "tasks" not in data:
+            self.fault("missing", ("tasks",), "", field="tasks")
+            return None
         if not isinstance(tasks, dict) or not tasks:
-            self.fault("missing" if "tasks" not in data else "workflow_tasks", ("tasks",), tasks or "", field="tasks")
+            self.fault("workflow_tasks", ("tasks",), tasks)
             return None
         if len(tasks) > STEPS_MAX:
             self.fault("too_long", ("tasks",), f"{len(tasks)}", limit=STEPS_MAX)

@@ -82,8 +82,10 @@ class WorkflowDesk:
         """The newest first, of one tenant or of all; `cursor`: only those older than this one."""
         with self._look() as road:
             found: list[WorkflowView] = []
+            passed = cursor is None  # by place and not by id: ids of one millisecond are in no order
             for record in reversed(road.state.workflows.values()):
-                if tenant not in (None, record.tenant) or (cursor is not None and record.workflow_id >= cursor):
+                if not passed or tenant not in (None, record.tenant):
+                    passed = passed or record.workflow_id == cursor
                     continue
                 if len(found) == limit:
                     return tuple(found), found[-1].workflow_id

@@ -42,12 +42,12 @@ class Road(Reserving):
         failpoints.hit("brain.submit.read")
         repeats.check_keys(self.state, tenant, offers)
         now_us = self.clock()
-        out = self._submit_all(tenant, principal, offers, task_ids, now_us)
+        out = self.submit_all(tenant, principal, offers, task_ids, now_us)
         self.commit()
         failpoints.hit("brain.submit.committed")
         return out
 
-    def _submit_all(
+    def submit_all(
         self,
         tenant: TenantId,
         principal: str,

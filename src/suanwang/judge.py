@@ -16,12 +16,13 @@ from suanwang.dispatch.lifecycle import Signal
 from suanwang.dispatch.standby import crowds
 from suanwang.model.compact import AnyPlan, CompactPlan, full_plan
 from suanwang.model.grid import DataSet, Tenant
-from suanwang.model.ids import TaskId, TenantId
+from suanwang.model.ids import SiteId, TaskId, TenantId
 from suanwang.model.reason import FailureReason, PoolReason, RefusalReason, WaitReason
 from suanwang.model.record import Phase, Refusal, TaskRefused, TaskWaits
 from suanwang.model.snapshot import Snapshot
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import TaskRequest, comes_after
 from suanwang.observe import batches
+from suanwang.observe.gathered import made_data
 from suanwang.observe.lending import may_hold
 from suanwang.observe.loads import LIVE_ACCELERATORS, LIVE_CORES
 from suanwang.observe.resume import checkpoint_data, rest_of
@@ -62,12 +63,20 @@ class Judge(Keeper):
     ) -> Applicant:
         (own, standing), *above = self._standings(tenant)
         at_us = self.clock() if now_us is None else now_us
-        strangers = frozenset(one.task for one in request.after if not self._is_of(tenant, TaskId(one.task)))
-        return Applicant(request, own, standing, self.state.index, at_us, secrets, tuple(above), strangers)
+        others = [one.task for one in comes_after(request)]
+        strangers = frozenset(one for one in others if not self._is_of(tenant, TaskId(one)))
+        late = frozenset(one for one in others if one not in strangers and self._has_made(TaskId(one)))
+        return Applicant(request, own, standing, self.state.index, at_us, secrets, tuple(above), strangers, late)
 
     def _is_of(self, tenant: TenantId, task_id: TaskId) -> bool:
         task = self.state.tasks.get(task_id)
         return task is not None and task.tenant == tenant
+
+    def _has_made(self, task_id: TaskId) -> bool:
+        """Whether a task, or a part of it, has succeeded already: what it made is remembered only for who waited for it."""
+        task = self.state.tasks[task_id]
+        done = (Phase.SUCCEEDED, Phase.DELIVERING)
+        return task.phase in done or any(self.state.tasks[part].phase in done for part in task.parts)
 
     def _standings(self, tenant: TenantId) -> list[tuple[Tenant, Standing]]:
         """What the tenant and each one above it have live and have spent."""
@@ -135,7 +144,7 @@ class Judge(Keeper):
             request = request.model_copy(update={"price_limit": max(0, min(rooms))})
         request = rest_of(request, task.resume)
         parent = task.parent if task.plan is None else task.plan.plan_id
-        kept = self._kept(task, request)
+        kept = tuple(self._kept(task, request))
         return PlanAsk(task.task_id, task.tenant, request, task.generation + 1, parent, kept=kept)
 
     def fall_over(self, task: Task, lost: AnyPlan) -> None:
@@ -163,13 +172,20 @@ class Judge(Keeper):
                 self.planned_us[task.task_id] = now_us
                 return
 
-    def _kept(self, task: Task, request: TaskRequest) -> DataSet | None:
-        """What an earlier attempt has saved and must come to the place of the next one."""
+    def _kept(self, task: Task, request: TaskRequest) -> Iterator[DataSet]:
+        """What must come to the place beside what the request names: a checkpoint, and the outputs of other tasks."""
         resume, origin = task.resume, request.origin
-        if resume is None or origin is None:
-            return None
-        seen = self.state.sites.get(resume.site)
-        return checkpoint_data(resume, origin, seen is not None and seen.live)
+        assert origin is not None, "what is planned has an origin"
+        if resume is not None:
+            found = checkpoint_data(resume, origin, self._is_live(resume.site))
+            if found is not None:
+                yield found
+        for one in task.lies:
+            yield made_data(one, origin, self._is_live(one.site))
+
+    def _is_live(self, site: SiteId) -> bool:
+        seen = self.state.sites.get(site)
+        return seen is not None and seen.live
 
     def _budgets_left(self, tenant: TenantId) -> Iterator[int]:
         for one in self.state.tally.path(tenant):

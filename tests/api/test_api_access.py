@@ -27,6 +27,8 @@ BODIES = {
     ("POST", "/v1/services/{service_id}:run"): {"json": {"task": {"tags": {"fake.duration-us": "1"}}}},
     ("POST", "/ga4gh/tes/v1/tasks"): {"json": {"executors": [{"image": "host", "command": ["true"]}]}},
     ("PATCH", "/v1/network/reservations/{reservation_id}"): {"json": {"bandwidth_bps": 1}},
+    ("POST", "/v1/workflows"): {"json": {"workflow": "w", "tasks": {"a": {"run": "true"}}}},
+    ("POST", "/v1/workflows:plan"): {"json": {"workflow": "w", "tasks": {"a": {"run": "true"}}}},
     ("POST", "/v1/what-if"): {"json": {"day": {"drawn": 1}}},
     ("PUT", "/v1/objects/{blake3}"): {"content": OBJECT, "headers": OCTETS},
     ("POST", "/v1/agents/{agent_id}/bus"): {"json": {}},
@@ -41,6 +43,8 @@ BODIES = {
 EXPECTED = {
     ("POST", "/v1/what-if"): {202, 409},  # one at a time
     ("GET", "/v1/what-if/{run_id}"): {404},
+    ("GET", "/v1/workflows/{workflow_id}"): {404},
+    ("POST", "/v1/workflows/{workflow_id}/cancel"): {404},
     ("POST", "/v1/sites/{site_id}:check"): {404},  # it has not joined
     ("POST", "/v1/joins"): {422},  # an empty request
     ("GET", "/v1/joins/{join_id}"): {404},
@@ -84,6 +88,7 @@ def filled(grid, row, task):
         "service_id": "heat-plate",
         "path:path": "out.txt",
         "run_id": "what-if-none",
+        "workflow_id": "flow-none",
         "join_id": "join-none",
         "reservation_id": "resv-" + "0" * 26,
         "site_id": brain.index.grid.sites[1].id,

@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "livenet": {"model", "net", "plan"},  # the planner's calendars and the path engine, over one snapshot
     "reserve": {"model", "livenet", "improve", "verify", "observe"},  # under the road's lock, as improve is
     "flow": {"model", "reserve", "admission", "dispatch"},
+    "compose": {"model", "flow", "admission"},  # beside the road, under its lock
     "api": {
         "model",
         "intent",
@@ -67,6 +68,8 @@ ALLOWED: dict[str, set[str]] = {
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("client.sync", "runtime.clock"): "a client waits and times out by the real clock, which lives in runtime",
     ("client.aio", "runtime.clock"): "as above",
+    ("client.workflows", "runtime.clock"): "as above",
+    ("client.workflows_aio", "runtime.clock"): "as above",
     ("client.sync", "runtime.ids"): "idempotency keys are random, and randomness lives in runtime",
     ("client.aio", "runtime.ids"): "as above",
     ("verify.batch_rows", "net.jit"): "the compiler alone: no rule of the planner is in it",

@@ -19,7 +19,7 @@ COMMANDS = (
     "plan", "submit", "run", "status", "logs", "explain", "cancel", "list", "bill", "grid show", "grid validate",
     "grid schema", "grid generate", "grid import", "schema task", "serve", "agent", "demo", "twin", "store rebuild",
     "store verify", "store backup", "store restore", "key issue", "key list", "key revoke", "init", "what-if",
-    "schema what-if", "lab up", "lab status", "lab ping", "lab iperf", "lab fail-link", "lab heal", "lab down",
+    "schema what-if", "workflow run", "workflow plan", "workflow show", "workflow list", "workflow cancel", "lab up", "lab status", "lab ping", "lab iperf", "lab fail-link", "lab heal", "lab down",
 )  # fmt: skip
 BAD = "name: bad\nrun: echo\nresources:\n  cpu: many\n  memroy: 4 GiB\nlatency: fast\n"
 

@@ -18,12 +18,14 @@ from suanwang.agent.agent import Agent
 from suanwang.agent.journal import Journal
 from suanwang.agent.objects import LocalObjects
 from suanwang.agent.rules import TransferRules
+from suanwang.compose import submit_workflow, workflow_before
 from suanwang.flow import Road
 from suanwang.grids import random_grid
+from suanwang.intent.workflow import read_workflow
 from suanwang.model.error import UnreachableError
 from suanwang.model.event import Heartbeat, Orders
 from suanwang.model.grid import Tenant
-from suanwang.model.ids import AgentId, TenantId
+from suanwang.model.ids import AgentId, TenantId, WorkflowId
 from suanwang.model.principal import Submission
 from suanwang.model.record import ENDS, Phase, TenantSet
 from suanwang.model.snapshot import index_grid
@@ -48,9 +50,12 @@ WORK = [
     ("delivered",   "ok",             1,       True,    False,      Phase.SUCCEEDED),
     ("cancelled",   "hang",           0,       False,   True,       Phase.CANCELLED),
     ("plain two",   "ok",             0,       False,   False,      Phase.SUCCEEDED),
+    ("make",        "ok",             0,       False,   False,      Phase.SUCCEEDED),  # these two are a workflow
+    ("take",        "ok",             0,       False,   False,      Phase.SUCCEEDED),
 ]  # fmt: skip
 
 
+FLOW = ("make", "take")
 LOCAL_WORK = [
     ("copied",      "ok",             1,       False,   False,      Phase.SUCCEEDED),
     ("delivered",   "ok",             1,       True,    False,      Phase.SUCCEEDED),
@@ -103,12 +108,27 @@ def open_road(folder: Path) -> tuple[Road, Store]:
 def submit_all(folder: Path, road: Road) -> None:
     """Hand every task in under its idempotency key, as a client does that does not know what got through."""
     for name, outcome, retries, targets, cancelled, _ in work_of(folder):
+        if name in FLOW:
+            continue
         local = (folder / "local").exists()
         request = local_request(folder, name, targets) if local else request_of(name, outcome, retries, targets)
         offer = Submission(request=request, idempotency_key=name)
         made = road.submit(TENANT, "kill", [offer], [road.ids.task_id()])[0]
         if cancelled and road.state.tasks[made.task_id].phase not in ENDS:
             road.cancel(made.task_id, "kill")
+
+
+def submit_flow(road: Road) -> None:
+    """What `make` leaves is an input of `take`; both or none are taken in."""
+    tags = "tags: {fake.duration-us: '100000'}, resources: {wall_time: 2 s}"
+    make, take = "outputs: [{path: out}]", "inputs: [{source: 'task:make/out', path: in}], outputs: [{path: out}]"
+    workflow = read_workflow(
+        f"workflow: w\ntasks: {{make: {{run: x, {make}, {tags}}}, take: {{run: x, {take}, {tags}}}}}"
+    )
+    if workflow_before(road, TENANT, "flow", workflow) is None:
+        ids = road.ids.task_id(), road.ids.task_id()
+        refused = submit_workflow(road, (TENANT, "kill"), workflow, (WorkflowId("flow"), ids), {}, "flow")
+        assert not refused, refused
 
 
 def brain_main(folder: Path, failpoint: str | None) -> None:
@@ -122,6 +142,8 @@ def brain_main(folder: Path, failpoint: str | None) -> None:
         threading.Thread(target=_accept, args=(listener, road, lock), daemon=True).start()
         with lock:
             submit_all(folder, road)
+            if not (folder / "local").exists():
+                submit_flow(road)
         while not (folder / "stop").exists():
             with lock:
                 road.plan_round()

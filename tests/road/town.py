@@ -14,7 +14,7 @@ from suanwang.model.grid import Link, PriceBook, SecurityPool, Tenant
 from suanwang.model.ids import AgentId, SiteId, TaskId, TenantId
 from suanwang.model.principal import Submission
 from suanwang.model.record import Phase, TenantSet
-from suanwang.model.snapshot import index_grid
+from suanwang.model.snapshot import GridIndex, index_grid
 from suanwang.model.task import Resources, TaskRequest
 from suanwang.observe.state import State, Task
 from suanwang.twin.streams import CountedIds
@@ -37,11 +37,13 @@ class Town:
         book: PriceBook = FREE,
         links: Sequence[Link] | None = None,
         security: Mapping[str, Sequence[SecurityPool]] | None = None,
+        index: GridIndex | None = None,
     ) -> None:
+        """`index`: another grid with these sites."""
         names = sites or (str(SITE),)
         places = [site_of(one, [general(one, memory=2**30)], (security or {}).get(one, ())) for one in names]
         links = [link_of(f"{a}-{b}", a, b) for a, b in pairwise(names)] if links is None else links
-        self.index = index_grid(grid_of(places, links, books=(book,)))
+        self.index = index or index_grid(grid_of(places, links, books=(book,)))
         self.now_us, self.log, self.ids = NOW, TwinLog(), CountedIds()
         self.road = self.opened()
         self.road.emit(TenantSet(at_us=NOW, tenant=tenant or Tenant(id=TENANT, name="T")))

@@ -8,7 +8,7 @@ from suanwang.model.ids import DataSetId
 from suanwang.model.reason import RefusalReason
 from suanwang.model.record import Refusal
 from suanwang.model.snapshot import GridIndex
-from suanwang.model.task import OWN, THIRD_PARTY, Avoid, TaskRequest, elements_of, places_of
+from suanwang.model.task import OWN, THIRD_PARTY, Avoid, TaskRequest, edge_of, elements_of, places_of
 from suanwang.model.units import show_at, show_span, show_yuan
 
 DATA_SET_SCHEME = "dataset:"
@@ -36,6 +36,7 @@ class Applicant:
     secret_names: frozenset[str] = frozenset()
     above: tuple[tuple[Tenant, Standing], ...] = ()  # its parent, the parent's parent and so on
     strangers: frozenset[str] = frozenset()  # tasks that it would come after and that are none of its tenant
+    late: frozenset[str] = frozenset()  # of those it would come after: what they made is remembered no more
 
     def way_up(self) -> Iterator[tuple[Tenant, Standing, str]]:
         """Everyone whose limits count, with what a refusal adds to a limit that is not the tenant's own."""
@@ -217,6 +218,10 @@ def _avoided(a: Applicant, avoid: Avoid) -> Iterator[Refusal]:
 
 def _data(a: Applicant) -> Iterator[Refusal]:
     for position, one in enumerate(a.request.inputs):
+        edge = edge_of(one.source)
+        if edge is not None and edge.task in a.strangers | a.late:
+            reason = RefusalReason.INPUT_LATE if edge.task in a.late else RefusalReason.AFTER_UNKNOWN
+            yield Refusal(reason=reason, field=f"inputs[{position}].source", got=edge.task)
         if not one.source.startswith(DATA_SET_SCHEME):
             continue
         name = DataSetId(one.source.removeprefix(DATA_SET_SCHEME))

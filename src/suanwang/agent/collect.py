@@ -1,10 +1,8 @@
 """Outputs out of the task's folder. Its files belong to the task's user, so nothing in it is trusted."""
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Final
 
 from suanwang.agent import beneath
@@ -12,12 +10,12 @@ from suanwang.agent.objects import ObjectStore
 from suanwang.agent.readable import readable
 from suanwang.model.error import BackendError, SuanwangError
 from suanwang.model.event import OutputFile
+from suanwang.model.globs import is_pattern, matches
 from suanwang.model.reason import FailureReason
 from suanwang.model.task import Output
 
 FILES_MAX: Final = 10_000  # of one attempt: they all travel in one event
 SKIPPED_SHOWN: Final = 5
-_GLOB: Final = frozenset("*?[")
 
 
 @dataclass(slots=True)
@@ -39,30 +37,6 @@ class Collected:
         more = len(self.skipped) - SKIPPED_SHOWN
         shown = ", ".join(self.skipped[:SKIPPED_SHOWN]) + (f" and {more} more" if more > 0 else "")
         return f"not plain files, so not kept: {shown}"
-
-
-def matches(pattern: Sequence[str], parts: Sequence[str]) -> bool:
-    """True where the path, or a folder above it, fits the pattern. `**` stands for any number of folders.
-
-    Walks all ways at once, so a pattern of many `**` costs its length times the path's and no more.
-    """
-    at = _with_gaps({0}, pattern)
-    for part in parts:
-        if len(pattern) in at:
-            return True  # the pattern named a folder above: what is below it belongs to it
-        stay = {i for i in at if pattern[i] == "**"}
-        step = {i + 1 for i in at - stay if fnmatchcase(part, pattern[i])}
-        at = _with_gaps(stay | step, pattern)
-    return len(pattern) in at
-
-
-def _with_gaps(at: set[int], pattern: Sequence[str]) -> set[int]:
-    """The positions, and those behind each `**` that stands for no folder at all."""
-    out = set(at)
-    for i, word in enumerate(pattern):
-        if i in out and word == "**":
-            out.add(i + 1)
-    return out
 
 
 def collect(folder: int, wanted: tuple[Output, ...], objects: ObjectStore, limit_bytes: int, prefix: str) -> Collected:
@@ -104,7 +78,7 @@ def _matching(output: Output, entries: list[beneath.Entry], out: Collected) -> l
     found = [entry for entry in entries if matches(pattern, entry.path.split("/"))]
     plain = [entry for entry in found if entry.is_file]
     odd = [entry.path for entry in found if not entry.is_file]
-    if odd and (not plain or not _GLOB & set(output.path)):
+    if odd and (not plain or not is_pattern(output.path)):
         raise BackendError(FailureReason.OUTPUT_FORBIDDEN, f"{odd[0]} is a link or a special file, not a plain file")
     if not plain:
         raise BackendError(FailureReason.OUTPUT_MISSING, f"nothing matches {output.path}")

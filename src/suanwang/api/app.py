@@ -30,6 +30,7 @@ from suanwang.api import (
     tasks,
     tes,
     what_if,
+    workflows,
 )
 from suanwang.api.access import check_routes
 from suanwang.api.caller import authorize
@@ -58,6 +59,7 @@ ROUTERS = tuple(
         keys,
         joins,
         what_if,
+        workflows,
         network,
         policies,
         tes,

@@ -66,11 +66,7 @@ def read_submission(request: Request, raw: bytes, idempotency_key: str | None) -
 
 
 def _wrapped(data: dict[str, Any], idempotency_key: str | None) -> Submission:
-    faults = [
-        Fault("unknown_field", str(name)[:80], str(name)[:80], None, {"known": "request, secrets"})
-        for name in data
-        if name not in ("request", "secrets")
-    ]
+    faults = _strange(data)
     secrets = data.get("secrets") or {}
     faults += _secret_faults(secrets)
     try:
@@ -82,6 +78,29 @@ def _wrapped(data: dict[str, Any], idempotency_key: str | None) -> Submission:
     if faults:
         raise FaultsError(faults, "body")
     return Submission(request=found, secrets=secrets, idempotency_key=idempotency_key)
+
+
+def unwrapped(raw: bytes, mark: str) -> tuple[bytes, dict[str, str], str]:
+    """A document that has the field `mark`, or `{"request": document, "secrets": {name: value}}`: the document, the secrets,
+    and what stands before the places of its fields. Raises FaultsError for the wrapping alone."""
+    if b'"request"' not in raw:
+        return raw, {}, ""
+    data = parse(raw, "body").data
+    if not isinstance(data, dict) or "request" not in data or mark in data:
+        return raw, {}, ""
+    secrets = data.get("secrets") or {}
+    faults = [*_strange(data), *_secret_faults(secrets)]
+    if faults:
+        raise FaultsError(faults, "body")
+    return json.dumps(data["request"]).encode(), secrets, "request."
+
+
+def _strange(data: dict[str, Any]) -> list[Fault]:
+    return [
+        Fault("unknown_field", str(name)[:80], str(name)[:80], None, {"known": "request, secrets"})
+        for name in data
+        if name not in ("request", "secrets")
+    ]
 
 
 def _secret_faults(secrets: Any) -> list[Fault]:

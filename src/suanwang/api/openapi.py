@@ -75,6 +75,25 @@ def task_body(description: str) -> dict[str, Any]:
     return _content({"application/json": {"anyOf": [_ref(TaskRequest), wrapped]}}, description)
 
 
+def workflow_body(description: str) -> dict[str, Any]:
+    """A workflow file as JSON or YAML: the tasks in it are checked by their own form."""
+    task = {
+        "type": "object",
+        "description": "A task; `after` is `{other: when}`, a source may be `task:<other>/<path>`.",
+    }
+    form = {
+        "type": "object",
+        "required": ["workflow", "tasks"],
+        "additionalProperties": False,
+        "properties": {
+            "workflow": {"type": "string", "minLength": 1, "maxLength": 200},
+            "defaults": {"type": "object"},
+            "tasks": {"type": "object", "minProperties": 1, "maxProperties": 1000, "additionalProperties": task},
+        },
+    }
+    return _content({"application/json": form}, f"{description} `application/yaml` is taken too.")
+
+
 def plan_body() -> dict[str, Any]:
     return _content({"application/json": _ref(TaskRequest)}, "A task; `application/yaml` is taken too.")
 

@@ -1,6 +1,6 @@
 """What the API needs of the brain: a facade of thread-safe, blocking verbs. `runtime/brain.py` is the real one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO, Protocol
 
 from suanwang.model.bus import BusAsk, BusTold
@@ -45,6 +45,7 @@ from suanwang.model.task import TaskRequest
 from suanwang.model.view import Panorama, Share
 from suanwang.model.wanted import NetworkReport, NetworkView, WantedNetwork
 from suanwang.model.what_if_ask import WhatIfAsk, WhatIfRun
+from suanwang.model.workflow import Workflow, WorkflowPlan, WorkflowView
 from suanwang.store import Store
 
 
@@ -105,6 +106,20 @@ class TrustPort(Protocol):
     def check(self, principal: Principal, site: SiteId) -> TaskId: ...
 
 
+class WorkflowsPort(Protocol):
+    """Tasks that belong together."""
+
+    def submit(
+        self, principal: Principal, workflow: Workflow, secrets: Mapping[str, str], key: str | None
+    ) -> tuple[WorkflowView, bool]: ...
+    def read(self, principal: Principal, workflow_id: str) -> WorkflowView: ...
+    def newest(
+        self, tenant: TenantId | None, limit: int, cursor: str | None
+    ) -> tuple[tuple[WorkflowView, ...], str | None]: ...
+    def cancel(self, principal: Principal, workflow_id: str) -> WorkflowView: ...
+    def dry_plan(self, principal: Principal, workflow: Workflow) -> WorkflowPlan: ...
+
+
 class Limits(Protocol):
     """The settings that the API keeps to."""
 
@@ -143,6 +158,8 @@ class BrainPort(Protocol):
     def policies(self) -> PoliciesPort: ...
     @property
     def joins(self) -> JoinsPort: ...
+    @property
+    def workflows(self) -> WorkflowsPort: ...
     @property
     def trust(self) -> TrustPort: ...
 

@@ -22,6 +22,7 @@ from suanwang.cli import (
     tasks,
     tenants,
     what_if,
+    workflow,
 )
 from suanwang.cli.exits import Exit
 from suanwang.cli.words import LANG, t
@@ -51,6 +52,7 @@ def build() -> typer.Typer:
 
     for part in (
         tasks,
+        workflow,
         qasm,
         services,
         slurm,

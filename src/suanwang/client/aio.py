@@ -19,6 +19,7 @@ from suanwang.client.events import EventParser, StreamEvent
 from suanwang.client.outputs import AsyncOutputs
 from suanwang.client.sync import Client
 from suanwang.client.uploads import Upload, Uploadable, local_inputs
+from suanwang.client.workflows_aio import AsyncWorkflowVerbs
 from suanwang.model.cats import CatsMetrics
 from suanwang.model.doors import DoorRules
 from suanwang.model.grid import Grid, Tenant
@@ -63,7 +64,7 @@ TIMEOUT_S = 30.0
 STREAM_SILENCE_S = 45.0  # the brain pings every 10 s; past this the line is dead
 
 
-class AsyncClient:
+class AsyncClient(AsyncWorkflowVerbs):
     """A connection to a brain. For one event loop; close it, or use it with `async with`.
 
     `url` and `key` default to SUANWANG_URL and SUANWANG_KEY, else to the brain that runs on this machine's home.

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from suanwang.intent.document import parse
 from suanwang.intent.read import read_task, validate
+from suanwang.intent.workflow import read_workflow, written
 from suanwang.model.cats import CatsMetrics
 from suanwang.model.doors import DoorRules
 from suanwang.model.error import UnreachableError
@@ -51,11 +52,13 @@ from suanwang.model.view import (
     WhoAmI,
 )
 from suanwang.model.wanted import NetworkView
+from suanwang.model.workflow import Workflow, WorkflowPlan, WorkflowView
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 # What a client takes for a task: the model, a dict as in a task file, or the path of a task file.
 TaskLike = TaskRequest | Mapping[str, Any] | Path | str
+WorkflowLike = Mapping[str, Any] | Path | str  # as in a workflow file, or the path of one
 OPTIMISE_S = 300.0  # without its bound
 BULK_ROWS = 16_384  # tasks of one request; more go in parts
 NDJSON, ARROW = "application/x-ndjson", "application/vnd.apache.arrow.stream"
@@ -131,6 +134,39 @@ def _arrow(texts: Sequence[str]) -> bytes:
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return sink.getvalue()
+
+
+def read_workflowlike(workflow: WorkflowLike) -> tuple[Workflow, Path]:
+    """The workflow, and the folder that its local inputs are relative to. Raises FaultsError."""
+    if isinstance(workflow, Path | str):
+        path = Path(workflow)
+        return read_workflow(path.read_bytes(), str(path)), path.parent
+    return read_workflow(json.dumps(dict(workflow)), "workflow"), Path()
+
+
+def submit_workflow(workflow: Workflow, secrets: Mapping[str, str] | None, key: str) -> Call[WorkflowView]:
+    data: dict[str, Any] = written(workflow)
+    if secrets:
+        data = {"request": data, "secrets": dict(secrets)}
+    headers = {**_JSON, "Idempotency-Key": key}
+    return Call("POST", "/v1/workflows", _as(WorkflowView), headers=headers, body=json.dumps(data).encode())
+
+
+def plan_workflow(workflow: Workflow) -> Call[WorkflowPlan]:
+    body = json.dumps(written(workflow)).encode()
+    return Call("POST", "/v1/workflows:plan", _as(WorkflowPlan), headers=_JSON, body=body)
+
+
+def workflow(workflow_id: str) -> Call[WorkflowView]:
+    return _get(f"/v1/workflows/{quote(workflow_id, safe='')}", WorkflowView)
+
+
+def workflows(tenant: str | None, limit: int) -> Call[Page[WorkflowView]]:
+    return _get("/v1/workflows", Page[WorkflowView], tenant=tenant, limit=limit)
+
+
+def cancel_workflow(workflow_id: str) -> Call[WorkflowView]:
+    return Call("POST", f"/v1/workflows/{quote(workflow_id, safe='')}/cancel", _as(WorkflowView), safe=False)
 
 
 def plan(request: TaskRequest) -> Call[PlanView]:

@@ -17,6 +17,7 @@ from suanwang.client.connect import find_address
 from suanwang.client.events import EventParser, StreamEvent
 from suanwang.client.outputs import Outputs
 from suanwang.client.uploads import Upload, Uploadable, local_inputs
+from suanwang.client.workflows import WorkflowVerbs
 from suanwang.model.cats import CatsMetrics
 from suanwang.model.doors import DoorRules
 from suanwang.model.grid import Grid, Tenant
@@ -61,7 +62,7 @@ TIMEOUT_S = 30.0
 STREAM_SILENCE_S = 45.0  # the brain pings every 10 s; past this the line is dead
 
 
-class Client:
+class Client(WorkflowVerbs):
     """A connection to a brain. Thread-safe; close it, or use it with `with`.
 
     `url` and `key` default to SUANWANG_URL and SUANWANG_KEY, else to the brain that runs on this machine's home.

@@ -2,16 +2,17 @@
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from blake3 import blake3
 
 from suanwang.model.error import Fault, FaultsError
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import TASK_SOURCE, TaskRequest
+from suanwang.model.workflow import Workflow
 
-SCHEMES = ("http://", "https://", "s3://", "dataset:", "object:")
+SCHEMES = ("http://", "https://", "s3://", "dataset:", TASK_SOURCE, "object:")
 PIECE_BYTES = 1024 * 1024
 
 
@@ -68,6 +69,24 @@ def local_inputs(request: TaskRequest, folder: Path, *, upload: bool) -> tuple[T
     if faults:
         raise FaultsError(faults, "inputs")
     return request.model_copy(update={"inputs": tuple(inputs)}), files
+
+
+def workflow_inputs(workflow: Workflow, folder: Path, *, upload: bool) -> tuple[Workflow, list[Upload]]:
+    """The same for all tasks of a workflow."""
+    requests: list[TaskRequest] = []
+    files: list[Upload] = []
+    faults: list[Fault] = []
+    for step in workflow.steps:
+        try:
+            request, found = local_inputs(step.request, folder, upload=upload)
+        except FaultsError as error:
+            faults += [replace(one, where=f"tasks.{step.name}.{one.where}") for one in error.faults]
+            continue
+        requests.append(request)
+        files += found
+    if faults:
+        raise FaultsError(faults, "inputs")
+    return workflow.with_requests(tuple(requests)), files
 
 
 def _find(base: Path, source: str, where: str) -> Upload | Fault:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from suanwang.dispatch import after, carry, lifecycle, reconcile, spread, watch
+from suanwang.dispatch import after, carry, gather, lifecycle, reconcile, spread, watch
 from suanwang.dispatch.after import Outlook
 from suanwang.dispatch.lifecycle import Signal
 from suanwang.dispatch.scribe import Scribe
@@ -21,8 +21,19 @@ from suanwang.model.event import (
 )
 from suanwang.model.ids import AgentId, SiteId, TaskId
 from suanwang.model.reason import FailureReason, WaitReason
-from suanwang.model.record import ENDS, EventApplied, Phase, Record, SiteChanged, TaskEnded, TaskRefused, TaskWaits
+from suanwang.model.record import (
+    ENDS,
+    EventApplied,
+    InputsGathered,
+    Phase,
+    Record,
+    SiteChanged,
+    TaskEnded,
+    TaskRefused,
+    TaskWaits,
+)
 from suanwang.model.rows import EventRow
+from suanwang.model.task import comes_after
 from suanwang.observe.state import Task
 from suanwang.settle import Bills
 
@@ -138,13 +149,13 @@ class Applier(Scribe):
 
     def hold_back(self, task: Task, now_us: int) -> None:
         """A task that was just admitted waits for those that it comes after."""
-        if task.request is not None and task.request.after and self._decide_after(task, now_us) is Outlook.OPEN:
+        if task.request is not None and comes_after(task.request) and self._decide_after(task, now_us) is Outlook.OPEN:
             self.emit(TaskWaits(at_us=now_us, task_id=task.task_id, reason=WaitReason.AFTER))
 
     def _decide_after(self, task: Task, now_us: int, leader: TaskId | None = None) -> Outlook:
         """One whose turn can never come ends here. `leader`: the one that began or ended since it was asked last."""
         assert task.request is not None, "a live task has its request"
-        wanted, tasks, kept = task.request.after, self.state.tasks, self._outlooks
+        wanted, tasks, kept = comes_after(task.request), self.state.tasks, self._outlooks
         found = kept.again(task.task_id, leader, wanted, tasks) if leader else kept.first(task.task_id, wanted, tasks)
         if found.lost is not None:
             self.signal(task, Signal.AFTER_LOST, carry.Cause(now_us, FailureReason.AFTER_LOST, detail=found.lost))
@@ -161,12 +172,23 @@ class Applier(Scribe):
         for leader in self._news:  # grows on the way
             for one in self.state.following.of(leader):
                 task, now_us = self.state.tasks[one], self.clock()
-                if self._decide_after(task, now_us, leader) is Outlook.TRUE:
+                if self._decide_after(task, now_us, leader) is Outlook.TRUE and self._gather(task, now_us):
                     self.emit(TaskWaits(at_us=now_us, task_id=one, reason=WaitReason.QUEUED))
         self._news = []
         waiting = self.state.following.leaders
         if len(self._outlooks) > 2 * len(waiting) + 1_000:
             self._outlooks.forget_all_but(waiting)
+
+    def _gather(self, task: Task, now_us: int) -> bool:
+        """Its inputs, now that the tasks that make them have succeeded. False, and it ends, where one was not made."""
+        assert task.request is not None, "a live task has its request"
+        found = gather.gather(task.request, self.state.following.made)
+        if isinstance(found, gather.Lacking):
+            self.signal(task, Signal.INPUTS_LOST, carry.Cause(now_us, found.reason, detail=found.detail))
+            return False
+        if found is not None:
+            self.emit(InputsGathered(at_us=now_us, task_id=task.task_id, inputs=found.inputs, lies=found.lies))
+        return True
 
     def _end_whole(self, record: TaskEnded | TaskRefused) -> None:
         """With the last of its parts a task in parts ends."""

@@ -102,7 +102,7 @@ class _Intake:
         self.rows.append(_Success(event, task, bill))
         applier.waits.before_leaving(task)
         batches.hear(now_us, event, task)
-        batches.end(applier.state, task, bill.lease_id, bill.amount_micro_yuan, self.sums)
+        batches.end(applier.state, task, event, bill.lease_id, bill.amount_micro_yuan, self.sums)
         self.ended.append(task)
         self._note(task)
         return True

@@ -10,6 +10,7 @@ from suanwang.model.error import ConflictError
 from suanwang.model.ids import SiteId, TaskId
 from suanwang.model.reason import FailureReason, WaitReason
 from suanwang.model.record import ENDS, CancelRequested, LeaseExtended, TaskWaits
+from suanwang.observe.task import Task
 
 
 class Keeper(Applier):
@@ -17,19 +18,25 @@ class Keeper(Applier):
 
     def cancel(self, task_id: TaskId, principal: str) -> None:
         """Cancel a task: at once where it does not run, by a stop instruction where it does."""
-        task, now_us = self.state.tasks[task_id], self.clock()
+        task = self.state.tasks[task_id]
         if task.phase in ENDS:
             raise ConflictError("task_ended", task=task_id, phase=task.phase.value)
-        if not task.cancel_asked:
-            self.emit(CancelRequested(at_us=now_us, task_id=task_id, principal=principal))
-            if not task.parts:
-                self.signal(task, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
-            for one in [self.state.tasks[part] for part in task.parts]:
-                if one.phase not in ENDS and not one.cancel_asked:
-                    self.emit(CancelRequested(at_us=now_us, task_id=one.task_id, principal=principal))
-                    self.signal(one, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
+        self.ask_cancel(task, principal)
         self.commit()
         failpoints.hit("brain.cancel.committed")
+
+    def ask_cancel(self, task: Task, principal: str) -> None:
+        """A task that has not ended, with all of its parts."""
+        if task.cancel_asked:
+            return
+        now_us = self.clock()
+        self.emit(CancelRequested(at_us=now_us, task_id=task.task_id, principal=principal))
+        if not task.parts:
+            self.signal(task, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
+        for one in [self.state.tasks[part] for part in task.parts]:
+            if one.phase not in ENDS and not one.cancel_asked:
+                self.emit(CancelRequested(at_us=now_us, task_id=one.task_id, principal=principal))
+                self.signal(one, Signal.CANCEL_ASKED, carry.Cause(now_us, FailureReason.CANCELLED))
 
     def tick(self) -> None:
         """What time alone brings about: silent agents, deadlines, pauses over, leases about to end."""

@@ -60,8 +60,11 @@ def key_of(task: Task, limited: bool, kept_out: bool = False) -> Key:
 
 
 def _resumed(task: Task) -> Hashable:
-    """What it has done already makes a task one of its own kind: less to run, and a checkpoint to bring."""
+    """What it has done already makes a task one of its own kind: less to run, and a checkpoint to bring. So does what others
+    made for it, by where it lies."""
     resume = task.resume
+    if task.lies:
+        return (task.lies, None if resume is None else (task.task_id, resume.version))
     return None if resume is None else (task.task_id, resume.version, resume.site)
 
 

@@ -22,6 +22,7 @@ class Signal(StrEnum):
     NO_POOL_LEFT = "no_pool_left"  # after an attempt
     DEADLINE_LOST = "deadline_lost"
     AFTER_LOST = "after_lost"  # a task that it comes after ended otherwise
+    INPUTS_LOST = "inputs_lost"  # what it takes of another task's outputs is not there
     PLAN_DROPPED = "plan_dropped"  # the site of a plan failed, or its capacity was overrun
     ATTEMPT_OPENED = "attempt_opened"
     ACCEPTED = "accepted"
@@ -81,6 +82,7 @@ def _table() -> dict[tuple[Phase, Signal], Transition]:
         (P.WAITING, S.NO_POOL_LEFT): Transition(P.FAILED, (E.END,)),
         (P.WAITING, S.DEADLINE_LOST): Transition(P.EXPIRED, (E.END,)),
         (P.WAITING, S.AFTER_LOST): Transition(P.CANCELLED, (E.END,)),
+        (P.WAITING, S.INPUTS_LOST): Transition(P.FAILED, (E.END,)),
         (P.WAITING, S.CANCEL_ASKED): Transition(P.CANCELLED, (E.END,)),
         (P.PLANNED, S.PLAN_DROPPED): Transition(P.WAITING, (E.DROP_LEASE, E.QUEUE_FOR_PLAN)),
         (P.PLANNED, S.PREEMPTED): Transition(P.WAITING, (E.DROP_LEASE, E.QUEUE_FOR_PLAN)),

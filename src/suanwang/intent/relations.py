@@ -1,5 +1,6 @@
 """What must hold between the fields of one task. Pure; every relation is one small generator in RELATIONS."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,10 +9,20 @@ from suanwang.intent.document import Loc
 from suanwang.intent.mapping import Found
 from suanwang.model.error import FaultsError
 from suanwang.model.grid import PoolKind
-from suanwang.model.task import AFTER_MAX, OWN_TAGS, CircuitEntry, PythonEntry, TaskRequest, pool_kind
+from suanwang.model.ids import TASK_PATTERN
+from suanwang.model.task import (
+    AFTER_MAX,
+    OWN_TAGS,
+    CircuitEntry,
+    PythonEntry,
+    TaskRequest,
+    When,
+    edge_of,
+    pool_kind,
+)
 from suanwang.qasm import read_circuit
 
-INPUT_SCHEMES = ("http", "https", "s3", "dataset", "object")
+INPUT_SCHEMES = ("http", "https", "s3", "dataset", "object", "task")
 WAVES_MAX = 1_000  # each is a task of its own
 LABELS_MAX = 1_000  # of environment, secrets and tags each
 
@@ -140,8 +151,17 @@ def _source(source: str, loc: Loc) -> Iterator[Found]:
         yield _one("source_form", loc, source)
     elif scheme == "object" and (len(rest) != 64 or set(rest) - set("0123456789abcdef")):
         yield _one("object_form", loc, source)
+    elif scheme == "task" and not _is_edge(rest):
+        yield _one("task_source_form", loc, source)
     elif scheme == "dataset" and not rest:
         yield _one("source_form", loc, source)
+
+
+def _is_edge(rest: str) -> bool:
+    """A task's id and a path below its folder."""
+    task, slash, path = rest.partition("/")
+    parts = path.split("/")
+    return bool(slash and re.match(TASK_PATTERN, task)) and not any(part in ("", ".", "..") for part in parts)
 
 
 def _outputs(request: TaskRequest) -> Iterator[Found]:
@@ -243,6 +263,10 @@ def _after(request: TaskRequest) -> Iterator[Found]:
         if (one.task, one.when) in seen:
             yield _one("listed_twice", ("after", at), one.task)
         seen.add((one.task, one.when))
+    makers = {edge.task for one in request.inputs if (edge := edge_of(one.source)) is not None}
+    for at, one in enumerate(request.after):
+        if one.when is When.FAILED and one.task in makers:
+            yield _one("after_and_input", ("after", at), one.task, "inputs")
 
 
 def _waves(request: TaskRequest) -> Iterator[Found]:

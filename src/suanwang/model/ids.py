@@ -1,7 +1,7 @@
 """Typed ids. An id carries its kind: in the type for the checker, in the prefix for the reader.
 
 Ids of things that people name (sites, pools, links, data sets, tenants) are slugs, checked where the thing is
-defined (`Slug`, `PoolSlug`). Ids that the brain makes (tasks, plans, attempts, leases, charges, reservations, joins) are
+defined (`Slug`, `PoolSlug`). Ids that the brain makes (tasks, plans, attempts, leases, charges, reservations, joins, workflows) are
 `<prefix>-<26 characters>` and sort by the time they were made; `runtime/ids.py` makes them.
 """
 
@@ -10,7 +10,7 @@ from typing import Annotated, NewType
 from pydantic import StringConstraints
 
 SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
-MADE_PATTERN = r"^(?:task|plan|att|lease|chg|batch|key|resv|join)-[0-9a-z]{26}$"
+MADE_PATTERN = r"^(?:task|plan|att|lease|chg|batch|key|resv|join|flow)-[0-9a-z]{26}$"
 TASK_PATTERN = r"^task-[0-9a-z]{26}$"
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
@@ -33,3 +33,4 @@ ReservationId = NewType("ReservationId", str)
 AgentId = NewType("AgentId", str)
 KeyId = NewType("KeyId", str)
 JoinId = NewType("JoinId", str)
+WorkflowId = NewType("WorkflowId", str)

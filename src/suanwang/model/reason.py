@@ -86,6 +86,7 @@ class RefusalReason(StrEnum):
     OBJECT_UNKNOWN = "object_unknown"
     SECRET_MISSING = "secret_missing"
     AFTER_UNKNOWN = "after_unknown"  # there is no such task to come after
+    INPUT_LATE = "input_late"  # outputs of a task that had ended, in whole or in part, before anybody asked for them
     NO_POOL = "no_pool"  # no pool of the grid could ever take it, even empty and with every site up
 
 

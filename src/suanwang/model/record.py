@@ -35,7 +35,8 @@ from suanwang.model.reservation import (
     ReservationMoved,
     ReservationResized,
 )
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import Input, TaskRequest
+from suanwang.model.workflow_record import WorkflowSubmitted
 
 
 class Phase(StrEnum):
@@ -147,6 +148,24 @@ class TaskWaits(Value):
     reason: WaitReason
     until_us: int = 0
     clauses: tuple[ClauseCount, ...] = ()
+
+
+class Lies(Value):
+    """So many bytes, made at one site."""
+
+    site: SiteId
+    size_bytes: int
+
+
+class InputsGathered(Value):
+    """The tasks whose outputs a task takes have succeeded: its inputs are these from now on, objects in the place of each
+    `task:` source, and the bytes of those lie where they were made."""
+
+    t: Literal["inputs_gathered"] = "inputs_gathered"
+    at_us: int
+    task_id: TaskId
+    inputs: tuple[Input, ...]
+    lies: tuple[Lies, ...]
 
 
 class PlanCommitted(Value):
@@ -402,11 +421,12 @@ class SiteRefused(Value):
 
 
 Record = Annotated[
-    GridAdopted | TenantSet | KeyIssued | KeyNamed | KeyRevoked | TaskSubmitted | TaskAdmitted | TaskRefused | TaskWaits
+    GridAdopted | TenantSet | KeyIssued | KeyNamed | KeyRevoked | TaskSubmitted | TaskAdmitted | TaskRefused | TaskWaits | InputsGathered
     | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | LeaseExtended | AttemptClosed
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
     | PathRepaired | PathBroken | PathRestored
     | SiteAsked | SiteJoined | SiteRefused | SiteChecked | ResultCompared
+    | WorkflowSubmitted
     | ReservationMade | ReservationMoved | ReservationResized | ReservationBroken | ReservationEnded,
     Field(discriminator="t"),
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """What a user asks for. The same type is read from a task file, a JSON body and the SDK; see `intent/`."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -123,6 +123,23 @@ class After(Value):
     when: When = When.SUCCEEDED
 
 
+TASK_SOURCE = "task:"
+
+
+class Edge(NamedTuple):
+    """What a source of the form `task:<id>/<path>` names."""
+
+    task: str
+    path: str
+
+
+def edge_of(source: str) -> Edge | None:
+    """The other task and what of its outputs, or None for a source of another kind."""
+    if not source.startswith(TASK_SOURCE):
+        return None
+    return Edge(*source.removeprefix(TASK_SOURCE).partition("/")[::2])
+
+
 class PythonEntry(Value):
     """`module:function` or a script's text, run by the site's Python with `arguments` on its command line."""
 
@@ -176,7 +193,8 @@ class Resources(Value):
 
 class Input(Value):
     """A file put into the task's folder before it starts. `source`: a path beside the task file (uploaded on
-    submit), `http://`, `https://`, `s3://`, `dataset:<id>`, or `object:<blake3>` (already uploaded)."""
+    submit), `http://`, `https://`, `s3://`, `dataset:<id>`, `object:<blake3>` (already uploaded), or `task:<id>/<path>`: what
+    another task leaves, one file, or all below a folder or that a pattern matches, which then come below `path`."""
 
     source: Annotated[str, Field(min_length=1, max_length=2048)]
     path: InnerPath
@@ -276,6 +294,13 @@ def elements_of(request: TaskRequest) -> int:
 def places_of(request: TaskRequest) -> int:
     """At how many places a task holds what it asks for."""
     return 1 if request.standby is None else 2
+
+
+def comes_after(request: TaskRequest) -> tuple[After, ...]:
+    """All that a task comes after: what it says, and the success of each task whose outputs it takes."""
+    makers = dict.fromkeys(edge.task for one in request.inputs if (edge := edge_of(one.source)) is not None)
+    named = {one.task for one in request.after if one.when is When.SUCCEEDED}
+    return request.after + tuple(After(task=one) for one in makers if one not in named)
 
 
 def latency_us_max(request: TaskRequest) -> int | None:

@@ -121,8 +121,8 @@ def hear(now_us: int, event: AnyEvent, task: Task) -> None:
         task.phase = phase
 
 
-def end(state: "State", task: Task, lease_id: LeaseId, billed_micro_yuan: int, sums: Sums) -> None:
-    """A success: its attempt is closed and billed, and it ends. The tally is told by `sums`."""
+def end(state: "State", task: Task, event: AnyEvent, lease_id: LeaseId, billed_micro_yuan: int, sums: Sums) -> None:
+    """A success, by its event: its attempt is closed and billed, and it ends. The tally is told by `sums`."""
     attempt, plan, task_id = task.attempt, task.plan, task.task_id
     assert attempt is not None and plan is not None, "the live attempt is closed"
     sums.add(task, plan.quote_micro_yuan, billed_micro_yuan)
@@ -133,11 +133,14 @@ def end(state: "State", task: Task, lease_id: LeaseId, billed_micro_yuan: int, s
     there = state.by_site.get(attempt.site)
     if there is not None and there.pop(task_id, None) is not None and not there:
         del state.by_site[attempt.site]
+    if event.outputs:
+        state.following.keep(task_id, task.part_of, attempt.site, event.outputs)
     if task.parting is not None:
         state.parting.pop(task.parting.attempt_id, None)
     del state.live[task_id]
     task.parent, task.billed_micro_yuan = plan.plan_id, task.billed_micro_yuan + billed_micro_yuan
     task.plan = task.attempt = task.resume = task.parting = task.request = task.delivery = None
+    task.lies = ()
     task.borrowed, task.phase = False, Phase.SUCCEEDED
     state.ended[Phase.SUCCEEDED] = state.ended.get(Phase.SUCCEEDED, 0) + 1
 
@@ -163,7 +166,7 @@ def _heard(state: "State", record: EventsHeard) -> None:
         cursors[event.agent] = max(cursors.get(event.agent, 0), event.sequence)
         if closing is not None:
             billed = sum([line.amount_micro_yuan for _, _, line in closing.charges])
-            end(state, task, closing.lease_id, billed, sums)
+            end(state, task, event, closing.lease_id, billed, sums)
     sums.settle(state)
 
 

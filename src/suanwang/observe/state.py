@@ -24,10 +24,11 @@ from suanwang.model.ids import (
     SiteId,
     TaskId,
     TenantId,
+    WorkflowId,
 )
 from suanwang.model.placements import Placements
 from suanwang.model.plan import Hold
-from suanwang.model.reason import NOT_THE_TASKS_FAULT, PARTS, PAUSES, WaitReason
+from suanwang.model.reason import NOT_THE_TASKS_FAULT, PARTS, PAUSES, FailureReason, WaitReason
 from suanwang.model.record import (
     ENDS,
     AttemptClosed,
@@ -36,9 +37,6 @@ from suanwang.model.record import (
     ChargePosted,
     DeliveryOrdered,
     EventApplied,
-    KeyIssued,
-    KeyNamed,
-    KeyRevoked,
     LeaseExtended,
     LinkChanged,
     PathBroken,
@@ -52,23 +50,25 @@ from suanwang.model.record import (
     TaskRefused,
     TaskSubmitted,
     TaskWaits,
-    TenantSet,
 )
 from suanwang.model.share import amounts_of
 from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
-from suanwang.model.task import TaskRequest, elements_of, places_of
+from suanwang.model.task import TaskRequest, comes_after, elements_of, places_of
+from suanwang.model.workflow_record import WorkflowSubmitted
 from suanwang.observe.agenda import Agenda
 from suanwang.observe.batches import FOLDS
 from suanwang.observe.delivery import Delivery
 from suanwang.observe.following import Following
+from suanwang.observe.gathered import GATHERED
 from suanwang.observe.joined import JOINS, Join
-from suanwang.observe.known import Key, Repeat
+from suanwang.observe.known import KNOWN, Key, Repeat
 from suanwang.observe.loads import HELD_ACCELERATORS, HELD_CORES, Loads, TenantLoad
 from suanwang.observe.paths import PATHS
 from suanwang.observe.reserved import RESERVATION_FOLDS, Reserved
 from suanwang.observe.resume import Stopped, keep, note_stopped, resumes
 from suanwang.observe.switched import SWITCHES
 from suanwang.observe.task import PHASE_OF_EVENT, Attempt, Task
+from suanwang.observe.workflows import WORKFLOWS
 
 __all__ = ["Attempt", "Delivery", "State", "Task"]
 
@@ -94,6 +94,8 @@ class State:
     blocked: dict[TaskId, Task] = field(default_factory=dict)  # waiting for something to change
     paused: dict[TaskId, Task] = field(default_factory=dict)  # waiting for a moment
     following: Following = field(default_factory=Following)  # waiting for other tasks
+    workflows: dict[WorkflowId, WorkflowSubmitted] = field(default_factory=dict)
+    workflow_keys: dict[tuple[TenantId, str], WorkflowId] = field(default_factory=dict)
     planned: dict[TaskId, Task] = field(default_factory=dict)  # with a plan that is not dispatched
     leases: dict[LeaseId, Holds] = field(default_factory=dict)
     by_key: dict[str, dict[LeaseId, Holds]] = field(default_factory=dict)
@@ -205,7 +207,7 @@ class State:
             self.queue[task.task_id] = task
         elif record.reason is WaitReason.AFTER:
             assert task.request is not None, "a live task has its request"
-            self.following.add(task.task_id, (TaskId(one.task) for one in task.request.after))
+            self.following.add(task.task_id, (TaskId(one.task) for one in comes_after(task.request)))
         elif record.reason in PAUSES:
             self.paused[task.task_id] = task
         else:
@@ -220,6 +222,7 @@ class State:
         self.tasks[record.task_id].cancel_asked = True
 
     def _ended(self, record: TaskEnded) -> None:
+        self.tasks[record.task_id].after_lost = record.reason is FailureReason.AFTER_LOST
         self._end(self.tasks[record.task_id], record.phase)
 
     def _end(self, task: Task, phase: Phase) -> None:
@@ -233,7 +236,7 @@ class State:
         self._part(task, None)
         task.resume = None
         self.tally.live(task.tenant, -int(task.part_of is None), -task.cores, -task.accelerators)
-        task.phase, task.request, task.plan, task.delivery = phase, None, None, None
+        task.phase, task.request, task.plan, task.delivery, task.lies = phase, None, None, None, ()
         self._wait_no_more(task.task_id)
         for place in (self.live, self.planned):
             place.pop(task.task_id, None)
@@ -354,7 +357,7 @@ class State:
         assert fence == task.fence + 1, "fencing numbers of a task are consecutive"
         assert task.plan is not None and task.plan.plan_id == plan_id, "an attempt carries out the standing plan"
         task.attempt = Attempt(attempt_id, task.plan, site, fence, at_us)
-        task.fence, task.phase = fence, Phase.DISPATCHED
+        task.fence, task.phase, task.site = fence, Phase.DISPATCHED, site
         task.attempts += 1
         if task.parting is not None:
             self._part(task, None)
@@ -411,6 +414,8 @@ class State:
             task.own_failures += 1
         if not record.succeeded:
             self._stopped_by_grid(task, attempt, record)
+        if record.succeeded:
+            self.following.keep(task.task_id, task.part_of, attempt.site, record.outputs)
         if record.succeeded and any(one.target for one in record.outputs):
             task.delivery = Delivery(
                 attempt.attempt_id, attempt.plan.plan_id, attempt.site, attempt.fence, record.outputs, 0
@@ -456,32 +461,16 @@ class State:
         task.billed_micro_yuan += record.line.amount_micro_yuan
         self.tally.bill(record.tenant, record.line.amount_micro_yuan)
 
-    # -- tenants and keys -------------------------------------------------------------------------------------
-
-    def _tenant(self, record: TenantSet) -> None:
-        self.tenants[record.tenant.id] = record.tenant
-        self.tally.tree_changed()
-
-    def _key(self, record: KeyIssued) -> None:
-        self.keys[record.key_id] = Key(record, record.agent)
-
-    def _key_named(self, record: KeyNamed) -> None:
-        self.keys[record.key_id].agent = record.agent
-
-    def _key_revoked(self, record: KeyRevoked) -> None:
-        self.keys[record.key_id].revoked = True
-
 
 _APPLY: dict[type, Callable[[State, Any], None]] = {
     **FOLDS,
+    **GATHERED,
+    **KNOWN,
+    **WORKFLOWS,
     **PATHS,
     **RESERVATION_FOLDS,
     **JOINS,
     **SWITCHES,
-    TenantSet: State._tenant,
-    KeyIssued: State._key,
-    KeyNamed: State._key_named,
-    KeyRevoked: State._key_revoked,
     TaskSubmitted: State._submitted,
     TaskAdmitted: State._admitted,
     TaskRefused: State._refused,

@@ -7,7 +7,7 @@ from suanwang.model.compact import AnyPlan
 from suanwang.model.event import EventKind
 from suanwang.model.ids import AttemptId, PlanId, SiteId, TaskId, TenantId
 from suanwang.model.reason import FailureReason, WaitReason
-from suanwang.model.record import Phase
+from suanwang.model.record import Lies, Phase
 from suanwang.model.share import NOTHING, Amounts
 from suanwang.model.task import TaskRequest
 from suanwang.observe.delivery import Delivery
@@ -68,4 +68,7 @@ class Task:
     resume: Resume | None = None  # what its attempts have done and the next one need not do again
     parts: tuple[TaskId, ...] = ()  # that run its array for it
     part_of: TaskId | None = None
+    lies: tuple[Lies, ...] = ()  # the outputs of others that it takes: where they were made
+    site: SiteId | None = None  # of the last attempt
+    after_lost: bool = False  # it never began, since what it came after ended otherwise
     parting: Attempt | None = None  # closed by the grid, and its agent may still tell what it has done

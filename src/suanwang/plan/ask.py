@@ -42,7 +42,9 @@ class PlanAsk:
     generation: int = 1
     parent: PlanId | None = None
     excluded_sites: frozenset[SiteId] = frozenset()
-    kept: DataSet | None = None  # what an earlier attempt has saved: it must come to the place too
+    kept: tuple[
+        DataSet, ...
+    ] = ()  # what earlier attempts have saved and other tasks made: it must come to the place too
 
 
 class Why(Protocol):

@@ -138,9 +138,8 @@ def _moves(request: TaskRequest, index: GridIndex) -> Iterable[MoveNeed]:
 
 
 def _kept(ask: PlanAsk) -> Iterable[MoveNeed]:
-    """What an earlier attempt has saved, behind all that the request itself names."""
-    one = ask.kept
-    if one is not None:
+    """What earlier attempts have saved and other tasks made, behind all that the request itself names."""
+    for one in ask.kept:
         yield MoveNeed(one.id, one.version, one.size_bytes, one.replicas, one.residency)
 
 

@@ -52,6 +52,7 @@ from suanwang.runtime.switches import Switches
 from suanwang.runtime.task_logs import TaskLogs
 from suanwang.runtime.trust import LOG_BYTES, TrustWatch
 from suanwang.runtime.what_if_desk import WhatIfDesk
+from suanwang.runtime.workflow_desk import WorkflowDesk
 from suanwang.store import Store
 
 TICK_S: Final = 0.5
@@ -88,6 +89,7 @@ class Brain(Identity, Switches):
         self.policies = PolicyDesk(self._look, self._verb, self.wait_change)
         self.joins = JoinDesk(self._verb, self._look, self.clock, self.ids, store.grids.know)
         reruns = Reruns(settings.rerun_permille, secret_of(settings.home), store, self._verb, self._look, self.clock)
+        self.workflows = WorkflowDesk(self._verb, self._look, self.ids)
         know = store.grids.know
         self.trust = TrustWatch(settings.trust_s, self._verb, self._look, self.clock, know, self._log_of, reruns)
         self.desk = WhatIfDesk(self.clock, self.ids.what_if_id, new_seed)

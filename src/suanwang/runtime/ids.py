@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 
-from suanwang.model.ids import AttemptId, ChargeId, JoinId, KeyId, LeaseId, PlanId, ReservationId, TaskId
+from suanwang.model.ids import AttemptId, ChargeId, JoinId, KeyId, LeaseId, PlanId, ReservationId, TaskId, WorkflowId
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 # A character of each random byte: its five low bits. 80 bits are 16 characters.
@@ -85,6 +85,9 @@ class RealIds:
 
     def join_id(self) -> JoinId:
         return JoinId(self._next("join"))
+
+    def workflow_id(self) -> WorkflowId:
+        return WorkflowId(self._next("flow"))
 
     def what_if_id(self) -> str:
         return self._next("what-if")

@@ -19,7 +19,7 @@ from suanwang.model.ids import JoinId, TaskId, TenantId
 from suanwang.model.joining import JoinState
 from suanwang.model.principal import Submission
 from suanwang.model.record import ENDS, Phase, ResultCompared
-from suanwang.model.task import TaskRequest
+from suanwang.model.task import TaskRequest, edge_of
 from suanwang.runtime.ids import RealIds, new_secret
 from suanwang.runtime.private import write_private
 from suanwang.store import Store
@@ -133,9 +133,9 @@ def files(outputs: Iterable[OutputFile]) -> frozenset[tuple[str, str]]:
 
 def second_of(row: TaskRow) -> TaskRequest | None:
     """The same work for the second time: on the operator's own sites, delivered nowhere. None for what cannot be repeated: with
-    secrets, which are gone, or without outputs, which leave nothing to compare."""
+    secrets or outputs of other tasks, which are gone, or without outputs, which leave nothing to compare."""
     request = row.request
-    if request.secrets or not request.outputs:
+    if request.secrets or not request.outputs or any(edge_of(one.source) is not None for one in request.inputs):
         return None
     changed: dict[str, object] = {
         "name": f"second run of {row.task_id}",

@@ -16,6 +16,7 @@ from suanwang.model.record import (
     DeliveryOrdered,
     EventApplied,
     GridAdopted,
+    InputsGathered,
     KeyIssued,
     KeyNamed,
     KeyRevoked,
@@ -48,6 +49,7 @@ from suanwang.model.reservation import (
     ReservationMoved,
     ReservationResized,
 )
+from suanwang.model.workflow_record import WorkflowSubmitted
 from suanwang.store import project_attempts, project_paths, project_tasks
 from suanwang.store.fold import Fold, Place, Row, clean, to_json
 from suanwang.store.project_batches import fold_batch
@@ -150,6 +152,7 @@ PROJECTORS: Final[Mapping[type, Callable[[Any, Place, Fold], None]]] = {
     SiteRefused: _no_rows,
     SiteChecked: _no_rows,
     ResultCompared: _no_rows,
+    WorkflowSubmitted: _no_rows,
     ReservationMade: _no_rows,
     ReservationMoved: _no_rows,
     ReservationResized: _no_rows,
@@ -159,6 +162,7 @@ PROJECTORS: Final[Mapping[type, Callable[[Any, Place, Fold], None]]] = {
     TaskAdmitted: project_tasks.task_admitted,
     TaskRefused: project_tasks.task_refused,
     TaskWaits: project_tasks.task_waits,
+    InputsGathered: project_tasks.inputs_gathered,
     PlanCommitted: project_tasks.plan_committed,
     PlanDropped: project_tasks.plan_dropped,
     LeaseExtended: project_tasks.lease_extended,

@@ -5,6 +5,7 @@ from typing import Final
 from suanwang.model.compact import AnyPlan
 from suanwang.model.record import (
     CancelRequested,
+    InputsGathered,
     LeaseExtended,
     Phase,
     PlanCommitted,
@@ -152,6 +153,11 @@ def plan_committed(record: PlanCommitted, at: Place, fold: Fold) -> None:
     head = {"t": record.t, "at_us": record.at_us, "task_id": plan.task_id}
     head |= {name: row[name] for name in _PLAN_HEAD + _PLAN_TAIL}
     fold.tell(plan.task_id, record, at, to_json(head))
+
+
+def inputs_gathered(record: InputsGathered, at: Place, fold: Fold) -> None:
+    fold.change("tasks", record.task_id, {"position": at.position})
+    fold.tell(record.task_id, record, at)
 
 
 def plan_dropped(record: PlanDropped, at: Place, fold: Fold) -> None:

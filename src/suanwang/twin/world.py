@@ -220,6 +220,8 @@ def compare(before: State, after: State) -> None:
         "blocked",
         "paused",
         "following",
+        "workflows",
+        "workflow_keys",
         "planned",
         "broken",
         "by_attempt",

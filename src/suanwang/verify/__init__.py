@@ -1,5 +1,7 @@
 """Check a plan without the planner. See README.md."""
 
+from collections.abc import Sequence
+
 from suanwang.model.compact import AnyPlan
 from suanwang.model.grid import DataSet
 from suanwang.model.ids import TenantId
@@ -26,11 +28,12 @@ def verify(
     request: TaskRequest,
     snapshot: Snapshot,
     tenant: TenantId | None = None,
-    kept: DataSet | None = None,
+    kept: Sequence[DataSet] = (),
 ) -> Found:
     """Every fault of a plan for a request on a snapshot that does not hold the plan itself.
 
-    `tenant` is whose task it is; None: of one who has no other. `kept`: what an earlier attempt has saved.
+    `tenant` is whose task it is; None: of one who has no other. `kept`: what an earlier attempt has saved, and what other
+    tasks made for it.
     """
     known = snapshot.index.pools.get(plan.pool)
     if plan.site not in snapshot.index.sites:

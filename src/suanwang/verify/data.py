@@ -1,6 +1,6 @@
 """Data: is every input brought, from a site that has it, at a rate and in a time that agree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from suanwang.model.compact import AnyPlan
 from suanwang.model.grid import DataSet
@@ -15,10 +15,10 @@ ORIGIN = DataSetId("origin-inputs")
 
 
 def data_faults(
-    plan: AnyPlan, request: TaskRequest, snapshot: Snapshot, kept: DataSet | None = None
+    plan: AnyPlan, request: TaskRequest, snapshot: Snapshot, kept: Sequence[DataSet] = ()
 ) -> Iterator[tuple[PlanFault, str]]:
-    """Faults of the data moves. `kept`: what an earlier attempt has saved, which must come too."""
-    wanted = _wanted(request, snapshot) | ({kept.id: kept} if kept is not None else {})
+    """Faults of the data moves. `kept`: what an earlier attempt has saved and other tasks made, which must come too."""
+    wanted = _wanted(request, snapshot) | {one.id: one for one in kept}
     moved = {move.data_set: move for move in plan.data}
     if list(moved) != list(wanted) or len(moved) != len(plan.data):
         yield PlanFault.DATA_MISSING, f"{', '.join(moved) or 'nothing'} for {', '.join(wanted) or 'nothing'}"

@@ -31,6 +31,7 @@ from suanwang.model.task import CHECKPOINT_EVERY_US, TaskRequest
 DURATION_TAG: Final = "fake.duration-us"
 OUTCOME_TAG: Final = "fake.outcome"
 CHECKPOINTS_MAX: Final = 1000  # of one attempt, told now and then
+_OUTPUT: Final = "fake.output-bytes"  # how large each output is said to be, where none is really made
 ARRAY_OUTPUTS_MAX: Final = 1000  # elements of an array that get outputs: a fake of a million would fill the memory
 
 _ALWAYS: Final = -1  # the epoch of a delivery: valid whatever became of the attempt
@@ -334,7 +335,8 @@ class FakeAdapter:
                 digest = blake3(content).hexdigest()
                 if self._objects is not None:
                     digest = self._objects.put(io.BytesIO(content)).blake3
-                file = OutputFile(path=path, blake3=digest, size_bytes=len(content), target=asked.target)
+                size = len(content) if self._objects is not None else int(request.tags.get(_OUTPUT, len(content)))
+                file = OutputFile(path=path, blake3=digest, size_bytes=size, target=asked.target)
                 named = None if asked.prefix is None else folder + name_at_target(asked, path.removeprefix(folder))
                 out.append(file.model_copy(update={"delivered_as": named}))
         return tuple(out)

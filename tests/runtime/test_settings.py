@@ -29,6 +29,7 @@ READ = [
     ("SUANWANG_KUBERNETES_FILE", "/etc/suanwang/k8s.yaml", "kubernetes_file", "/etc/suanwang/k8s.yaml"),
     ("SUANWANG_KUBECONFIG", "/etc/suanwang/kubeconfig", "kubeconfig", "/etc/suanwang/kubeconfig"),
     ("SUANWANG_QUANTUM_FILE", "/etc/suanwang/quantum.yaml", "quantum_file", "/etc/suanwang/quantum.yaml"),
+    ("SUANWANG_TES_FILE", "/etc/suanwang/tes.yaml", "tes_file", "/etc/suanwang/tes.yaml"),
     ("SUANWANG_HOST_CORES", "2", "host_cores", 2),
     ("SUANWANG_TASK_NETWORK", "Yes", "task_network", True),
     ("SUANWANG_LAB", "mine", "lab", "mine"),

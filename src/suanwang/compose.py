@@ -38,10 +38,15 @@ def workflow_before(road: Road, tenant: TenantId, key: str | None, workflow: Wor
 
 
 def refusals_of(
-    road: Road, tenant: TenantId, requests: Sequence[TaskRequest], own: frozenset[TaskId], secrets: frozenset[str]
+    road: Road,
+    tenant: TenantId,
+    requests: Sequence[TaskRequest],
+    own: frozenset[TaskId],
+    secrets: frozenset[str],
+    now_us: int,
 ) -> list[tuple[Refusal, ...]]:
     """Of each task why it is not admitted, those before it taken as admitted. `own`: the ids that are to be theirs."""
-    now_us, out = road.clock(), []
+    out: list[tuple[Refusal, ...]] = []
     tasks = cores = cards = 0
     for request in requests:
         one = road.applicant(tenant, request, secrets, now_us)
@@ -76,10 +81,10 @@ def submit_workflow(
     failpoints.hit("brain.submit.read")
     (tenant, principal), (workflow_id, task_ids) = who, ids
     requests = workflow.bound(workflow_id, task_ids)
-    refused = refusals_of(road, tenant, requests, frozenset(task_ids), frozenset(secrets))
+    now_us = road.clock()  # once: what is admitted here is admitted below
+    refused = refusals_of(road, tenant, requests, frozenset(task_ids), frozenset(secrets), now_us)
     if any(refused):
         return refused
-    now_us = road.clock()
     offers = [
         Submission(request=one, secrets={name: secrets[name] for name in one.secrets if name in secrets})
         for one in requests

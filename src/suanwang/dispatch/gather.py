@@ -60,7 +60,27 @@ def gather(request: TaskRequest, made: Mapping[TaskId, Sequence[Made]]) -> Gathe
             return Lacking(FailureReason.INPUT_MISSING, f"{edge.task} left nothing of {edge.path}")
     if not takes:
         return None
+    clash = _clash([one.path for one in inputs])
+    if clash is not None:
+        return Lacking(
+            FailureReason.INPUT_FORBIDDEN, f"two inputs cannot both be put at {clash}, or one below the other"
+        )
     return Gathered(tuple(inputs), tuple(Lies(site=site, size_bytes=size) for site, size in bytes_at.items() if size))
+
+
+def _clash(paths: Sequence[str]) -> str | None:
+    """A path that is there twice, or that another one is below. What a pattern takes is known only now."""
+    known: set[str] = set()
+    for path in paths:
+        if path in known:
+            return path
+        known.add(path)
+    for path in paths:
+        parts = path.split("/")
+        above = next((up for n in range(1, len(parts)) if (up := "/".join(parts[:n])) in known), None)
+        if above is not None:
+            return above
+    return None
 
 
 def _files(edge: Edge, place: str, made: Sequence[Made]) -> Iterator[tuple[SiteId, OutputFile, str]]:

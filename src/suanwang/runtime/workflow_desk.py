@@ -109,7 +109,7 @@ class WorkflowDesk:
         steps: list[StepPlan] = []
         with self._look() as road:
             secrets = frozenset(name for one in requests for name in one.secrets)
-            refused = refusals_of(road, principal.tenant, requests, frozenset(task_ids), secrets)
+            refused = refusals_of(road, principal.tenant, requests, frozenset(task_ids), secrets, road.clock())
             for step, task_id, request, refusals in zip(workflow.steps, task_ids, requests, refused, strict=True):
                 if refusals:
                     steps.append(StepPlan(name=step.name, refusals=refusals))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from suanwang.client import calls
 from suanwang.client.calls import Call, WorkflowLike
-from suanwang.client.uploads import Upload, workflow_inputs
+from suanwang.client.uploads import Upload, Uploadable, workflow_inputs
 from suanwang.model.workflow import Workflow, WorkflowPlan, WorkflowState, WorkflowView
 from suanwang.runtime.clock import monotonic_s
 
@@ -26,7 +26,7 @@ class WorkflowVerbs:
     if TYPE_CHECKING:
 
         def call(self, call: Call[T], body: _Body = None) -> T: ...
-        def _upload(self, one: Upload) -> None: ...
+        def upload(self, one: Uploadable) -> None: ...
 
     def submit_workflow(
         self,
@@ -42,7 +42,7 @@ class WorkflowVerbs:
         """
         found, uploads = self._read_workflow(workflow, files, upload=True)
         for one in uploads:
-            self._upload(one)
+            self.upload(one)
         return self.call(calls.submit_workflow(found, secrets, idempotency_key or self._new_key()))
 
     def _read_workflow(

@@ -80,16 +80,21 @@ def test_a_module_that_is_not_imported_is_a_fault_and_nothing_stays_locked():
         suanwang.task(modules=[pytest, stray])(len).submit("abc")
     assert [one.code for one in caught.value.faults] == ["function_module"]
     assert "pytest" not in prepare.cloudpickle.list_registry_pickle_by_value()
-    assert in_a_thread(lambda: prepare.call(Asked(), len, ("abc",), {}).key) is None
+    in_a_thread(packed)
 
 
 def test_inputs_that_wait_for_another_thread_which_packs_too_are_packed():
     def inputs():
         for _ in range(3):
-            yield in_a_thread(lambda: prepare.call(Asked(), len, ("abc",), {}).request.name)
+            yield in_a_thread(packed)
 
     with prepare.mapped(Asked(modules=(sys.modules[__name__],)), len, [inputs()], None, None) as made:
         assert made.shape.items == 3
+
+
+def packed():
+    with prepare.call(Asked(), len, ("abc",), {}) as made:
+        return made.request.name
 
 
 def in_a_thread(call):

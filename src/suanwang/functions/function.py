@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from suanwang.client import AsyncClient, Client, calls
-from suanwang.client.aio import beside
+from suanwang.client.beside import beside
 from suanwang.client.says import explained, worded
 from suanwang.client.uploads import local_inputs
 from suanwang.functions import prepare
@@ -160,8 +160,7 @@ class AsyncFunction(Generic[P, R]):
         return functools.partial, (self.local,)
 
     def _client(self) -> AsyncClient:
-        """One of the caller's own, or a new one of the same address: it belongs to the running loop, and its idle connections
-        end with it."""
+        """One of the caller's own, or the running loop's of the same address."""
         found = self._asked.client
         if isinstance(found, AsyncClient):
             return found

@@ -320,6 +320,9 @@ def test_with_cache_the_same_call_is_the_same_task_and_a_failure_is_no_answer(ta
     mapped = define(2).map([1, 2])
     assert mapped.results() == [4, 6]
     assert define(2).map([1, 2]).task_id == mapped.task_id
+    part = define(2).map([1, -1], chunk=1, return_exceptions=True)
+    assert part.results()[0] == 4 and part.wait(60).phase is Phase.SUCCEEDED
+    assert define(2).map([1, -1], chunk=1).task_id != part.task_id, "an exception is no answer"
 
 
 def test_what_is_no_function_has_no_handle(client):

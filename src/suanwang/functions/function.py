@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +46,7 @@ def connect(url: str | None = None, key: str | None = None, **options: Any) -> C
     """Make the client of functions that were not given one. Takes what `Client` takes. The one before stays open for the
     handles that were made with it, and goes with the last of them."""
     made = Client(url, key, **options)
+    weakref.finalize(made, made._http.close)
     with _making:
         _default["one"] = made
     return made

@@ -170,6 +170,19 @@ def test_blocks_are_no_larger_than_they_say_when_small_values_are_followed_by_la
         assert max(sizes) < frames.BLOCK_BYTES + 60_000
 
 
+def test_what_cannot_change_is_packed_together():
+    import numpy as np
+
+    lists = []
+    write_items(
+        [(1, "a", None, (2.5, b"b")), *np.arange(50.0)],
+        lambda one: lists.append(one) or pickle.dumps(one),
+        io.BytesIO(),
+    )
+    assert [len(one) for one in lists] == [51]
+    assert frames.flat_bytes(np.arange(3)) is frames.flat_bytes((1, [2])) is None
+
+
 def test_a_value_is_kept_as_it_was_when_it_came():
     def growing(seen):
         for one in range(5):

@@ -17,6 +17,8 @@ _LENGTH: Final = struct.Struct(">cQ")
 _SIZE: Final = struct.Struct(">Q")
 _TAIL: Final = struct.Struct(">Q16s")
 
+_NUMBERS: Final = ("float", "int", "uint", "bool", "complex")  # of numpy, which this program does not import
+
 # Kinds of frames. HEAD and END hold JSON; VALUES a list; RAISED a line of JSON, then what `raised` packs or nothing.
 HEAD: Final = b"H"
 VALUES: Final = b"V"
@@ -39,6 +41,8 @@ def flat_bytes(value: Any, depth: int = 3) -> int | None:
         return 8 + len(value)
     if kind is float or kind is bool or value is None:
         return 8
+    if kind.__module__ == "numpy" and kind.__name__.startswith(_NUMBERS):
+        return 64 + int(value.itemsize)
     if kind is not tuple or depth == 0:
         return None
     total = 8

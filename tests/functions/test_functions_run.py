@@ -67,7 +67,7 @@ def test_a_call_gives_its_value_from_the_site(task, client):
     assert "working on 3" in run.log()
     assert run.explain().task.name.endswith("work")
     found = suanwang.attach(run.task_id, client=client)
-    assert isinstance(found, Run) and found.result()[0].x == 22
+    assert isinstance(found, Run) and found.result(0)[0].x == 22, "it has ended: no time is needed to see that"
     assert work.local(Point(1), more=0)[0] == Point(7)
 
 
@@ -320,6 +320,9 @@ def test_with_cache_the_same_call_is_the_same_task_and_a_failure_is_no_answer(ta
     mapped = define(2).map([1, 2])
     assert mapped.results() == [4, 6]
     assert define(2).map([1, 2]).task_id == mapped.task_id
+    part = define(2).map([1, -1], chunk=1, return_exceptions=True)
+    assert part.results()[0] == 4 and part.wait(60).phase is Phase.SUCCEEDED
+    assert define(2).map([1, -1], chunk=1).task_id != part.task_id, "an exception is no answer"
 
 
 def test_what_is_no_function_has_no_handle(client):
@@ -330,8 +333,8 @@ def test_what_is_no_function_has_no_handle(client):
 
 
 def test_the_brain_that_was_connected_to_is_the_one_that_is_used(client):
-    suanwang.connect(client.address.url, client.address.key)
-    assert suanwang.task(len)("abc") == 3
+    with suanwang.connect(client.address.url, client.address.key):
+        assert suanwang.task(len)("abc") == 3
     with pytest.raises(FaultsError):
         suanwang.connect(client.address.url, client.address.key) and suanwang.task(cpu=-1)
 

@@ -112,6 +112,14 @@ def test_the_site_needs_nothing_of_suanwang(tmp_path):
         assert list(answer.results(file, "task-1", "pickle", "en", 1)) == [None]
 
 
+def test_a_call_whose_value_cannot_be_sent_has_failed(tmp_path):
+    folder = folder_with(tmp_path, {"function": threading.Lock, "args": (), "kwargs": {}})
+    assert run_gate(sys.executable, folder, here()).returncode == 1
+    with (folder / ".suanwang" / "result").open("rb") as file:
+        (found,) = answer.results(file, "task-1", "pickle", "en", 1)
+    assert found.error.code == "result_form"
+
+
 def test_the_runner_is_the_same_bytes_every_time():
     first = runner()
     runner.cache_clear()

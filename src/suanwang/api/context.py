@@ -13,6 +13,7 @@ from suanwang.api.metrics import Meters
 from suanwang.api.pictures import Pictures
 from suanwang.api.port import BrainPort
 from suanwang.api.streams import Streams
+from suanwang.api.told import Told
 from suanwang.model.grid import Grid
 from suanwang.model.ids import TenantId
 
@@ -46,6 +47,7 @@ class Context:
     pictures: Pictures
     agent_threads: CapacityLimiter  # agents hold a thread while they wait
     streams: Streams = field(default_factory=Streams)
+    told: Told = field(default_factory=Told)
     _grids: dict[TenantId | None, tuple[Grid, GridText]] = field(default_factory=dict)
 
     def grid_text(self, tenant: TenantId | None) -> GridText:

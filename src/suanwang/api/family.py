@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from heapq import merge
+from typing import Any, Final
 
 from suanwang.api.context import Context
 from suanwang.model.event import EventKind, OutputFile
@@ -12,6 +13,7 @@ from suanwang.model.view import TaskPart, TaskView, Wait
 from suanwang.store.listing import tasks_by_id
 from suanwang.store.rows import AttemptRow, EventRow, PlanRow, TaskRow
 
+_DIGITS_MAX: Final = 7  # of the number of an element
 # The phase of the whole is the first of these that a part has, until all have ended.
 _FIRST = (
     Phase.RUNNING,
@@ -62,21 +64,39 @@ def events_after(here: Context, task_id: str, after: tuple[int, int], limit: int
 
 
 def done_output(here: Context, task_id: str, path: str) -> OutputFile | None:
-    """A file of an element that is done, of a task whose attempt has not succeeded (yet)."""
-    for one in members(here, task_id):
-        told = here.brain.done_outputs(TaskId(one))
-        files = _told(here, one) if told is None else iter(told)
-        found = next((file for file in files if file.path == path), None)
-        if found is not None:
-            return found
+    """A file of an element that is done, of a task whose attempt has not succeeded (yet). Its path begins with the element's number."""
+    number, _, rest = path.partition("/")
+    if not rest or not number.isascii() or not number.isdecimal() or len(number) > _DIGITS_MAX:
+        return None
+    row = _member(here, task_id, int(number))
+    if row is None or row.request.array == 1:
+        return None
+    told = here.brain.done_outputs(TaskId(row.task_id))
+    if told is not None:
+        return next((file for file in told if file.path == path), None)
+    if row.phase not in ENDS:
+        return next((OutputFile.model_validate(one) for one in _told(here, row.task_id) if one["path"] == path), None)
+    found = here.told.of(row.task_id, lambda: {one["path"]: one for one in _told(here, row.task_id)}).get(path)
+    return None if found is None else OutputFile.model_validate(found)
+
+
+def _member(here: Context, task_id: str, element: int) -> TaskRow | None:
+    """Who runs an element of an array: a part, or the task itself where it has none."""
+    parts = here.brain.parts(TaskId(task_id))
+    if not parts:
+        return here.brain.store.task(task_id)
+    for row in tasks_by_id(here.brain.store, parts).values():
+        own = row.request.elements
+        if own is not None and own.first <= element < own.first + own.count:
+            return row
     return None
 
 
-def _told(here: Context, task_id: str) -> Iterator[OutputFile]:
+def _told(here: Context, task_id: str) -> Iterator[dict[str, Any]]:
     """The same of a task that has ended: what its events told, as long as it was the live attempt that told it."""
     for row in here.brain.store.events(task_id):
         if row.kind == "event_applied" and row.body["effective"] and row.body["event"]["kind"] == EventKind.CHECKPOINT:
-            yield from (OutputFile.model_validate(one) for one in row.body["event"].get("outputs", ()))
+            yield from row.body["event"].get("outputs", ())
 
 
 def _news(rows: list[EventRow], of_part: bool) -> list[EventRow]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 
@@ -17,7 +17,6 @@ from suanwang.client.calls import Call, TaskLike
 from suanwang.client.connect import find_address
 from suanwang.client.events import EventParser, StreamEvent
 from suanwang.client.outputs import AsyncOutputs
-from suanwang.client.sync import Client
 from suanwang.client.uploads import Upload, Uploadable, local_inputs
 from suanwang.client.workflows_aio import AsyncWorkflowVerbs
 from suanwang.model.cats import CatsMetrics
@@ -62,6 +61,7 @@ from suanwang.runtime.ids import new_secret
 T = TypeVar("T")
 TIMEOUT_S = 30.0
 STREAM_SILENCE_S = 45.0  # the brain pings every 10 s; past this the line is dead
+DEFAULT_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20)  # httpx's own
 
 
 class AsyncClient(AsyncWorkflowVerbs):
@@ -78,6 +78,7 @@ class AsyncClient(AsyncWorkflowVerbs):
         *,
         lang: str = "en",
         timeout_s: float = TIMEOUT_S,
+        limits: httpx.Limits = DEFAULT_LIMITS,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_key: Callable[[], str] = new_secret,
@@ -88,7 +89,9 @@ class AsyncClient(AsyncWorkflowVerbs):
         self._sleep = sleep
         self._new_key = new_key
         headers = {"Authorization": f"Bearer {address.key}", "Accept-Language": lang}
-        self._http = httpx.AsyncClient(base_url=address.url, headers=headers, timeout=timeout_s, transport=transport)
+        self._http = httpx.AsyncClient(
+            base_url=address.url, headers=headers, timeout=timeout_s, limits=limits, transport=transport
+        )
         self.outputs = AsyncOutputs(self)
 
     async def __aenter__(self) -> AsyncClient:
@@ -225,11 +228,17 @@ class AsyncClient(AsyncWorkflowVerbs):
         timeout_s: float | None = None,
         on_event: Callable[[StreamEvent], None] | None = None,
     ) -> TaskView:
-        """Follow a task to its end. Raises TimeoutError after `timeout_s`; the task goes on."""
+        """Follow a task to its end. Raises TimeoutError after `timeout_s`, which may be 0; the task goes on."""
         until_s = None if timeout_s is None else monotonic_s() + timeout_s
-        async for event in self.events(task_id, until_s=until_s):
-            if on_event is not None and event.kind != "end":
-                on_event(event)
+        try:
+            async for event in self.events(task_id, until_s=until_s):
+                if on_event is not None and event.kind != "end":
+                    on_event(event)
+        except TimeoutError:
+            view = await self.task(task_id)  # it may have ended, and the time was too short to be told
+            if view.phase not in ENDS:
+                raise
+            return view
         return await self.task(task_id)
 
     async def events(
@@ -468,10 +477,3 @@ class AsyncClient(AsyncWorkflowVerbs):
 async def _async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     for piece in pieces:
         yield piece
-
-
-def beside(client: Client) -> AsyncClient:
-    """One for the running loop, of the same address and key. It keeps no idle connection, so nothing of it outlasts the loop
-    where nobody closes it."""
-    transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
-    return AsyncClient(client.address.url, client.address.key, lang=client.lang, transport=transport)

@@ -84,6 +84,7 @@ class Client(WorkflowVerbs):
         self.address = address
         self.url = address.url
         self.lang = lang
+        self.timeout_s = timeout_s
         self._sleep = sleep
         self._new_key = new_key
         headers = {"Authorization": f"Bearer {address.key}", "Accept-Language": lang}
@@ -221,11 +222,17 @@ class Client(WorkflowVerbs):
         timeout_s: float | None = None,
         on_event: Callable[[StreamEvent], None] | None = None,
     ) -> TaskView:
-        """Follow a task to its end. Raises TimeoutError after `timeout_s`; the task goes on."""
+        """Follow a task to its end. Raises TimeoutError after `timeout_s`, which may be 0; the task goes on."""
         until_s = None if timeout_s is None else monotonic_s() + timeout_s
-        for event in self.events(task_id, until_s=until_s):
-            if on_event is not None and event.kind != "end":
-                on_event(event)
+        try:
+            for event in self.events(task_id, until_s=until_s):
+                if on_event is not None and event.kind != "end":
+                    on_event(event)
+        except TimeoutError:
+            view = self.task(task_id)  # it may have ended, and the time was too short to be told
+            if view.phase not in ENDS:
+                raise
+            return view
         return self.task(task_id)
 
     def events(self, task_id: str, *, after: str = "", until_s: float | None = None) -> Generator[StreamEvent]:

@@ -1,12 +1,18 @@
 """From what came back to values and exceptions. No network here: both kinds of handles use it."""
 
+from __future__ import annotations
+
 import builtins
 import json
 import pickle
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final, TypeVar
 
+from blake3 import blake3
+
+from suanwang.functions.prepare import spool
 from suanwang.functions.site.frames import END, HEAD, RAISED, VALUES, BadFileError, read_result
 from suanwang.functions.site.gate import FAULT_EXIT, FAULT_MARK
 from suanwang.model.error import (
@@ -18,10 +24,18 @@ from suanwang.model.error import (
     RunRefusedError,
     SiteUnfitError,
 )
+from suanwang.model.event import OutputFile
 from suanwang.model.record import Phase
 from suanwang.model.view import TaskView
-from suanwang.texts import has, text
+from suanwang.texts import text
 
+# What the gate says, and beside what.
+_FAULTS: Final = {
+    "absent": (),
+    "python": ("here", "wanted"),
+    "module": ("module", "detail", "here"),
+    "unpack": ("detail", "here"),
+}
 UNFIT_EXITS: Final = frozenset({FAULT_EXIT, 127})  # of the gate, and of a shell that finds no Python
 LOG_TAIL: Final = 4_000  # characters of the log that an error shows
 FunctionErrorT = TypeVar("FunctionErrorT", bound=FunctionError)
@@ -48,8 +62,62 @@ class Raised:
 
 
 def made(kind: type[FunctionErrorT], code: str, lang: str, **params: Any) -> FunctionErrorT:
-    """An error with its words."""
+    """An error with its words. What a site wrote may be among the params."""
+    params = {name: _printable(value) for name, value in params.items()}
     return kind(code, text=text(f"error.{code}", lang, **params), **params)
+
+
+@dataclass(frozen=True)
+class Untrusted:
+    """Why a pickled result is not opened here."""
+
+    code: str
+    owner: str = ""
+
+    def error(self, task: str, lang: str) -> ResultError:
+        return made(ResultError, self.code, lang, task=task, owner=self.owner)
+
+
+class Fetched:
+    """A result on its way here: no longer than it was said to be, and with the hash that was said. Closed where it was not `whole`."""
+
+    def __init__(self, output: OutputFile, task: str, lang: str) -> None:
+        self._output, self._task, self._lang = output, task, lang
+        self._file, self._digest, self._left = spool(), blake3(), output.size_bytes
+        self._is_whole = False
+
+    def __enter__(self) -> Fetched:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._is_whole:
+            self._file.close()
+
+    def write(self, piece: bytes) -> None:
+        self._left -= len(piece)
+        if self._left < 0:
+            raise self._damaged("it is longer than was said")
+        self._digest.update(piece)
+        self._file.write(piece)
+
+    def whole(self) -> BinaryIO:
+        """The file, at its beginning."""
+        if self._digest.hexdigest() != self._output.blake3:
+            raise self._damaged("its hash is another one")
+        self._is_whole = True
+        self._file.seek(0)
+        return self._file
+
+    def _damaged(self, detail: str) -> ResultError:
+        return made(ResultError, "result_damaged", self._lang, task=self._task, detail=detail)
+
+
+def has_raised(file: BinaryIO) -> bool:
+    """Whether an item has no value; so does a file that cannot be read."""
+    try:
+        return any(kind == RAISED for kind, _ in read_result(file))
+    except BadFileError:
+        return True
 
 
 def results(file: BinaryIO, task: str, form: str, lang: str, count: int) -> Iterator[Any]:
@@ -100,10 +168,12 @@ def _unpickled(payload: bytes) -> Any:
 
 def _exception(payload: bytes, form: str, task: str, head: dict[str, Any], lang: str) -> BaseException:
     line, _, packed = payload.partition(b"\n")
-    told = json.loads(line)
+    said = json.loads(line)
+    told = {name: _line_of(said[name]) for name in ("kind", "type", "message")}
     if told["kind"] == "result":
         return made(ResultError, "result_form", lang, task=task, form=form, detail=f"{told['type']}: {told['message']}")
-    told = {name: _printable(value) for name, value in told.items()}
+    told |= {name: _line_of(said[name]) for name in ("module", "traceback")}
+    told["args"] = _printable(said["args"])
     error = _unpacked(packed) if packed and form == "pickle" else _built_in(told)
     if error is None or not _may_be_raised(error):
         name = told["type"] if told["module"] in ("builtins", "__main__") else f"{told['module']}.{told['type']}"
@@ -111,11 +181,15 @@ def _exception(payload: bytes, form: str, task: str, head: dict[str, Any], lang:
         words = text("error.raised", lang, kind=name, **params)
         error = RaisedError("raised", kind=name, traceback=told["traceback"], text=words, **params)
     error.__cause__ = RemoteTraceback(told["traceback"])
-    if told.get("module_missing"):
-        error.add_note(
-            text("error.site_module", lang, module=told["module_missing"], site=head["site"], here=head["python"])
-        )
+    if said.get("module_missing"):
+        where = {"site": _line_of(head["site"]), "here": _line_of(head["python"])}
+        error.add_note(text("error.site_module", lang, module=_line_of(said["module_missing"]), **where))
     return error
+
+
+def _line_of(value: Any) -> str:
+    """What a site wrote where a text is due."""
+    return str(_printable(value if isinstance(value, str) else repr(value)))
 
 
 def _may_be_raised(error: BaseException) -> bool:
@@ -127,6 +201,8 @@ def _printable(value: Any) -> Any:
     """Texts of a site end on a terminal: nothing in them may command it."""
     if isinstance(value, list):
         return [_printable(one) for one in value]
+    if isinstance(value, dict):
+        return {_printable(name): _printable(one) for name, one in value.items()}
     if not isinstance(value, str) or value.isprintable():
         return value
     return "".join(ch if ch.isprintable() or ch in "\n\t" else "\N{REPLACEMENT CHARACTER}" for ch in value)
@@ -165,7 +241,7 @@ def outcome(view: TaskView, log: str, lang: str) -> FunctionError:
     if fault is not None:
         return unfit(fault, view, lang)
     reason = text(f"failure.{view.reason.value}", lang) if view.reason is not None else view.phase.value
-    detail = " ".join(part for part in (view.detail, _exit_words(view)) if part)
+    detail = " ".join(part for part in (_printable(view.detail), _exit_words(view)) if part)
     params = {"task": task, "why": reason, "detail": detail, "log": tail, "phase": view.phase.value}
     words = text("error.run_failed", lang, **params)
     return RunFailedError("run_failed", reason=view.reason, text=words, **params)
@@ -198,12 +274,12 @@ def site_fault(log: str) -> dict[str, Any] | None:
 
 
 def unfit(fault: dict[str, Any], view: TaskView, lang: str) -> SiteUnfitError:
-    params = {name: _printable(str(value)[:500]) for name, value in fault.items() if name not in ("code", "text")}
-    params |= {"task": view.task_id, "site": view.site or "?"}
-    code = f"site_{fault.get('code')}"
-    if not has(f"error.{code}"):
-        code = "site_unfit"
-    return made(SiteUnfitError, code, lang, **params)
+    """The fault with its words. The log is a site's: only the words that the gate has are taken from it."""
+    told = fault.get("code")
+    names = _FAULTS.get(told, ()) if isinstance(told, str) else ()
+    code = f"site_{told}" if isinstance(told, str) and told in _FAULTS else "site_unfit"
+    params = {name: str(fault.get(name, "?"))[:500] for name in names}
+    return made(SiteUnfitError, code, lang, **params, task=view.task_id, site=view.site or "?")
 
 
 def result_path(array: int, part: int, path: str) -> str:

@@ -3,7 +3,7 @@
 import difflib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,9 +23,10 @@ _RESOURCES: Final = frozenset(Resources.model_fields)
 _FIELDS: Final = frozenset(TaskRequest.model_fields)
 # What the function itself stands for.
 _MADE: Final = frozenset({"run", "array", "elements"})
-# Fields that say how an array runs: nothing to a single call. With arrays that both ends of their bounds fit.
-_OF_MAPS: Final = {"at_once": 1_000, "spread": 1_000_000}
-_OWN: Final = frozenset({"results", "trust", "cache", "modules", "client", "files"})
+# Fields that say how an array runs: nothing to a single call. The decorator holds them against the smallest array: how large one is shows with the inputs.
+_OF_MAPS: Final = frozenset({"at_once", "spread"})
+_SMALLEST: Final = 2
+_OWN: Final = frozenset({"results", "trust", "cache", "modules", "client", "files", "secrets"})
 
 
 @dataclass(frozen=True)
@@ -46,25 +47,27 @@ class Asked:
         return "en" if self.client is None else self.client.lang
 
     def change(self, **given: Any) -> "Asked":
-        """With these in the place of those of the same name. Raises FaultsError, with everything that is wrong."""
+        """With these in the place of those of the same name; None is the default. Raises FaultsError, with everything that is
+        wrong."""
         own = {name: given.pop(name) for name in list(given) if name in _OWN}
+        own = {name: getattr(_DEFAULTS, name) if value is None else value for name, value in own.items()}
         faults = [Fault("function_field", name, str(given[name])[:80]) for name in sorted(_MADE & set(given))]
         faults += _own_faults(own)
         if faults:
             raise explained(FaultsError(faults, "task"), self.lang)
         if "trust" in own:
-            own["trust"] = (own["trust"],) if isinstance(own["trust"], str) else tuple(own["trust"])
+            own["trust"] = _several(own["trust"])
         if "modules" in own:
-            own["modules"] = tuple(own["modules"])
+            own["modules"] = _several(own["modules"])
         if own.get("files") is not None:
             own["files"] = Path(own["files"])
-        secrets = given.pop("secrets", None)
-        if secrets is not None:
-            own["secrets"] = _values(secrets)
+        if "secrets" in own:
+            own["secrets"] = _values(own["secrets"])
         found = replace(self, fields=_merged(self.fields, given), **own)
-        # Every fault at the line that has it, not at the first call. What only a map has is held against a large one.
-        array = next((many for name, many in _OF_MAPS.items() if name in found.fields), None)
-        found.request(run="true", **({} if array is None else {"array": array}))
+        if found.cache and found.secrets:
+            raise explained(FaultsError([Fault("function_cache_secrets", "cache", "True")], "task"), found.lang)
+        # Every fault at the line that has it, not at the first call.
+        found.request(run="true", **({"array": _SMALLEST} if _OF_MAPS & set(found.fields) else {}))
         return found
 
     def request(self, **made: Any) -> TaskRequest:
@@ -102,6 +105,9 @@ class Asked:
         return next((one for one in request.owners if one not in self.trust and not (others and one != OWN)), None)
 
 
+_DEFAULTS: Final = Asked()
+
+
 def _own_faults(own: Mapping[str, Any]) -> list[Fault]:
     faults = []
     if own.get("results", "pickle") not in FORMATS:
@@ -109,13 +115,13 @@ def _own_faults(own: Mapping[str, Any]) -> list[Fault]:
             Fault("function_results", "results", str(own["results"])[:80], None, {"known": ", ".join(FORMATS)})
         )
     trust = own.get("trust", ())
-    if not isinstance(trust, str) and not all(isinstance(one, str) for one in trust):
+    if not all(isinstance(one, str) for one in _several(trust)):
         faults.append(Fault("function_trust_form", "trust", str(trust)[:80]))
     if not isinstance(own.get("cache", False), bool):
         faults.append(Fault("function_cache", "cache", str(own["cache"])[:80]))
     faults += [
         Fault("function_module", f"modules[{at}]", repr(one)[:80])
-        for at, one in enumerate(own.get("modules", ()))
+        for at, one in enumerate(_several(own.get("modules", ())))
         if not isinstance(one, ModuleType)
     ]
     if not isinstance(own.get("client"), Client | AsyncClient | None):
@@ -123,14 +129,20 @@ def _own_faults(own: Mapping[str, Any]) -> list[Fault]:
     return faults
 
 
+def _several(given: Any) -> tuple[Any, ...]:
+    """What stands in a list; what is no list stands for itself."""
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes) else (given,)
+
+
 def _values(secrets: Any) -> dict[str, str]:
-    """Names with their values; a list of names takes the values from this process's environment."""
+    """Names with their values; names alone take the values from this process's environment."""
     if isinstance(secrets, Mapping):
         return {str(name): str(value) for name, value in secrets.items()}
-    missing = [name for name in secrets if name not in os.environ]
+    names = _several(secrets)
+    missing = [name for name in names if not isinstance(name, str) or name not in os.environ]
     if missing:
-        raise explained(FaultsError([Fault("function_secret", "secrets", str(one)) for one in missing], "task"))
-    return {str(name): os.environ[name] for name in secrets}
+        raise explained(FaultsError([Fault("function_secret", "secrets", str(one)[:80]) for one in missing], "task"))
+    return {name: os.environ[name] for name in names}
 
 
 def _merged(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

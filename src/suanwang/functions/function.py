@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from suanwang.client import AsyncClient, Client, calls
-from suanwang.client.aio import beside
+from suanwang.client.beside import beside
 from suanwang.client.says import explained, worded
 from suanwang.client.uploads import local_inputs
 from suanwang.functions import prepare
+from suanwang.functions.answer import Untrusted
 from suanwang.functions.asked import ANY, Asked
 from suanwang.functions.digest import TAG
-from suanwang.functions.prepare import Prepared, shape_of
+from suanwang.functions.prepare import Prepared, Shape, is_our_runner, shape_of
 from suanwang.functions.run import MapRun, Run
 from suanwang.functions.run_aio import AsyncMapRun, AsyncRun
 from suanwang.model.error import Fault, FaultsError, FunctionError, SuanwangError
@@ -41,13 +43,12 @@ def default_client() -> Client:
 
 
 def connect(url: str | None = None, key: str | None = None, **options: Any) -> Client:
-    """Make the client of functions that were not given one. Takes what `Client` takes."""
+    """Make the client of functions that were not given one. Takes what `Client` takes. The one before stays open for the
+    handles that were made with it, and goes with the last of them."""
     made = Client(url, key, **options)
+    weakref.finalize(made, made._http.close)
     with _making:
-        before = _default.pop("one", None)
         _default["one"] = made
-    if before is not None:
-        before.close()
     return made
 
 
@@ -134,8 +135,9 @@ class Function(Generic[P, R]):
         client = self.client
         if made.key is not None:
             wanted = _comparable(local_inputs(made.request, self._asked.files or Path(), upload=True)[0])
-            for one in client.list(tag=f"{TAG}={made.key}", requests=True):
-                if _stands(one, wanted):
+            own = client.whoami().tenant  # an operator's list has every tenant's
+            for one in client.list(tag=f"{TAG}={made.key}", tenant=own, requests=True):
+                if _stands(one, wanted, own) and not _raised(client, made.shape, one):
                     return one, True
         for blob in made.uploads:
             client.upload(blob)
@@ -160,8 +162,7 @@ class AsyncFunction(Generic[P, R]):
         return functools.partial, (self.local,)
 
     def _client(self) -> AsyncClient:
-        """One of the caller's own, or a new one of the same address: it belongs to the running loop, and its idle connections
-        end with it."""
+        """One of the caller's own, or the running loop's of the same address."""
         found = self._asked.client
         if isinstance(found, AsyncClient):
             return found
@@ -210,8 +211,9 @@ class AsyncFunction(Generic[P, R]):
     async def _send(self, client: AsyncClient, made: Prepared) -> tuple[TaskView, bool]:
         if made.key is not None:
             wanted = _comparable(local_inputs(made.request, self._asked.files or Path(), upload=True)[0])
-            async for one in client.list(tag=f"{TAG}={made.key}", requests=True):
-                if _stands(one, wanted):
+            own = (await client.whoami()).tenant
+            async for one in client.list(tag=f"{TAG}={made.key}", tenant=own, requests=True):
+                if _stands(one, wanted, own) and not await _raised_there(client, made.shape, one):
                     return one, True
         for blob in made.uploads:
             await client.upload(blob)
@@ -219,11 +221,25 @@ class AsyncFunction(Generic[P, R]):
         return await client.submit(made.request, files=self._asked.files, secrets=secrets), False
 
 
-def _stands(view: TaskView, wanted: TaskRequest) -> bool:
-    """Whether an earlier task gives, or will give, what this call asks for: under the same fields, and not ended otherwise."""
-    if view.request is None or (view.phase in ENDS and view.phase is not Phase.SUCCEEDED):
+def _stands(view: TaskView, wanted: TaskRequest, tenant: str) -> bool:
+    """Whether an earlier task gives, or will give, what this call asks for: of the same tenant, under the same fields, by the same
+    program, and not ended otherwise."""
+    if view.request is None or view.tenant != tenant or (view.phase in ENDS and view.phase is not Phase.SUCCEEDED):
         return False
-    return _comparable(view.request) == wanted
+    return _comparable(view.request) == wanted and is_our_runner(view.request)
+
+
+def _raised(client: Client, shape: Shape, view: TaskView) -> bool:
+    """Whether an input of a map that has ended has an exception for an answer: the map has succeeded all the same."""
+    if shape.items is None or view.phase not in ENDS:
+        return False
+    return MapRun[Any](client, shape, view, True)._raised()
+
+
+async def _raised_there(client: AsyncClient, shape: Shape, view: TaskView) -> bool:
+    if shape.items is None or view.phase not in ENDS:
+        return False
+    return await AsyncMapRun[Any](client, shape, view, True)._raised()
 
 
 def _comparable(request: TaskRequest) -> TaskRequest:
@@ -289,10 +305,22 @@ def attach(
     asked = Asked(results=shape.form)
     if trust:
         asked = asked.change(trust=trust)
-    untrusted = asked.untrusted(view.request)
+    untrusted = _untrusted(here, asked, view, view.request)
     if shape.items is None:
         return Run(here, shape, view, True, untrusted)
     return MapRun(here, shape, view, True, untrusted, return_exceptions=return_exceptions)
+
+
+def _untrusted(client: Client, asked: Asked, view: TaskView, request: TaskRequest) -> Untrusted | None:
+    """Why results of a task that is there already shall not be opened here."""
+    if asked.results != "pickle" or ANY in asked.trust:
+        return None
+    if view.tenant != client.whoami().tenant:
+        return Untrusted("result_tenant", view.tenant)
+    if not is_our_runner(request):
+        return Untrusted("result_runner")
+    owner = asked.untrusted(request)
+    return None if owner is None else Untrusted("result_untrusted", owner)
 
 
 __all__ = ["ANY", "AsyncFunction", "Function", "attach", "connect", "default_client", "task"]

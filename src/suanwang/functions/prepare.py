@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
 import linecache
 import pickle
@@ -10,7 +12,7 @@ import sysconfig
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -20,7 +22,7 @@ import cloudpickle
 from blake3 import blake3
 
 from suanwang.client.says import explained
-from suanwang.functions.asked import RETRIES, Asked
+from suanwang.functions.asked import FORMATS, RETRIES, Asked
 from suanwang.functions.bundle import runner
 from suanwang.functions.digest import TAG, digest_of
 from suanwang.functions.site.frames import write_items
@@ -31,6 +33,7 @@ from suanwang.model.units import GIB, MIB
 
 FOLDER: Final = ".suanwang"
 RESULT: Final = f"{FOLDER}/result"
+RUNNER: Final = "runner.pyz"
 ELEMENTS: Final = 100  # of a map, where nothing is said: enough to use a pool, few enough that their starts cost little
 ELEMENTS_MAX: Final = 10_000  # results of one attempt: they all travel in one event
 SOURCE_MAX: Final = 256 * 1024  # of a function's lines, for its tracebacks
@@ -44,6 +47,8 @@ LAUNCH: Final = (
     """echo 'suanwang-fault {"code": "absent"}' >&2; exit 127"""
 )
 _LAUNCHED: Final = 6  # arguments of `run` before the runner's own
+_NUMBERS: Final = 3  # of a map: inputs, chunk, retries
+_DIGITS_MAX: Final = 18
 _BY_VALUE = threading.RLock()  # what cloudpickle pickles by value is one list of the whole process
 
 
@@ -97,16 +102,29 @@ def shape_of(request: TaskRequest) -> Shape | None:
     run = request.run
     if not isinstance(run, tuple) or len(run) < _LAUNCHED or run[2] != LAUNCH:
         return None
-    kind, form, *numbers = run[_LAUNCHED - 1 : -1]
-    if kind != "map":
-        return Shape(form, None, 1, 1)
-    items, chunk, _ = (int(one) for one in numbers)
-    return Shape(form, items, chunk, request.array)
+    match run[_LAUNCHED - 1 : -1]:
+        case ("call", form) if form in FORMATS and request.array == 1:
+            return Shape(form, None, 1, 1)
+        case ("map", form, *numbers) if form in FORMATS and len(numbers) == _NUMBERS and all(map(_is_count, numbers)):
+            items, chunk, _ = map(int, numbers)
+            fits = chunk > 0 and items > 0 and request.array == -(-items // chunk)
+            return Shape(form, items, chunk, request.array) if fits else None
+    return None
+
+
+def _is_count(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= _DIGITS_MAX
+
+
+def is_our_runner(request: TaskRequest) -> bool:
+    """Whether the program that the function travels with is the one of this version here."""
+    sent = [one.blake3 for one in request.inputs if one.path == f"{FOLDER}/{RUNNER}"]
+    return sent == [blake3(runner()).hexdigest()]
 
 
 def call(asked: Asked, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:
     """One call. Raises FaultsError; TypeError where the arguments do not fit the function or cannot be pickled."""
-    with _by_value(function, asked.modules):
+    with _by_value(_whole(function, asked.modules)):
         packed = _packed({"function": function, "args": args, "kwargs": kwargs}, "the call")
         key = digest_of(function, (args, kwargs)) if asked.cache else None
     blob = _blob([pickle.dumps((_sources(function), packed))])
@@ -121,10 +139,17 @@ def mapped(
     """One task for all inputs, which are packed once. None of them is kept: an iterator of millions may be given."""
     with ExitStack() as stack:
         file = stack.enter_context(spool())
-        with _by_value(function, asked.modules):
+        whole = _whole(function, asked.modules)
+        with _by_value(whole):
             packed = _packed({"function": function}, "the function")
-            count = write_items(zip(*inputs, strict=True), lambda items: _packed(items, "an input"), file)
-            items = _hashed(file)
+
+        def pack(one: Any) -> bytes:  # the caller's iterators run between these, and may wait for another thread's
+            with _by_value(whole):
+                return _packed(one, "an input")
+
+        count = write_items(zip(*inputs, strict=True), pack, file)
+        items = _hashed(file)
+        with _by_value(whole):
             key = digest_of(function, (items.blake3, chunk)) if asked.cache else None
         if count == 0:
             raise explained(FaultsError([Fault("map_empty", "inputs")], "map"))
@@ -157,7 +182,7 @@ def _prepared(
     key: str | None,
     at_once: int | None = None,
 ) -> Prepared:
-    blobs = [("runner.pyz", _blob([runner()])), *blobs]
+    blobs = [(RUNNER, _blob([runner()])), *blobs]
     minor = family(here()).split("-")[1]
     made: dict[str, Any] = {
         "name": getattr(function, "__qualname__", type(function).__qualname__)[:200] or "function",
@@ -219,20 +244,33 @@ def _hashed(file: BinaryIO) -> Blob:
     return Blob(digest.hexdigest(), size, file)
 
 
+_Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
 # -- the function --------------------------------------------------------------------------------------------------
 
 
-def _by_value(function: Callable[..., Any], modules: Sequence[ModuleType]) -> ExitStack:
-    """Pickle what these modules define whole: the site does not have them. The user's own module counts as one."""
+def _whole(function: Callable[..., Any], modules: Sequence[ModuleType]) -> tuple[ModuleType, ...]:
+    """The modules whose definitions are pickled whole, since the site does not have them. The user's own one counts."""
     own = sys.modules.get(getattr(function, "__module__", None) or "")
-    wanted = [*modules, *([own] if own is not None and _is_users(own) else [])]
-    stack = ExitStack()
-    stack.enter_context(_BY_VALUE)
-    for module in dict.fromkeys(wanted):
-        if module.__name__ not in cloudpickle.list_registry_pickle_by_value():
-            cloudpickle.register_pickle_by_value(module)
-            stack.callback(cloudpickle.unregister_pickle_by_value, module)
-    return stack
+    users = [own] if own is not None and _is_users(own) and sys.modules.get(own.__name__) is own else []
+    return tuple(dict.fromkeys([*modules, *users]))
+
+
+@contextmanager
+def _by_value(modules: Iterable[ModuleType]) -> Iterator[None]:
+    """Pickle what these modules define whole. Hold it for no longer than one pickling takes: there is one of it."""
+    with ExitStack() as stack:
+        stack.enter_context(_BY_VALUE)
+        for module in modules:
+            if module.__name__ not in cloudpickle.list_registry_pickle_by_value():
+                try:
+                    cloudpickle.register_pickle_by_value(module)
+                except ValueError:  # it is not, or no longer, among the imported ones
+                    fault = Fault("function_module", "modules", repr(module)[:80])
+                    raise explained(FaultsError([fault], "task")) from None
+                stack.callback(cloudpickle.unregister_pickle_by_value, module)
+        yield
 
 
 def _is_users(module: ModuleType) -> bool:
@@ -250,17 +288,52 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 def _sources(function: Callable[..., Any]) -> dict[str, str]:
-    """The lines of a function, at their places in its file, for its tracebacks on the site. Nothing else of the file goes along:
-    a script may hold what a site has no business to see."""
+    """The text of a function, at its place in its file, for its tracebacks on the site. Nothing else of the file goes along, its
+    decorators neither: a script may hold what a site has no business to see."""
     code = getattr(function, "__code__", None)
     if not isinstance(code, CodeType):
         return {}
-    first, last = code.co_firstlineno, _last_line(code)
-    found = "".join(linecache.getlines(code.co_filename)[first - 1 : last])
-    return {code.co_filename: "\n" * (first - 1) + found} if found and len(found) <= SOURCE_MAX else {}
+    found = _own_text("".join(linecache.getlines(code.co_filename)), code)
+    return {code.co_filename: found} if found and len(found) <= SOURCE_MAX else {}
 
 
-def _last_line(code: CodeType) -> int:
-    """Of a function, with what is defined inside it."""
-    lines = [line for _, _, line in code.co_lines() if line is not None]
-    return max([code.co_firstlineno, *lines, *(_last_line(one) for one in code.co_consts if isinstance(one, CodeType))])
+@functools.lru_cache(maxsize=64)
+def _own_text(text: str, code: CodeType) -> str:
+    """From `def`, `async def` or `lambda` on, behind as many blank lines and columns as stand before it; nothing where it is not
+    certain which it is."""
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ):  # a cell with commands of its shell; no Python at all
+        return ""
+    found = [one for one in nodes if isinstance(one, _Defined) and _is_of(one, code)]
+    inner = [one for one in found if isinstance(one, ast.Lambda) and _holds(one, code)]
+    chosen = found if len(found) == 1 else inner[-1:]  # the walk comes to what lies inside after what it lies in
+    if not chosen:
+        return ""
+    node = chosen[0]
+    segment = ast.get_source_segment(text, node, padded=False) or ""
+    return "\n" * (node.lineno - 1) + " " * node.col_offset + segment + "\n"
+
+
+def _is_of(node: _Defined, code: CodeType) -> bool:
+    if isinstance(node, ast.Lambda):
+        return code.co_name == "<lambda>" and node.lineno == code.co_firstlineno
+    first = min([node.lineno, *(one.lineno for one in node.decorator_list)])  # code begins at its first decorator
+    return code.co_name == node.name and first == code.co_firstlineno
+
+
+def _holds(node: ast.Lambda, code: CodeType) -> bool:
+    """Whether the code is that of what the lambda gives, of several lambdas on a line."""
+    body = node.body
+    begin, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
+    for line, last, column, column_last in code.co_positions():
+        if line is None or last is None or column is None or column_last is None:
+            continue
+        if column_last > 0 and not (begin <= (line, column) and (last, column_last) <= end):
+            return False
+    return True

@@ -8,15 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Generic, TypeVar, cast
 
-from blake3 import blake3
-
 from suanwang.client import Client, StreamEvent
 from suanwang.client.says import worded
 from suanwang.functions import answer
-from suanwang.functions.answer import Raised, made
+from suanwang.functions.answer import Fetched, Raised, Untrusted
 from suanwang.functions.follow import Followed
-from suanwang.functions.prepare import FOLDER, Shape, spool
-from suanwang.model.error import ConflictError, NotFoundError, ResultError, SuanwangError
+from suanwang.functions.prepare import FOLDER, Shape
+from suanwang.model.error import ConflictError, FunctionError, NotFoundError, ResultError, SuanwangError
 from suanwang.model.event import OutputFile
 from suanwang.model.record import ENDS, Phase
 from suanwang.model.view import Explain, TaskView
@@ -27,7 +25,9 @@ R = TypeVar("R")
 class Handle:
     """What both kinds have: the task behind them. Holding one costs nothing; dropping it leaves the task alone."""
 
-    def __init__(self, client: Client, shape: Shape, view: TaskView, found: bool, untrusted: str | None = None) -> None:
+    def __init__(
+        self, client: Client, shape: Shape, view: TaskView, found: bool, untrusted: Untrusted | None = None
+    ) -> None:
         self.client = client
         self.found = found  # the task was there before: by `cache`, or it was attached to
         self.task_id = view.task_id
@@ -88,12 +88,9 @@ class Handle:
 
     # -- results -------------------------------------------------------------------------------------------------
 
-    def _check_trust(self) -> None:
-        if self._untrusted is not None:
-            raise made(ResultError, "result_untrusted", self.client.lang, task=self.task_id, owner=self._untrusted)
-
     def _results(self, part: int, file: OutputFile) -> Iterator[object]:
-        self._check_trust()
+        if self._untrusted is not None:
+            raise self._untrusted.error(self.task_id, self.client.lang)
         with self._fetched(file) as local:
             yield from answer.results(
                 local, self.task_id, self._shape.form, self.client.lang, self._shape.items_of(part)
@@ -101,17 +98,10 @@ class Handle:
 
     def _fetched(self, output: OutputFile) -> BinaryIO:
         """The file, here, after its hash has been checked."""
-        local, digest = spool(), blake3()
-        for piece in self.client.outputs.read(self.task_id, output.path):
-            digest.update(piece)
-            local.write(piece)
-        if digest.hexdigest() != output.blake3:
-            local.close()
-            raise made(
-                ResultError, "result_damaged", self.client.lang, task=self.task_id, detail="its hash is another one"
-            )
-        local.seek(0)
-        return local
+        with Fetched(output, self.task_id, self.client.lang) as local:
+            for piece in self.client.outputs.read(self.task_id, output.path):
+                local.write(piece)
+            return local.whole()
 
     def _no_answer(self, view: TaskView) -> SuanwangError:
         failed = next((one for one in view.parts if one.phase is Phase.FAILED), None)
@@ -129,23 +119,27 @@ class Run(Handle, Generic[R]):
     def result(self, timeout_s: float | None = None) -> R:
         """The value, when it is there. Raises what the function raised, with its traceback on the site above; a FunctionError
         where there is no answer; TimeoutError after `timeout_s`, and the task goes on."""
-        view = self.wait(timeout_s)
-        file = self._followed.files.get(0)
-        if file is None:
-            raise self._no_answer(view)
-        (found,) = list(self._results(0, file))  # to its end, where it is held against what was asked
+        found = self._found(timeout_s)
         if isinstance(found, Raised):
             raise found.error
         return cast(R, found)
 
     def exception(self, timeout_s: float | None = None) -> BaseException | None:
-        """What `result` would raise, or None."""
-        self.wait(timeout_s)
+        """What the function raised, or the FunctionError where there is no answer; None where there is a value. What hinders
+        looking (no brain, no time left, an interrupt) is raised as by `result`."""
         try:
-            self.result()
-        except BaseException as error:  # whatever the function raised
+            found = self._found(timeout_s)
+        except FunctionError as error:
             return error
-        return None
+        return found.error if isinstance(found, Raised) else None
+
+    def _found(self, timeout_s: float | None) -> object:
+        view = self.wait(timeout_s)
+        file = self._followed.files.get(0)
+        if file is None:
+            raise self._no_answer(view)
+        (found,) = list(self._results(0, file))  # to its end, where it is held against what was asked
+        return found
 
 
 class MapRun(Handle, Generic[R]):
@@ -158,7 +152,7 @@ class MapRun(Handle, Generic[R]):
         shape: Shape,
         view: TaskView,
         found: bool,
-        untrusted: str | None = None,
+        untrusted: Untrusted | None = None,
         *,
         return_exceptions: bool = False,
     ) -> None:
@@ -195,6 +189,18 @@ class MapRun(Handle, Generic[R]):
     def results(self) -> list[R]:
         """All of them."""
         return list(self)
+
+    def _raised(self) -> bool:
+        """Whether an input of the map, which has ended, has no value for an answer. Nothing is unpickled."""
+        self._followed.ended(self.client.task(self.task_id))
+        try:
+            for _, file in sorted(self._followed.files.items()):
+                with self._fetched(file) as local:
+                    if answer.has_raised(local):
+                        return True
+        except (ResultError, NotFoundError):
+            return True
+        return len(self._followed.files) < self._shape.elements
 
     def _file(self, part: int, events: Generator[StreamEvent]) -> OutputFile:
         """The result of an element, when it is there."""

@@ -9,15 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Generic, TypeVar, cast
 
-from blake3 import blake3
-
 from suanwang.client import AsyncClient, StreamEvent
 from suanwang.client.says import worded
 from suanwang.functions import answer
-from suanwang.functions.answer import Raised, made
+from suanwang.functions.answer import Fetched, Raised, Untrusted
 from suanwang.functions.follow import Followed
-from suanwang.functions.prepare import FOLDER, Shape, spool
-from suanwang.model.error import ConflictError, NotFoundError, ResultError, SuanwangError
+from suanwang.functions.prepare import FOLDER, Shape
+from suanwang.model.error import ConflictError, FunctionError, NotFoundError, ResultError, SuanwangError
 from suanwang.model.event import OutputFile
 from suanwang.model.record import ENDS, Phase
 from suanwang.model.view import Explain, TaskView
@@ -29,7 +27,7 @@ class AsyncHandle:
     """What both kinds have: the task behind them. Holding one costs nothing; dropping it leaves the task alone."""
 
     def __init__(
-        self, client: AsyncClient, shape: Shape, view: TaskView, found: bool, untrusted: str | None = None
+        self, client: AsyncClient, shape: Shape, view: TaskView, found: bool, untrusted: Untrusted | None = None
     ) -> None:
         self.client = client
         self.found = found  # the task was there before: by `cache`, or it was attached to
@@ -91,12 +89,9 @@ class AsyncHandle:
 
     # -- results -------------------------------------------------------------------------------------------------
 
-    def _check_trust(self) -> None:
-        if self._untrusted is not None:
-            raise made(ResultError, "result_untrusted", self.client.lang, task=self.task_id, owner=self._untrusted)
-
     async def _results(self, part: int, file: OutputFile) -> AsyncIterator[object]:
-        self._check_trust()
+        if self._untrusted is not None:
+            raise self._untrusted.error(self.task_id, self.client.lang)
         with await self._fetched(file) as local:
             for found in answer.results(
                 local, self.task_id, self._shape.form, self.client.lang, self._shape.items_of(part)
@@ -105,17 +100,10 @@ class AsyncHandle:
 
     async def _fetched(self, output: OutputFile) -> BinaryIO:
         """The file, here, after its hash has been checked."""
-        local, digest = spool(), blake3()
-        async for piece in self.client.outputs.read(self.task_id, output.path):
-            digest.update(piece)
-            local.write(piece)
-        if digest.hexdigest() != output.blake3:
-            local.close()
-            raise made(
-                ResultError, "result_damaged", self.client.lang, task=self.task_id, detail="its hash is another one"
-            )
-        local.seek(0)
-        return local
+        with Fetched(output, self.task_id, self.client.lang) as local:
+            async for piece in self.client.outputs.read(self.task_id, output.path):
+                local.write(piece)
+            return local.whole()
 
     async def _no_answer(self, view: TaskView) -> SuanwangError:
         failed = next((one for one in view.parts if one.phase is Phase.FAILED), None)
@@ -133,23 +121,27 @@ class AsyncRun(AsyncHandle, Generic[R]):
     async def result(self, timeout_s: float | None = None) -> R:
         """The value, when it is there. Raises what the function raised, with its traceback on the site above; a FunctionError
         where there is no answer; TimeoutError after `timeout_s`, and the task goes on."""
-        view = await self.wait(timeout_s)
-        file = self._followed.files.get(0)
-        if file is None:
-            raise await self._no_answer(view)
-        (found,) = [one async for one in self._results(0, file)]
+        found = await self._found(timeout_s)
         if isinstance(found, Raised):
             raise found.error
         return cast(R, found)
 
     async def exception(self, timeout_s: float | None = None) -> BaseException | None:
-        """What `result` would raise, or None."""
-        await self.wait(timeout_s)
+        """What the function raised, or the FunctionError where there is no answer; None where there is a value. What hinders
+        looking (no brain, no time left, an interrupt) is raised as by `result`."""
         try:
-            await self.result()
-        except BaseException as error:  # whatever the function raised
+            found = await self._found(timeout_s)
+        except FunctionError as error:
             return error
-        return None
+        return found.error if isinstance(found, Raised) else None
+
+    async def _found(self, timeout_s: float | None) -> object:
+        view = await self.wait(timeout_s)
+        file = self._followed.files.get(0)
+        if file is None:
+            raise await self._no_answer(view)
+        (found,) = [one async for one in self._results(0, file)]  # to its end, where it is held against what was asked
+        return found
 
 
 class AsyncMapRun(AsyncHandle, Generic[R]):
@@ -162,7 +154,7 @@ class AsyncMapRun(AsyncHandle, Generic[R]):
         shape: Shape,
         view: TaskView,
         found: bool,
-        untrusted: str | None = None,
+        untrusted: Untrusted | None = None,
         *,
         return_exceptions: bool = False,
     ) -> None:
@@ -202,6 +194,18 @@ class AsyncMapRun(AsyncHandle, Generic[R]):
     async def results(self) -> list[R]:
         """All of them."""
         return [one async for one in self]
+
+    async def _raised(self) -> bool:
+        """Whether an input of the map, which has ended, has no value for an answer. Nothing is unpickled."""
+        self._followed.ended(await self.client.task(self.task_id))
+        try:
+            for _, file in sorted(self._followed.files.items()):
+                with await self._fetched(file) as local:
+                    if answer.has_raised(local):
+                        return True
+        except (ResultError, NotFoundError):
+            return True
+        return len(self._followed.files) < self._shape.elements
 
     async def _file(self, part: int, events: AsyncGenerator[StreamEvent]) -> OutputFile:
         """The result of an element, when it is there."""

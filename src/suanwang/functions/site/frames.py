@@ -6,15 +6,18 @@ Both are written in one pass, block by block, so neither side ever holds more th
 import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, BinaryIO, Final
 
-BLOCK_BYTES: Final = 256 * 1024  # a block is about so large, or one item
+BLOCK_BYTES: Final = 256 * 1024  # a block is about so large, or ends with an item that is larger
 BLOCK_ITEMS: Final = 65_536
-MAGIC: Final = b"suanwang-items-1"
+MAGIC: Final = b"suanwang-items-2"
 RESULT_MAGIC: Final = b"suanwang-result-1"
 _LENGTH: Final = struct.Struct(">cQ")
+_SIZE: Final = struct.Struct(">Q")
 _TAIL: Final = struct.Struct(">Q16s")
+
+_NUMBERS: Final = ("float", "int", "uint", "bool", "complex")  # of numpy, which this program does not import
 
 # Kinds of frames. HEAD and END hold JSON; VALUES a list; RAISED a line of JSON, then what `raised` packs or nothing.
 HEAD: Final = b"H"
@@ -27,37 +30,80 @@ class BadFileError(ValueError):
     """A file that is not what it should be: cut off, or of another make."""
 
 
-class Sizer:
-    """How many items the next block shall have, from how large the last one was."""
+def flat_bytes(value: Any, depth: int = 3) -> int | None:
+    """About how many bytes a value takes that nobody can change any more; None: it is none of those."""
+    kind = type(value)
+    if kind is int:
+        return 8 + int(value.bit_length()) // 8
+    if kind is str:
+        return 8 + len(value) * (1 if value.isascii() else 4)
+    if kind is bytes:
+        return 8 + len(value)
+    if kind is float or kind is bool or value is None:
+        return 8
+    if kind.__module__ == "numpy" and kind.__name__.startswith(_NUMBERS):
+        return 64 + int(value.itemsize)
+    if kind is not tuple or depth == 0:
+        return None
+    total = 8
+    for one in value:
+        size = flat_bytes(one, depth - 1)
+        if size is None:
+            return None
+        total += size
+    return total
+
+
+class Run:
+    """Values that are packed together: those that stay what they are. Whatever else comes is packed at once, since whoever
+    made it may go on changing it, and nobody knows how large it is."""
 
     def __init__(self) -> None:
-        self.items = 1
+        self.values = list[Any]()
+        self._bytes = 0
 
-    def wrote(self, items: int, size_bytes: int) -> None:
-        fits = BLOCK_BYTES * items // max(1, size_bytes)
-        self.items = max(1, min(fits, 2 * self.items, BLOCK_ITEMS))
+    def takes(self, value: Any) -> bool:
+        size = flat_bytes(value)
+        if size is None:
+            return False
+        self.values.append(value)
+        self._bytes += size
+        return True
+
+    def is_full(self) -> bool:
+        return self._bytes >= BLOCK_BYTES or len(self.values) >= BLOCK_ITEMS
+
+    def taken(self) -> list[Any]:
+        values, self.values, self._bytes = self.values, [], 0
+        return values
+
+
+def _packed(items: Iterable[Any], dumps: Callable[[list[Any]], bytes]) -> Iterator[tuple[int, bytes]]:
+    """Lists of items, packed, with how many are in each."""
+    run = Run()
+    for item in items:
+        flat = run.takes(item)
+        if run.values and (not flat or run.is_full()):
+            yield len(run.values), dumps(run.taken())
+        if not flat:
+            yield 1, dumps([item])
+    if run.values:
+        yield len(run.values), dumps(run.taken())
 
 
 def write_items(items: Iterable[Any], dumps: Callable[[list[Any]], bytes], file: BinaryIO) -> int:
-    """Write the items; how many they were."""
-    sizer, index, block = Sizer(), list[tuple[int, int]](), list[Any]()
+    """Write the items; how many they were. A block is one or more packed lists, each behind its length."""
+    index, block = list[tuple[int, int]](), bytearray()
     count = at = 0
-
-    def flush() -> None:
-        nonlocal at
-        packed = dumps(block)
-        index.append((count - len(block), at))
-        at += file.write(packed)
-        sizer.wrote(len(block), len(packed))
-        block.clear()
-
-    for item in items:
-        block.append(item)
-        count += 1
-        if len(block) >= sizer.items:
-            flush()
-    if block:
-        flush()
+    for many, packed in _packed(items, dumps):
+        if not block:
+            index.append((count, at))
+        block += _SIZE.pack(len(packed)) + packed
+        count += many
+        if len(block) >= BLOCK_BYTES:
+            at += file.write(block)
+            block.clear()
+    at += file.write(block)
     table = json.dumps([*index, (count, at)]).encode()
     file.write(table + _TAIL.pack(len(table), MAGIC))
     return count
@@ -78,8 +124,16 @@ def read_items(file: BinaryIO, first: int, count: int, loads: Callable[[bytes], 
     for (begin, at), (after, until) in pairwise(table):
         if begin < first + count and after > first:
             file.seek(at)
-            block = loads(file.read(until - at))
-            yield from block[max(0, first - begin) : first + count - begin]
+            found = _unpacked(file.read(until - at), loads)
+            yield from islice(found, max(0, first - begin), first + count - begin)
+
+
+def _unpacked(block: bytes, loads: Callable[[bytes], Any]) -> Iterator[Any]:
+    at = 0
+    while at < len(block):
+        (length,) = _SIZE.unpack_from(block, at)
+        at += _SIZE.size + length
+        yield from loads(block[at - length : at])
 
 
 class ResultWriter:
@@ -87,7 +141,7 @@ class ResultWriter:
 
     def __init__(self, file: BinaryIO, dumps: Callable[[Any], bytes], head: dict[str, Any]) -> None:
         self._file, self._dumps = file, dumps
-        self._sizer, self._values, self._count = Sizer(), list[Any](), 0
+        self._run, self._count = Run(), 0
         file.write(RESULT_MAGIC)
         self._frame(HEAD, json.dumps(head).encode())
 
@@ -96,10 +150,12 @@ class ResultWriter:
         self._file.write(payload)
 
     def value(self, value: Any, unfit: Callable[[Exception], tuple[dict[str, Any], bytes]]) -> None:
-        """One more value. Where values cannot be packed, `unfit` says what stands in the place of each that cannot."""
-        self._values.append(value)
-        if len(self._values) >= self._sizer.items:
+        """One more value, as it is now. Where values cannot be packed, `unfit` says what stands in the place of each that cannot."""
+        flat = self._run.takes(value)
+        if not flat or self._run.is_full():
             self._flush(unfit)
+        if not flat:
+            self._put([value], unfit)
 
     def raised(
         self, told: dict[str, Any], packed: bytes, unfit: Callable[[Exception], tuple[dict[str, Any], bytes]]
@@ -114,9 +170,10 @@ class ResultWriter:
         self._frame(END, json.dumps({"count": self._count}).encode())
 
     def _flush(self, unfit: Callable[[Exception], tuple[dict[str, Any], bytes]]) -> None:
-        values, self._values = self._values, []
-        if not values:
-            return
+        if self._run.values:
+            self._put(self._run.taken(), unfit)
+
+    def _put(self, values: list[Any], unfit: Callable[[Exception], tuple[dict[str, Any], bytes]]) -> None:
         try:
             packed = self._dumps(values)
         except Exception as error:  # whatever a value's own packing raises
@@ -124,16 +181,16 @@ class ResultWriter:
                 self.raised(*unfit(error), unfit)
                 return
             for one in values:
-                self._values = [one]
-                self._flush(unfit)
+                self._put([one], unfit)
             return
-        self._sizer.wrote(len(values), len(packed))
         self._frame(VALUES, packed)
         self._count += len(values)
 
 
 def read_result(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     """The frames of a result, the END too. Raises BadFileError where it was cut off, or is none."""
+    size = file.seek(0, 2)
+    file.seek(0)
     if file.read(len(RESULT_MAGIC)) != RESULT_MAGIC:
         raise BadFileError("this is no result of a function")
     while True:
@@ -141,9 +198,9 @@ def read_result(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         if len(head) < _LENGTH.size:
             raise BadFileError("the result was cut off")
         kind, length = _LENGTH.unpack(head)
-        payload = file.read(length)
-        if len(payload) < length:
+        if length > size - file.tell():
             raise BadFileError("the result was cut off")
+        payload = file.read(length)
         yield kind, payload
         if kind == END:
             return

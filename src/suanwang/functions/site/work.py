@@ -37,6 +37,7 @@ def work(arguments: list[str], fault: Callable[..., None]) -> int:
         else:
             raised = not told.call(called["function"], called["args"], called["kwargs"], 0)
         writer.end(told.unfit)
+        raised = raised or (arguments[0] == "call" and told.unfit_values > 0)  # a call without a value has failed
     os.replace(f"{RESULT}.part", RESULT)  # whole or not at all
     return 1 if raised else 0
 
@@ -88,6 +89,7 @@ class Told:
     def __init__(self, writer: ResultWriter, form: str) -> None:
         self._writer, self._form = writer, form
         self._shown = 0
+        self.unfit_values = 0
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], retries: int) -> bool:
         """Once, and again up to `retries` times where it raises; whether there is a value."""
@@ -107,6 +109,7 @@ class Told:
 
     def unfit(self, error: Exception) -> tuple[dict[str, Any], bytes]:
         """In the place of a value that cannot be sent."""
+        self.unfit_values += 1
         return {"kind": "result", "type": type(error).__name__, "message": str(error)[:2000]}, b""
 
     def _raised(self, error: BaseException) -> tuple[dict[str, Any], bytes]:

@@ -98,9 +98,12 @@ def tell_progress(permille: int) -> None:
 
 def screen(entries: list[tuple[str, str]], query_smiles: str, keep: int) -> tuple[list[Row], Counter[str]]:
     """The `keep` molecules most like the query of those that pass, and how many fell at each filter."""
+    asked = Chem.MolFromSmiles(query_smiles)
+    if asked is None or not asked.GetNumAtoms():
+        raise SystemExit(f"{query_smiles!r} is no molecule; write SMILES, such as CCO")
     catalog, refused = alerts(), Counter[str]()
     passed: dict[str, tuple[float, str, Chem.Mol]] = {}
-    query = FINGERPRINT.GetFingerprint(Chem.MolFromSmiles(query_smiles))
+    query = FINGERPRINT.GetFingerprint(asked)
     for done, (smiles, name) in enumerate(entries, start=1):
         mol = Chem.MolFromSmiles(smiles)
         why = refusal(mol, catalog)

@@ -179,8 +179,7 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
                 file.write(match.group(0))
                 file.flush()
                 other = ssl._ssl._test_decode_cert(file.name)["notAfter"]
-            ends = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=ssl.cert_time_to_seconds(other))
-            disagree += ends.date() != found[2]
+            disagree += dt.date(1970, 1, 1) + dt.timedelta(days=ssl.cert_time_to_seconds(other) // 86_400) != found[2]
     with (out / "report.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("host", "class", "from", "to", "bits"), *rows])
     try:

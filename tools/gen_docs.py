@@ -301,7 +301,7 @@ def change_schema_file() -> str:
 def _bounds(one: Expected) -> str:
     """What a figure must be, in signs."""
     signs = (("≥", one.at_least), ("≤", one.at_most), ("=", one.equals))
-    return ", ".join(f"{sign} {code(str(bound).lstrip('='))}" for sign, bound in signs if bound is not None)
+    return ", ".join(f"{sign} {code(str(bound).removeprefix('='))}" for sign, bound in signs if bound is not None)
 
 
 def _service_rows(view: ServiceView) -> Iterator[tuple[str, str, str, str]]:

@@ -37,9 +37,9 @@ class Row(NamedTuple):
     tanimoto: float
 
 
-def read_library(path: Path, share: int, shares: int) -> Iterator[tuple[str, str]]:
+def read_library(path: Path, share: int, shares: int, molecules: int | None = None) -> Iterator[tuple[str, str]]:
     """(SMILES, name) of the lines that fall to this share."""
-    for number, line in enumerate(path.read_text().splitlines()):
+    for number, line in enumerate(path.read_text().splitlines()[:molecules]):
         words = line.split()
         if words and number % shares == share:
             yield words[0], words[1] if len(words) > 1 else f"line-{number + 1}"
@@ -98,9 +98,12 @@ def tell_progress(permille: int) -> None:
 
 def screen(entries: list[tuple[str, str]], query_smiles: str, keep: int) -> tuple[list[Row], Counter[str]]:
     """The `keep` molecules most like the query of those that pass, and how many fell at each filter."""
+    asked = Chem.MolFromSmiles(query_smiles)
+    if asked is None or not asked.GetNumAtoms():
+        raise SystemExit(f"{query_smiles!r} is no molecule; write SMILES, such as CCO")
     catalog, refused = alerts(), Counter[str]()
     passed: dict[str, tuple[float, str, Chem.Mol]] = {}
-    query = FINGERPRINT.GetFingerprint(Chem.MolFromSmiles(query_smiles))
+    query = FINGERPRINT.GetFingerprint(asked)
     for done, (smiles, name) in enumerate(entries, start=1):
         mol = Chem.MolFromSmiles(smiles)
         why = refusal(mol, catalog)
@@ -132,12 +135,13 @@ def main(argv: list[str] | None = None) -> dict[str, object]:
         default=int(os.environ.get("SUANWANG_ARRAY_COUNT", "1")),
         help="into how many the library is split",
     )
+    parser.add_argument("--molecules", type=int, help="only so many from the head of the library")
     parser.add_argument("--keep", type=int, default=100, help="molecules to list")
     parser.add_argument("--out", type=Path, default=Path("out"))
     args = parser.parse_args(argv)
     RDLogger.DisableLog("rdApp.*")
     share = int(os.environ.get("SUANWANG_ARRAY_INDEX", "0"))
-    entries = list(read_library(args.library, share, args.shares))
+    entries = list(read_library(args.library, share, args.shares, args.molecules))
     rows, refused = screen(entries, args.query, args.keep)
     args.out.mkdir(parents=True, exist_ok=True)
     with (args.out / f"hits-{share:04d}.csv").open("w", newline="") as file:

@@ -34,6 +34,25 @@ def test_one_service_is_shown_with_its_form_and_what_is_expected(sw):
     assert found["relations"] == ["lost <= parity_shards"]
 
 
+def test_a_bound_that_is_a_formula_is_shown_with_what_it_is_at_the_defaults(sw):
+    assert "= images (" in sw("service", "show", "batch-inference").out
+    assert "≤ keep (40)" in sw("service", "show", "drug-screen").out
+
+
+def test_a_text_stays_as_it_was_typed_even_where_it_looks_like_a_number(sw):
+    shown = sw("service", "plan", "video-watermark", "-p", "text=2026", "-p", "frames=20", "--json")
+    assert shown.exit == 0, shown.err
+    assert 'text="2026"' in shown.json["request"]["run"]
+    assert "frames=20" in shown.json["request"]["run"]
+
+
+def test_a_result_is_not_judged_before_the_end(sw):
+    task = sw("service", "run", "heat-plate", "--task", 'tags={"fake.duration-us": "3600000000"}', "--json")
+    shown = sw("service", "result", task.json["task_id"], "--json")
+    assert shown.exit == 4
+    assert shown.json["error"]["code"] == "service_not_ended"
+
+
 def test_a_service_that_is_not_there(sw):
     shown = sw("service", "show", "heat-plat", "--json")
     assert shown.exit == 4

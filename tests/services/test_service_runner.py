@@ -11,6 +11,8 @@ import pytest
 
 from suanwang.model.error import NotFoundError
 from suanwang.model.ids import TaskId
+from suanwang.model.record import Phase
+from suanwang.model.service import ServiceResult
 from suanwang.services import find
 from suanwang.services.circuits import CIRCUITS
 from suanwang.services.request import ENVIRONMENT, RUNNER
@@ -72,14 +74,21 @@ def test_a_site_that_lacks_a_package_says_which(tmp_path: Path) -> None:
 def test_of_an_array_the_element_that_is_not_as_expected_stands_for_all() -> None:
     service = find("weather-ensemble")
     good = {"mass_error": 0.0, "energy_rose_by_max": 0.0, "energy_kept": 0.9}
-    found = judged(TASK, service, service.defaults(), [good, {**good, "mass_error": 0.5}])
+
+    def verdict(*elements: dict[str, object], array: int, phase: Phase = Phase.SUCCEEDED) -> ServiceResult:
+        return judged(TASK, service, service.defaults(), elements, array, phase)
+
+    found = verdict(good, {**good, "mass_error": 0.5}, array=2)
     assert not found.ok
     assert found.figures["mass_error"] == 0.5
-    assert found.elements == 2
-    assert judged(TASK, service, service.defaults(), [good, good]).ok
-    assert not judged(TASK, service, service.defaults(), []).ok
+    assert (found.elements, found.array) == (2, 2)
+    assert verdict(good, good, array=2).ok
+    assert not verdict(good, good, array=2, phase=Phase.FAILED).ok
+    for lacking in (verdict(array=1), verdict(good, array=3)):
+        assert not lacking.ok
+        assert {one.got for one in lacking.verdicts} == {None}
     for odd in (float("nan"), float("inf"), float("-inf"), [0.0], None, "low"):
-        found = judged(TASK, service, service.defaults(), [{**good, "mass_error": odd}])
+        found = verdict({**good, "mass_error": odd}, array=1)
         assert not found.ok
         assert found.model_dump_json()
 
@@ -100,13 +109,16 @@ def test_a_task_without_the_tags_of_a_service_is_of_none() -> None:
     for tags in (
         {},
         {"service": "heat-plate", "service.cells": "many"},
-        {"service": "heat-plate", "service.cells": "1"},
+        {"service": "heat-plate", "service.cells": '"64"'},
     ):
         with pytest.raises(NotFoundError) as caught:
             service_of(TASK, tags)
         assert caught.value.code == "task_of_no_service"
-    service, parameters = service_of(TASK, {"service": "heat-plate", "service.cells": "64", "mine": "x"})
-    assert (service.id, parameters["cells"], parameters["mode"]) == ("heat-plate", 64, 2)
+    service, parameters = service_of(TASK, {"service": "heat-plate", "service.cells": "1", "service.note": "x"})
+    assert (service.id, parameters["cells"], parameters["mode"]) == ("heat-plate", 1, 2), (
+        "ranges may have changed since"
+    )
+    assert "note" not in parameters
 
 
 def test_counts_that_are_not_what_a_circuit_gives_are_told_from_those_that_are() -> None:

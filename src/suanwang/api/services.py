@@ -17,9 +17,10 @@ from suanwang.api.openapi import json_body
 from suanwang.api.sources import OBJECT, check_sources
 from suanwang.api.views import kept_outputs
 from suanwang.intent.read import read_task
-from suanwang.model.error import Fault, FaultsError
+from suanwang.model.error import ConflictError, Fault, FaultsError
 from suanwang.model.ids import TaskId
 from suanwang.model.principal import Principal, Submission
+from suanwang.model.record import ENDS, Phase
 from suanwang.model.service import ServiceAsk, ServiceGroup, ServiceLine, ServiceResult, ServiceView
 from suanwang.model.task import TaskRequest
 from suanwang.model.view import Page, PlanView, TaskView
@@ -97,16 +98,21 @@ def run(
     "/v1/tasks/{task_id}/service", response_model=ServiceResult, summary="Whether a service's result is as expected"
 )
 def result(here: Here, caller: Caller, task_id: TaskIdPath) -> Response:
-    """Judged from the figures in its outputs. A task that is of no service is not found here."""
+    """Judged from the figures in its outputs, when it has ended. A task that is of no service is not found here."""
     line = find_line(here, caller, task_id)
-    service, parameters = service_of(task_id, line.row.request.tags)
+    asked = line.row.request
+    service, parameters = service_of(task_id, asked.tags)
+    phase = Phase(line.row.phase)
+    if phase not in ENDS:
+        raise ConflictError("service_not_ended", task=task_id, phase=phase.value)
     kept = {one.path: one for row in family.attempts(here, task_id) for one in row.outputs}
     kept |= {one.path: one for one in kept_outputs(family.attempts(here, task_id))}
     elements = []
     for path in result_paths(service, list(kept)):
         with here.brain.objects.open(kept[path].blake3) as file:
             elements.append(figures_of(service, parameters, file.read(RESULT_BYTES_MAX)))
-    return answer(judged(TaskId(task_id), service, parameters, elements))
+    array = asked.elements.count if asked.elements is not None else asked.array
+    return answer(judged(TaskId(task_id), service, parameters, elements, array, phase))
 
 
 def _task(service: Service, ask: ServiceAsk) -> TaskRequest:

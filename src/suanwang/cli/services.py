@@ -1,6 +1,7 @@
 """service list, show, plan, run, result: the catalogue of services from a terminal."""
 
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,7 +70,7 @@ def show(session: Session, service: Service) -> None:
 
 def plan(session: Session, service: Service, param: Params = None, task: Fields = None) -> Exit:
     with session.client() as client:
-        found = client.plan_service(service, pairs(param, "--param"), pairs(task, "--task"))
+        found = client.plan_service(service, _parameters(client, service, param), pairs(task, "--task"))
         return tasks.show_planned(session, client, [found])
 
 
@@ -84,7 +85,7 @@ def run(
     ] = None,
 ) -> Exit:
     with session.client() as client:
-        view = client.run_service(service, pairs(param, "--param"), pairs(task, "--task"))
+        view = client.run_service(service, _parameters(client, service, param), pairs(task, "--task"))
         if not wait or view.phase == "refused":
             return tasks.show_submitted(session, [view])
         try:
@@ -122,14 +123,25 @@ def result(session: Session, task: tasks.Task) -> Exit:
     return Exit.OK if found.ok else Exit.TASK_FAILED
 
 
-def pairs(given: list[str] | None, option: str) -> dict[str, Any]:
-    """`name=value` by name. A value that reads as JSON is that, anything else is its text."""
+def _parameters(client: "Client", service: str, given: list[str] | None) -> dict[str, Any]:
+    """The parameters of a service as they were given; one that is a text stays as it was typed, be it a number or not."""
+    if not given:
+        return {}
+    texts = {one.name for one in client.service(service).parameters if one.type == "string"}
+    return pairs(given, "--param", texts)
+
+
+def pairs(given: list[str] | None, option: str, texts: Container[str] = ()) -> dict[str, Any]:
+    """`name=value` by name. A value that reads as JSON is that, anything else is its text, and so is that of a name in `texts`."""
     found: dict[str, Any] = {}
     for one in given or ():
         name, equals, value = one.partition("=")
         if not equals or not name or name in found:
             key = "cli.service.twice" if equals and name else "cli.service.pair"
             raise typer.BadParameter(t(key, got=one), param_hint=option)
+        if name in texts:
+            found[name] = value
+            continue
         try:
             found[name] = json.loads(value)
         except ValueError:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from suanwang.model.base import Value
 from suanwang.model.ids import TaskId
+from suanwang.model.record import Phase
 
 Text = Annotated[str, Field(min_length=1, max_length=600)]
 Scalar = bool | int | float | str
@@ -71,13 +72,15 @@ def range_of(one: Parameter) -> str:
 
 
 class Expected(Value):
-    """What a figure of the result must be. Bounds are numbers, or formulas of the parameters."""
+    """What a figure of the result must be. Bounds are numbers, or formulas of the parameters (`equals` is one where it begins
+    with `=`); `at_defaults` has what the formulas are with the defaults, by the name of the bound."""
 
     figure: str
     at_least: int | float | str | None = None
     at_most: int | float | str | None = None
     equals: Scalar | None = None
     says: Told
+    at_defaults: dict[str, Scalar] = Field(default_factory=dict)
 
 
 class ServiceLine(Value):
@@ -122,7 +125,8 @@ class Verdict(Value):
 
 
 class ServiceResult(Value):
-    """What came of a service's task: the figures of each element's result, and whether they are as expected."""
+    """What came of a service's task that has ended. `ok` is that it succeeded, that each of the `array` elements left a result, and that
+    their figures are as expected; `elements` have left one."""
 
     task_id: TaskId
     service: str
@@ -131,3 +135,5 @@ class ServiceResult(Value):
     figures: dict[str, Any]  # of the first element whose figures are not as expected, else of the first
     verdicts: tuple[Verdict, ...]
     elements: int
+    array: int
+    phase: Phase

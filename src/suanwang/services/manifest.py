@@ -1,6 +1,7 @@
 """What a service's folder says: `service.yaml`, and the job beside it or in an example's folder."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,6 +11,7 @@ from pydantic import BeforeValidator, Field
 from suanwang.model.base import Value
 from suanwang.model.error import NotFoundError
 from suanwang.model.service import Expected, Parameter, Scalar, ServiceGroup, ServiceLine, ServiceView, Told
+from suanwang.services.formula import value
 
 CATALOGUE: Final = Path(__file__).parent / "catalogue"
 SHARED: Final = Path(__file__).parent / "shared"
@@ -43,6 +45,17 @@ class Hoped(Value):
     at_most: int | float | str | None = None
     equals: Scalar | None = None
     says: InThree
+
+
+def bounds_of(hoped: Hoped, parameters: Mapping[str, Scalar], *, formulas_only: bool = False) -> dict[str, Any]:
+    """The bounds of a figure with the parameters put in. `equals` is a formula where it begins with `=`."""
+    out: dict[str, Any] = {}
+    for name in ("at_least", "at_most", "equals"):
+        bound = getattr(hoped, name)
+        formula = isinstance(bound, str) and (name != "equals" or bound.startswith("="))
+        if bound is not None and (formula or not formulas_only):
+            out[name] = value(bound.removeprefix("="), parameters) if formula else bound
+    return out
 
 
 class Manifest(Value):
@@ -110,7 +123,10 @@ class Service:
             **dict(self.line()),
             parameters=self.parameters,
             relations=has.relations,
-            expected=tuple(Expected(**dict(one)) for one in has.expected),
+            expected=tuple(
+                Expected(**dict(one), at_defaults=bounds_of(one, self.defaults(), formulas_only=True))
+                for one in has.expected
+            ),
             needs=has.needs,
             circuit=has.circuit is not None,
             example=has.example,

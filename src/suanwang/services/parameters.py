@@ -68,28 +68,43 @@ def check(service: Service, given: Mapping[str, Any]) -> tuple[dict[str, Scalar]
     return values, faults
 
 
-def fitted(one: Parameter, got: Any) -> Scalar | None:
-    """The value as the parameter's type, or None where it does not fit. `2.0` is a whole number, `true` is none."""
+def of_type(one: Parameter, got: Any) -> Scalar | None:
+    """The value as the parameter's type, or None where it is of another. `2.0` is a whole number, `true` is none."""
     if one.type == "boolean":
         return got if isinstance(got, bool) else None
     if one.type == "string":
-        whole = isinstance(got, str) and got.isprintable()
-        return got if whole and (got in one.choices if one.choices else len(got) <= (one.maximum or TEXT_MAX)) else None
-    if isinstance(got, bool) or not isinstance(got, int | float) or not math.isfinite(got):
+        return got if isinstance(got, str) else None
+    if isinstance(got, bool) or not isinstance(got, int | float):
         return None
-    if one.type == "integer":
-        if got != int(got):
-            return None
-        got = int(got)
+    if isinstance(got, int):  # of any size: as a float a large one would overflow
+        return got
+    if not math.isfinite(got):
+        return None
+    if one.type == "number":
+        return got
+    return int(got) if got.is_integer() else None
+
+
+def fitted(one: Parameter, got: Any) -> Scalar | None:
+    """The value as the parameter's type, or None where it is of another or outside of what the parameter takes."""
+    found = of_type(one, got)
+    if isinstance(found, str):
+        fits = found in one.choices if one.choices else len(found) <= (one.maximum or TEXT_MAX)
+        return found if fits and found.isprintable() else None
+    if found is None or isinstance(found, bool):
+        return found
     low = -math.inf if one.minimum is None else one.minimum
     high = math.inf if one.maximum is None else one.maximum
-    return got if low <= got <= high else None
+    return found if low <= found <= high else None
 
 
 def _shown(got: Any) -> str:
     import json
 
-    return json.dumps(got, ensure_ascii=False, default=str)[:SHOWN_MAX]
+    try:
+        return json.dumps(got, ensure_ascii=False, default=str)[:SHOWN_MAX]
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        return "…"
 
 
 def _unknown(name: str, known: Mapping[str, Parameter]) -> Fault:

@@ -13,7 +13,7 @@ from suanwang.model.error import Fault
 from suanwang.model.service import Scalar
 from suanwang.services.circuits import CIRCUITS
 from suanwang.services.formula import value
-from suanwang.services.manifest import Service
+from suanwang.services.manifest import Service, bounds_of
 
 RUNNER: Final = Path(__file__).parent / "runner.py"
 TAG: Final = "service"  # the tag with the service's id; `service.<parameter>` are its parameters
@@ -110,15 +110,4 @@ def _resources(service: Service, parameters: Mapping[str, Scalar]) -> dict[str, 
 
 def checks_of(service: Service, parameters: Mapping[str, Scalar]) -> list[dict[str, Any]]:
     """What is expected of the figures, with the parameters put into the bounds."""
-    out = []
-    for one in service.manifest.expected:
-        check: dict[str, Any] = {"figure": one.figure}
-        for name in ("at_least", "at_most"):
-            bound = getattr(one, name)
-            if bound is not None:
-                check[name] = value(bound, parameters)
-        if one.equals is not None:
-            equals = one.equals
-            check["equals"] = value(equals[1:], parameters) if isinstance(equals, str) and equals[:1] == "=" else equals
-        out.append(check)
-    return out
+    return [{"figure": one.figure, **bounds_of(one, parameters)} for one in service.manifest.expected]

@@ -8,10 +8,11 @@ from typing import Any
 
 from suanwang.model.error import NotFoundError
 from suanwang.model.ids import TaskId
+from suanwang.model.record import Phase
 from suanwang.model.service import Scalar, ServiceResult, Verdict
 from suanwang.services.circuits import CIRCUITS
 from suanwang.services.manifest import Service, find
-from suanwang.services.parameters import check
+from suanwang.services.parameters import of_type
 from suanwang.services.request import TAG, checks_of
 from suanwang.services.runner import judge
 
@@ -19,20 +20,23 @@ _RESULT = re.compile(r"^(?:\d+/)?out/result\.json$")  # of an array below the nu
 
 
 def service_of(task_id: str, tags: Mapping[str, str]) -> tuple[Service, dict[str, Scalar]]:
-    """The service that a task is of, and its parameters. Raises NotFoundError where it is of none."""
+    """The service that a task is of, and its parameters. Other tags below `service.` are the user's own. A value was in its range
+    when the task was submitted; the catalogue may since have changed. Raises NotFoundError where the task is of none."""
     if TAG not in tags:
         raise NotFoundError("task_of_no_service", task=task_id)
     service = find(tags[TAG])
-    given = {}
-    for name, text in tags.items():
-        if name.startswith(f"{TAG}."):
-            try:
-                given[name.removeprefix(f"{TAG}.")] = json.loads(text)
-            except ValueError:
-                raise NotFoundError("task_of_no_service", task=task_id) from None
-    parameters, faults = check(service, given)
-    if faults:
-        raise NotFoundError("task_of_no_service", task=task_id)
+    parameters = service.defaults()
+    for one in service.parameters:
+        text = tags.get(f"{TAG}.{one.name}")
+        if text is None:
+            continue
+        try:
+            found = of_type(one, json.loads(text))
+        except ValueError:
+            found = None
+        if found is None:
+            raise NotFoundError("task_of_no_service", task=task_id)
+        parameters[one.name] = found
     return service, parameters
 
 
@@ -61,11 +65,18 @@ def _plain(got: Any) -> Scalar | None:
 
 
 def judged(
-    task_id: TaskId, service: Service, parameters: Mapping[str, Scalar], elements: Sequence[Mapping[str, Any]]
+    task_id: TaskId,
+    service: Service,
+    parameters: Mapping[str, Scalar],
+    elements: Sequence[Mapping[str, Any]],
+    array: int,
+    phase: Phase,
 ) -> ServiceResult:
-    """The verdicts. Of an array the first element with a figure that is not as expected stands for all."""
+    """The verdicts on a task that has ended and should have left `array` results. Of an array the first element with a figure
+    that is not as expected stands for all; one that left no result has no figure. What did not succeed is not as expected."""
     checks = checks_of(service, parameters)
-    rows = [(figures, judge(checks, figures)) for figures in elements] or [({}, judge(checks, {}))]
+    lacking: list[Mapping[str, Any]] = [{}] * (array - len(elements))
+    rows = [(figures, judge(checks, figures)) for figures in (*elements, *lacking)]
     figures, found = next((row for row in rows if not all(one["ok"] for one in row[1])), rows[0])
     verdicts = tuple(
         Verdict(**{**one, "got": _plain(one["got"])}, says=hoped.says)
@@ -75,8 +86,10 @@ def judged(
         task_id=task_id,
         service=service.id,
         parameters=dict(parameters),
-        ok=all(one.ok for one in verdicts),
+        ok=phase is Phase.SUCCEEDED and all(one.ok for one in verdicts),
         figures=dict(figures),
         verdicts=verdicts,
         elements=len(elements),
+        array=array,
+        phase=phase,
     )

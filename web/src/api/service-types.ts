@@ -34,6 +34,7 @@ export interface Expected {
   at_most: number | string | null;
   equals: Scalar | null;
   says: Told;
+  at_defaults?: Record<string, Scalar>;
 }
 
 export interface ServiceView extends ServiceLine {
@@ -63,4 +64,6 @@ export interface ServiceResult {
   figures: Record<string, unknown>;
   verdicts: Verdict[];
   elements: number;
+  array: number;
+  phase: string;
 }

@@ -67,9 +67,16 @@ def _value(value: object) -> str:
 
 
 def bounds(one: Expected | Verdict) -> str:
-    """`≥ 1, ≤ 2`."""
-    signs = (("≥", one.at_least), ("≤", one.at_most), ("=", one.equals))
-    return ", ".join(f"{sign} {_value(bound)}" for sign, bound in signs if bound is not None)
+    """`≥ 1, ≤ 2`; a formula of the parameters with what it is at their defaults, `≤ keep (40)`."""
+    shown = []
+    for sign, name in (("≥", "at_least"), ("≤", "at_most"), ("=", "equals")):
+        bound = getattr(one, name)
+        by_default = one.at_defaults.get(name) if isinstance(one, Expected) else None
+        if by_default is not None:
+            shown.append(f"{sign} {str(bound).removeprefix('=')} ({_value(by_default)})")
+        elif bound is not None:
+            shown.append(f"{sign} {_value(bound)}")
+    return ", ".join(shown)
 
 
 def _expected(one: Expected) -> Text:

@@ -5,12 +5,15 @@ import { t, told } from "../../core/i18n";
 
 const shown = (value: unknown): string => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(5)).toString() : String(value));
 
-/** `≥ 1, ≤ 2`. */
+const SIGNS = [["≥", "at_least"], ["≤", "at_most"], ["=", "equals"]] as const;
+
+/** `≥ 1, ≤ 2`; a formula of the parameters with what it is at their defaults, `≤ keep (40)`. */
 function bounds(one: Expected): string {
-  const signs: [string, unknown][] = [["≥", one.at_least], ["≤", one.at_most], ["=", one.equals]];
-  return signs
-    .filter(([, bound]) => bound !== null && bound !== undefined)
-    .map(([sign, bound]) => `${sign} ${shown(bound)}`)
+  return SIGNS.filter(([, name]) => one[name] !== null && one[name] !== undefined)
+    .map(([sign, name]) => {
+      const atDefaults = one.at_defaults?.[name];
+      return atDefaults === undefined ? `${sign} ${shown(one[name])}` : `${sign} ${String(one[name]).replace(/^=/, "")} (${shown(atDefaults)})`;
+    })
     .join(", ");
 }
 
@@ -38,7 +41,7 @@ export function VerdictTable({ rows }: { rows: readonly (Expected | Verdict)[] }
                 <code>{one.figure}</code>
               </td>
               {judged(one) && <td class="right num">{one.got === null ? "—" : shown(one.got)}</td>}
-              <td class="num">{bounds(one)}</td>
+              <td>{bounds(one)}</td>
               <td class="muted">{told(one.says)}</td>
             </tr>
           ))}

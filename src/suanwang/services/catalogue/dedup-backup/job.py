@@ -61,15 +61,18 @@ def restore(snapshot: dict[str, list[str]], store: dict[str, bytes]) -> dict[str
     return out
 
 
-def a_day_later(folder: dict[str, bytes], percent: float, rng: np.random.Generator) -> dict[str, bytes]:
-    """Put bytes into the middle of some files."""
-    out = dict(folder)
+def a_day_later(
+    folder: dict[str, bytes], percent: float, rng: np.random.Generator
+) -> tuple[dict[str, bytes], list[int]]:
+    """Put bytes into the middle of some files; also how many into each of those."""
+    out, inserted = dict(folder), []
     for name, data in folder.items():
         insert = int(len(data) * percent / 100)
         if insert and rng.random() < 0.6:
             at = int(rng.integers(0, len(data)))
             out[name] = data[:at] + rng.bytes(insert) + data[at:]
-    return out
+            inserted.append(insert)
+    return out, inserted
 
 
 def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
@@ -77,8 +80,11 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     shares = rng.dirichlet(np.full(p.files, 3.0)) * p.size_kib * 1024
     folder = {f"file-{n:04d}.bin": rng.bytes(max(16, int(size))) for n, size in enumerate(shares)}
     store, days, snapshots, whole = {}, [], [], 0
+    new, changes = sum(map(len, folder.values())), 0  # bytes that were never there before
     for day in range(p.days):
-        folder = folder if day == 0 else a_day_later(folder, p.change_percent, rng)
+        if day:
+            folder, inserted = a_day_later(folder, p.change_percent, rng)
+            new, changes = new + sum(inserted), changes + len(inserted)
         snapshots.append(back_up(folder, store))
         days.append({name: hashlib.sha256(data).digest() for name, data in folder.items()})
         whole += sum(map(len, folder.values()))
@@ -98,11 +104,14 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
         noticed = True
     (out / "snapshots.json").write_text(json.dumps(snapshots))
     stored = sum(map(len, store.values()))
+    pieces_bytes = sum(len(zlib.decompress(one)) for one in store.values())
     return {
         "bytes_backed_up": whole,
         "bytes_stored": stored,
         "stored_share": stored / whole,
         "pieces": len(store),
+        "changes": changes,
+        "again_per_change_bytes": (pieces_bytes - new) / max(1, changes),
         "files_different_after_restore": different,
         "damage_noticed": noticed,
     }

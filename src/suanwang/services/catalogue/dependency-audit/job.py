@@ -3,7 +3,6 @@
 Writes out/sbom.json (components as in CycloneDX), out/findings.json. Packages and advisories are made.
 """
 
-import functools
 import json
 import random
 import re
@@ -36,21 +35,30 @@ def compare(a, b):
     return (len(pre_a) > len(pre_b)) - (len(pre_a) < len(pre_b))
 
 
-ORDER = functools.cmp_to_key(compare)
-
-
 def affected(version, ranges):
     """Whether a version lies in one of the half-open ranges [introduced, fixed)."""
     return any(compare(first, version) <= 0 and compare(version, fixed) < 0 for first, fixed in ranges)
+
+
+def version_of(major, minor, patch, candidate):
+    return f"{major}.{minor}.{patch}" + (f"-rc.{candidate}" if candidate < 99 else "")
+
+
+def misordered():
+    """Pairs of the specification's own list (section 11) whose order is not the one that it gives."""
+    told = "1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-beta 1.0.0-beta.2 1.0.0-beta.11 1.0.0-rc.1 1.0.0 2.0.0 2.1.0 2.1.1"
+    ranked = list(enumerate(told.split()))
+    return sum(compare(x, y) != (a > b) - (a < b) for a, x in ranked for b, y in ranked)
 
 
 def made(p, rng):
     """Every package's versions in order, who needs whom, and advisories whose ends are versions."""
     versions = {}
     for number in range(p.packages):
-        have = {f"{rng.randrange(4)}.{rng.randrange(12)}.{rng.randrange(12)}" for _ in range(rng.randrange(4, 14))}
-        have |= {f"{one}-rc.{rng.randrange(1, 12)}" for one in list(have)[:3]}
-        versions[f"pkg-{number:04d}"] = [*sorted(have, key=ORDER), "5.0.0"]
+        # Numbers first and texts after, so that the order is known without reading a version; a release comes last of its kind.
+        have = {(rng.randrange(4), rng.randrange(12), rng.randrange(12), 99) for _ in range(rng.randrange(4, 14))}
+        have |= {(*one[:3], rng.randrange(1, 12)) for one in sorted(have)[:3]}
+        versions[f"pkg-{number:04d}"] = [*(version_of(*one) for one in sorted(have)), "5.0.0"]
     names = list(versions)
     needs = {
         name: rng.sample(names[at + 1 :], min(len(names) - at - 1, rng.randrange(4))) for at, name in enumerate(names)
@@ -95,7 +103,7 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
         for one in notes
         if one["package"] in installed and affected(installed[one["package"]], one["ranges"])
     ]
-    # The other way: list every version of each range and look the installed one up.
+    # The other way: list every version of each range, by the order in which they were made, and look the installed one up.
     wanted = []
     for one in notes:
         every = versions[one["package"]]
@@ -105,7 +113,18 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     fixes = upgrade(installed, versions, notes)
     after = {**installed, **fixes}
     left = sum(affected(after[one["package"]], one["ranges"]) for one in notes if one["package"] in after)
-    needless = sum(name not in {package for _, package in wanted} for name in fixes)
+    bad = {}
+    for one in notes:
+        every = versions[one["package"]]
+        bad.setdefault(one["package"], set()).update(
+            v for a, b in one["ranges"] for v in every[every.index(a) : every.index(b)]
+        )
+    nearest = {}
+    for name, version in installed.items():
+        later = versions[name][versions[name].index(version) :]
+        clear = [one for one in later if one not in bad.get(name, ())]
+        if clear[0] != version:
+            nearest[name] = clear[0]
     components = [{"type": "library", "name": name, "version": version} for name, version in sorted(installed.items())]
     (out / "sbom.json").write_text(
         json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": components})
@@ -116,6 +135,7 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
         "vulnerabilities": len(found),
         "upgrades": len(fixes),
         "wrong_verdicts": len(set(found) ^ set(wanted)),
+        "misordered": misordered(),
         "left_after_upgrade": left,
-        "needless_upgrades": needless,
+        "upgrades_not_nearest": len(set(fixes.items()) ^ set(nearest.items())),
     }

@@ -46,7 +46,7 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
             mol.SetProp("energy_kcal_mol", f"{rows[at][0]:.4f}")
             file.write(mol, confId=order[at])
     read = [Chem.RemoveHs(one) for one in Chem.SDMolSupplier(str(out / "shapes.sdf"))]
-    asked = Chem.MolToSmiles(flat, isomericSmiles=False)
+    asked = Chem.MolToSmiles(flat)
     return {
         "atoms": mol.GetNumAtoms(),
         "made": len(ids),

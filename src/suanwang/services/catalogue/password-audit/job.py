@@ -58,6 +58,22 @@ def guesses():
             yield "row", row[:length]
 
 
+def habit(rng):
+    """A password as people choose them; by the way they think of it, not by the list of guesses."""
+    if rng.random() < 0.1:
+        keys = rng.choice(["qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890"])
+        return "".join(keys[at] for at in range(rng.randint(6, len(keys))))
+    word = rng.choice(WORDS)
+    way = rng.randrange(3)
+    if way == 1:
+        word = chr(ord(word[0]) - 32) + word[1:]
+    if way == 2:
+        for letter, digit in (("a", "4"), ("e", "3"), ("i", "1"), ("o", "0"), ("s", "5")):
+            word = word.replace(letter, digit)
+    year = str(rng.randint(2024, 2026))
+    return word + rng.choice(["", "1", "12", "123", "!", "1!", "#1", year])
+
+
 def hashed(password, salt, iterations):
     return hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
 
@@ -72,7 +88,7 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     accounts, weak = [], set()
     for number in range(p.accounts):
         bad = number < p.accounts * p.weak_percent // 100
-        password = rng.choice(known)[1] if bad else strong(rng)
+        password = habit(rng) if bad else strong(rng)
         salt = rng.randbytes(16)
         accounts.append((f"user-{number:05d}", salt, hashed(password, salt, p.iterations)))
         if bad:

@@ -14,6 +14,7 @@ from scipy.ndimage import map_coordinates
 from terrain import hills
 
 A, F, K0, EAST = 6378137.0, 1 / 298.257223563, 0.9996, 500_000.0
+FALSE_NORTHING = 10_000_000.0  # of the southern hemisphere; the odd zones of Norway and Svalbard are not made
 E2 = F * (2 - F)
 N = F / (2 - F)
 RADIUS = A / (1 + N) * (1 + N**2 / 4 + N**4 / 64 + N**6 / 256)
@@ -104,7 +105,15 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     again = map_coordinates(utm, [(ys[0] - north) / cell, (east - xs[0]) / cell], order=1, mode="nearest")
     Image.fromarray((255 * (utm - utm.min()) / np.ptp(utm)).astype(np.uint8)).save(out / "utm.png")
     (out / "utm.json").write_text(
-        json.dumps({"zone": zone, "west_m": float(xs[0]), "north_m": float(ys[0]), "cell_m": cell})
+        json.dumps(
+            {
+                "zone": zone,
+                "hemisphere": "S" if p.latitude < 0 else "N",
+                "west_m": float(xs[0]),
+                "north_m": float(ys[0]) + (FALSE_NORTHING if p.latitude < 0 else 0.0),
+                "cell_m": cell,
+            }
+        )
     )
     inside = (slice(4, -4), slice(4, -4))
     quarter = project(np.array([0.0]), np.array([90.0]), 0.0)[1][0] / K0

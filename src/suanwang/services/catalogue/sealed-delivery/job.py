@@ -117,7 +117,9 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     shares = split(int.from_bytes(key, "big"), p.couriers, p.enough, rng)
     for x, y in shares:
         (out / f"share-{x:02d}.json").write_text(json.dumps({"x": x, "y": f"{y:x}", "enough": p.enough}))
+    # The first few sets, and neighbours around the circle, so that every share is in one.
     sets = list(itertools.islice(itertools.combinations(shares, p.enough), 10))
+    sets += [tuple((shares * 2)[at : at + p.enough]) for at in range(0, p.couriers, p.enough)]
     equal = all(joined(one) == int.from_bytes(key, "big") for one in sets)
     equal = equal and unseal(parcel, extra, joined(sets[-1]).to_bytes(32, "big"), nonce) == data
     progress(0.7)

@@ -28,11 +28,37 @@ def add_distinct(registers, items, bits):
     np.maximum.at(registers, which, np.clip(zeros, 0, 64) + 1)
 
 
-def distinct(registers):
-    m = len(registers)
-    raw = 0.7213 / (1 + 1.079 / m) * m**2 / (2.0 ** -registers.astype(float)).sum()
-    empty = int((registers == 0).sum())
-    return m * np.log(m / empty) if raw < 2.5 * m and empty else raw
+def distinct(registers, bits):
+    """The estimator of Ertl (2017, algorithm 6), which has no bias between small and large counts."""
+    m, most = len(registers), 64 - bits
+    have = np.bincount(registers, minlength=most + 2) / m
+    total = full(1 - float(have[most + 1]))
+    for level in range(most, 0, -1):
+        total = 0.5 * (total + float(have[level]))
+    total += empty(float(have[0]))
+    return m / (2 * np.log(2) * total)
+
+
+def empty(x):
+    """The sum of x^(2^k) 2^(k-1) over k >= 1, and x: what the registers that nothing touched stand for."""
+    if x == 1:
+        return np.inf
+    total, factor = x, 1.0
+    while (x := x * x) * factor > 1e-18:
+        total, factor = total + x * factor, factor * 2
+    return total
+
+
+def full(x):
+    """The same of registers that can count no further."""
+    if x in (0, 1):
+        return 0.0
+    total, factor = 1 - x, 1.0
+    while True:
+        x, factor = np.sqrt(x), factor / 2
+        before, total = total, total - (1 - x) ** 2 * factor
+        if before == total:
+            return total / 3
 
 
 def digest(means, weights, values):
@@ -99,8 +125,8 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     return {
         "items": p.items,
         "distinct": len(ids),
-        "distinct_estimate": float(distinct(registers)),
-        "distinct_error": float(abs(distinct(registers) / len(ids) - 1)),
+        "distinct_estimate": float(distinct(registers, p.registers_log2)),
+        "distinct_error": float(abs(distinct(registers, p.registers_log2) / len(ids) - 1)),
         "heavy_hitters": len(heavy),
         "heavy_hitters_missed": len(heavy - told),
         "undercounted": int((guess < counts).sum()),

@@ -59,7 +59,7 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     values = [index(red, near) for red, near, _ in dates]
     seen = ~dates[0][2] & ~dates[1][2] & ~water
     found = binary_opening(seen & (values[0] - values[1] > 0.27) & (values[1] < 0.2))
-    true = burnt & seen & (truths[0] - truths[1] > 0.27)
+    true = burnt & ~clouds[0] & ~clouds[1]
     land = [~cloud & ~water for _, _, cloud in dates]
     error = [float(np.abs(value - truth)[mask].mean()) for value, truth, mask in zip(values, truths, land, strict=True)]
     shade = np.clip((values[1] + 0.2) / 1.2, 0, 1)[..., None]

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+BLOCK = 1 << 20
+
 
 def digest(data):
     return hashlib.sha256(data).digest()
@@ -24,6 +26,14 @@ def root(hashes):
     while len(level) > 1:
         level = [digest(b"".join(level[at : at + 2])) for at in range(0, len(level), 2)]
     return level[0].hex()
+
+
+def made(size, rng):
+    """Random bytes, a MiB at a time: `randbytes` makes no more than 256 MiB at once."""
+    out = bytearray()
+    while len(out) < size:
+        out += rng.randbytes(min(BLOCK, size - len(out)))
+    return bytes(out)
 
 
 def read_exactly(wire, n):
@@ -78,7 +88,7 @@ def fetch(wire, missing, manifest, file, chunk):
 
 def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = random.Random(p.seed)
-    source = rng.randbytes(p.size_kib * 1024)
+    source = made(p.size_kib * 1024, rng)
     chunk = p.chunk_kib * 1024
     chunks = [source[at : at + chunk] for at in range(0, len(source), chunk)]
     hashes = [digest(one) for one in chunks]

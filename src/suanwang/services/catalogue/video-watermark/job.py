@@ -10,6 +10,7 @@ from clip import psnr, scene, write_y4m
 from PIL import Image
 from scipy.fft import dctn, idctn
 
+TEXT_BYTES = 48  # twelve characters of up to four bytes in UTF-8
 PLACES = [(1, 2), (2, 1), (2, 2), (0, 3), (3, 0), (1, 3), (3, 1)]  # middle frequencies of a block
 
 
@@ -53,7 +54,7 @@ def evidence(frames, key, bits):
 
 def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dict[str, object]:
     rng = np.random.default_rng(p.seed)
-    raw = p.text.encode().ljust(12, b"\0")[:12]
+    raw = p.text.encode().ljust(TEXT_BYTES, b"\0")
     bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8))
     message = bits * 2.0 - 1
     source = scene(p.frames, p.height, p.width, rng)
@@ -72,6 +73,6 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
         "bits": len(bits),
         "psnr_db": psnr(source, clip),
         "bit_errors": float((found != bits.astype(bool)).mean()),
-        "text_read": text == p.text.encode()[:12],
+        "text_read": text == p.text.encode(),
         "wrong_key_bit_errors": float((other != bits.astype(bool)).mean()),
     }

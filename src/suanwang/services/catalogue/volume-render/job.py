@@ -34,7 +34,7 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     volume = np.clip(volume, 0, 1)
     progress(0.5)
     glow = 0.3 + 0.7 * np.clip((volume - 0.4) / 0.4, 0, 1)
-    light, opacity = compose(volume, glow, p.density * 4)
+    light, opacity = compose(volume, glow, p.density)
     image = np.stack([light, light * 0.85 + 0.05 * opacity, light * 0.7 + 0.12 * opacity], -1)
     Image.fromarray((np.clip(np.kron(image, np.ones((4, 4, 1))), 0, 1) * 255).astype(np.uint8)).save(out / "volume.png")
     block = np.full((p.side, 4, 4), 0.5)
@@ -43,7 +43,7 @@ def run(p: SimpleNamespace, out: Path, progress: Callable[[float], None]) -> dic
     rim, core = (middle > 0.2) & (middle < 0.45), middle > 0.7
     return {
         "voxels": int(volume.size),
-        "opacity_max": float(opacity.max()),
+        "opacity_error": float(np.abs(opacity - (1 - np.exp(-p.density * volume.mean(0)))).max()),
         "beer_lambert_error": float(np.abs(1 - dark - np.exp(-0.5 * p.density)).max()),
         "bone_seen": bool(core.any() and light[core].mean() > light[rim].mean()),
     }

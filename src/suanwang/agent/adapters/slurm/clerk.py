@@ -45,7 +45,6 @@ class Clerk(remote.Clerk[Attempt]):
         self._tools = tools
         self._path = path
         self._accounting = accounting
-        self._unwritten: dict[AttemptId, Attempt] = {}  # whose records the folder did not take
         self._accounts_us = 0  # before this the accounting is not asked: it had no answer
         self._look_us = 0
         self._away_us = 0  # the pause after a question without an answer; 0: the last one had one
@@ -57,8 +56,7 @@ class Clerk(remote.Clerk[Attempt]):
 
     def _turn(self) -> None:
         now_us = self._services.monotonic()
-        for attempt in list(self._unwritten.values()):
-            self._note(attempt)
+        self._note_again()
         for attempt in list(self._attempts.values()):
             if attempt.stage is Stage.WAITING and attempt.order.not_before_us <= self._services.clock():
                 self._stage(attempt)
@@ -181,15 +179,8 @@ class Clerk(remote.Clerk[Attempt]):
         attempt.failure = (0, Verdict(FailureReason.BACKEND, detail=f"Slurm does not take the job: {fault}"))
         self._finish(attempt)
 
-    def _note(self, attempt: Attempt, **changes: object) -> None:
-        """Keep it; a folder that is full or away gets it later."""
-        attempt.record = replace(attempt.record, **changes)  # type: ignore[arg-type]  # fields by their names
-        try:
-            self._services.folder.write_record(attempt.record)
-        except OSError:
-            self._unwritten[attempt.order.attempt_id] = attempt
-        else:
-            self._unwritten.pop(attempt.order.attempt_id, None)
+    def _write(self, attempt: Attempt) -> None:
+        self._services.folder.write_record(attempt.record)
 
     # Looking --------------------------------------------------------------------------------------------------
 

@@ -9,11 +9,11 @@ PAGE := src/suanwang/api/static/index.html
 
 # An interrupted recipe leaves no stamp that claims it finished.
 .DELETE_ON_ERROR:
-.PHONY: help setup system web demo demo-fast serve test lint format bench soak docs lock clean
+.PHONY: help setup system web demo demo-fast serve test test-sites lint format bench soak docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: system $(VENV)/.installed web $(VENV)/.warm ## everything that the other targets need
 
@@ -48,8 +48,12 @@ serve: setup ## the brain with its API and page on this machine
 
 test: setup ## all tests but the long ones
 	@# Labs of real routers measure real time: they have processes of their own, with no other test's servers in them.
-	$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not soak" $(if $(ARGS),$(ARGS),--ignore=tests/lab)
-	$(if $(ARGS),,$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not soak" tests/lab)
+	$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not soak and not sites" $(if $(ARGS),$(ARGS),--ignore=tests/lab)
+	$(if $(ARGS),,$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not soak and not sites" tests/lab)
+
+test-sites: setup ## real backends that take long to build or start: Kubernetes (root; built once, outside the checkout)
+	@sh -c 'test "$$(id -u)" = 0' || echo "test-sites: not root: what needs a cluster of its own is skipped by name"
+	$(BIN)/pytest -q -n 0 -m sites $(if $(ARGS),$(ARGS),tests/sites)
 
 lint: $(VENV)/.installed ## ruff, mypy --strict, tsc
 	$(BIN)/ruff check .

@@ -2,6 +2,8 @@
 
 import pytest
 from tests.sites.quantum_rig import QuantumRig, every_kind
+from tests.sites.ray_head import RayHead
+from tests.sites.ray_rig import RayRig
 from tests.sites.slurm_cluster import SlurmCluster
 from tests.sites.slurm_rig import SlurmRig
 from tests.sites.tes_server import TesBrain
@@ -56,5 +58,20 @@ def quantum(tmp_path_factory):
 def tes_brain(tmp_path_factory):
     """A TES server that tests share; each of them leaves it running."""
     made = TesBrain(tmp_path_factory.mktemp("tes"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def ray_head():
+    """A real Ray head, which a test may kill as long as it is back at its end."""
+    made = RayHead()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ray(ray_head, tmp_path):
+    made = RayRig(ray_head, tmp_path)
     yield made
     made.close()

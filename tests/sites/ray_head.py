@@ -91,12 +91,17 @@ class RayHead:
         except (httpx.HTTPError, KeyError, TypeError):
             return False
 
+    @property
+    def alive(self) -> bool:
+        return self._head is not None
+
     def kill(self) -> None:
         """As a power cut does: the whole namespace at once."""
         if self._head is not None:
             self._head.kill()
             self._head.wait()
             self._head = None
+            shutil.rmtree(self.folder / str(self._starts), ignore_errors=True)
 
     def restart(self) -> None:
         self.kill()

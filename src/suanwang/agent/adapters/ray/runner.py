@@ -146,7 +146,7 @@ def keep(spec: dict[str, Any], here: str, cell: str, index: int, alive: int) -> 
     log = os.open(os.path.join(here, f"log-{index}"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     began = time.monotonic()
     try:
-        work = subprocess.Popen(
+        begun = subprocess.Popen(  # kept: when it goes, it takes in the end of its process by itself
             spec["command"],
             cwd=os.path.join(cell, "task"),
             env=environment(spec, cell, index),
@@ -154,18 +154,17 @@ def keep(spec: dict[str, Any], here: str, cell: str, index: int, alive: int) -> 
             stdout=log,
             stderr=log,
             start_new_session=True,
-        ).pid
+        )
     except OSError as fault:
         os.write(log, f"{spec['command'][0]}: {fault.strerror}\n".encode())
         code = 127 if isinstance(fault, FileNotFoundError) else 126
         write_down(cell, {"code": code, "wall_us": 0, "core_us": 0, "memory_peak_bytes": 0})
         return code
-    watch(spec, found, work, alive, began)
-    kill_all(os.getpid(), found, work)
+    watch(spec, found, begun.pid, alive, began)
+    kill_all(os.getpid(), found, begun.pid)
     if found.outside or found.cause == "withdrawn":
         return 143  # who ended it knows why: nothing is written down
-    if found.status is None:
-        return 1
+    assert found.status is not None, "all that was below has ended"
     exited = os.WIFEXITED(found.status)
     code = os.WEXITSTATUS(found.status) if exited else 128 + os.WTERMSIG(found.status)
     figures = {

@@ -132,7 +132,11 @@ def test_an_unknown_adapter_is_one_clear_fault(tmp_path):
     with pytest.raises(FaultsError) as error:
         agent_main.run(settings, None, ("c",))
     (fault,) = error.value.faults
-    assert (fault.code, fault.got, fault.params) == ("adapter_unknown", "slrum", {"known": "local, slurm, quantum"})
+    assert (fault.code, fault.got, fault.params) == (
+        "adapter_unknown",
+        "slrum",
+        {"known": "local, slurm, quantum, tes, ray"},
+    )
     (fault,) = adapter_faults(Settings(home=tmp_path, adapter="slurm", lab="lab"))
     assert fault.code == "adapter_lab"
     assert adapter_faults(Settings(home=tmp_path, lab="lab")) == []

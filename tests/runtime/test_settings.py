@@ -26,6 +26,7 @@ READ = [
     ("SUANWANG_ADAPTER", "slurm", "adapter", "slurm"),
     ("SUANWANG_SLURM_FILE", "/etc/suanwang/slurm.yaml", "slurm_file", "/etc/suanwang/slurm.yaml"),
     ("SUANWANG_SLURM_POLL_S", "5", "slurm_poll_s", 5),
+    ("SUANWANG_TES_FILE", "/etc/suanwang/tes.yaml", "tes_file", "/etc/suanwang/tes.yaml"),
     ("SUANWANG_RAY_FILE", "/etc/suanwang/ray.yaml", "ray_file", "/etc/suanwang/ray.yaml"),
     ("SUANWANG_QUANTUM_FILE", "/etc/suanwang/quantum.yaml", "quantum_file", "/etc/suanwang/quantum.yaml"),
     ("SUANWANG_HOST_CORES", "2", "host_cores", 2),

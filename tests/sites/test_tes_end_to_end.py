@@ -66,7 +66,7 @@ def test_a_task_of_one_grid_runs_on_another_and_is_charged(tes_brain, tmp_path, 
         assert join_main.run(own, client.issue_key("local", "joiner").key, Wish(site="beyond", tes=tes), talk) == 0
     (pool,) = told["join"].proposed.site.pools
     assert {"mounts", "secrets", "checkpoints", "gangs"} <= set(pool.lacks)
-    assert told["task"].phase is Phase.SUCCEEDED, told["task"]
+    assert told["task"].phase is Phase.SUCCEEDED, told["task"].refusals
     assert told["log"] == "one two\n"
     assert (tmp_path / "out/out/result.txt").read_text() == "ONE TWO\n"
     bill = told["bill"]

@@ -14,15 +14,17 @@ FILE_BYTES_MAX: Final = 1024**2
 F = TypeVar("F", bound=Value)
 
 
-def read_operator_file(kind: type[F], setting: str, path: str, misfits: Callable[[F], Iterable[Found]]) -> F:
-    """The file at `path`, which the setting names. `misfits`: what is wrong with one that is well formed.
+def read_operator_file(
+    kind: type[F], setting: str, path: str, unread: str, misfits: Callable[[F], Iterable[Found]]
+) -> F:
+    """The file at `path`, which the setting names. `unread`: the fault of one that cannot be read; `misfits`: what is wrong with one that is well formed.
 
-    Raises FaultsError; that a file cannot be read is the fault `<setting>_unread`.
+    Raises FaultsError.
     """
     try:
         text = Path(path).read_bytes()
     except OSError as error:
-        fault = Fault(f"{setting}_unread", setting, path, params={"detail": error.strerror or ""})
+        fault = Fault(unread, setting, path, params={"detail": error.strerror or ""})
         raise FaultsError([fault], "agent") from error
     document = parse(text, path, FILE_BYTES_MAX)
     file, found = check(kind, document)

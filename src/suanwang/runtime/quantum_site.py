@@ -12,17 +12,15 @@ from suanwang.agent.adapter import Adapter
 from suanwang.agent.adapters.beside import CircuitsBeside, Host
 from suanwang.agent.adapters.quantum import Device, DeviceFile, QuantumAdapter, QuantumFile, QuantumSettings
 from suanwang.agent.objects import ObjectStore
-from suanwang.intent.document import parse
 from suanwang.intent.mapping import Found
-from suanwang.intent.read import check, raise_found
 from suanwang.model.error import Fault, FaultsError
 from suanwang.model.grid import DataSet, Grid, Pool, PoolKind
 from suanwang.model.ids import DataSetId, PoolId
 from suanwang.runtime import clock
 from suanwang.runtime.hands import stand_ins, transfer_rules
+from suanwang.runtime.operator_file import read_operator_file
 from suanwang.runtime.settings import Settings
 
-FILE_BYTES_MAX: Final = 1024**2
 SIMULATOR: Final = ("qiskit", "qiskit_aer")
 EXTRA: Final = "suanwang[quantum]"
 NOBODY: Final = "nobody"
@@ -93,20 +91,13 @@ def read_quantum_file(settings: Settings, pools: Mapping[PoolId, Pool]) -> Quant
         if faults:
             raise FaultsError(faults, "agent")
         return QuantumFile(devices=own)
-    try:
-        text = Path(settings.quantum_file).read_bytes()
-    except OSError as error:
-        params = {"detail": error.strerror or ""}
-        raise FaultsError(
-            [Fault("quantum_file_unread", "quantum_file", settings.quantum_file, params=params)], "agent"
-        ) from error
-    document = parse(text, settings.quantum_file, FILE_BYTES_MAX)
-    file, found = check(QuantumFile, document)
-    if file is not None:
-        found = [*_misfits(file, pools), *_others(pools), *_wrong_user(file)]
-    raise_found(found, document)
-    assert file is not None, "no fault means a file"
-    return file
+    return read_operator_file(
+        QuantumFile,
+        "quantum_file",
+        settings.quantum_file,
+        "quantum_file_unread",
+        lambda file: [*_misfits(file, pools), *_others(pools), *_wrong_user(file)],
+    )
 
 
 def _misfits(file: QuantumFile, pools: Mapping[PoolId, Pool]) -> Iterator[Found]:

@@ -48,7 +48,8 @@ def ray_adapter(
     if not settings.ray_file:
         raise FaultsError([Fault("ray_file_needed", "ray_file")], "agent")
     pools = {pool.id: pool for site in grid.sites if site.id in sites for pool in site.pools}
-    file = read_operator_file(RayFile, "ray_file", settings.ray_file, lambda found: _misfits(found, pools))
+    path = settings.ray_file
+    file = read_operator_file(RayFile, "ray_file", path, "ray_file_unread", lambda found: _misfits(found, pools))
     ray = settings_of(file, settings.log_bytes_max, settings.stop_grace_s * 1_000_000)
     rules = transfer_rules(settings)
     return RayAdapter(ray, objects, clock.now_us, clock.monotonic_us, lambda _: None, rules)

@@ -12,9 +12,7 @@ from suanwang.agent.adapters.slurm.discover import discover
 from suanwang.agent.adapters.slurm.settings import TAKEN_OPTIONS
 from suanwang.agent.adapters.slurm.tools import AwayError, SlurmTools
 from suanwang.agent.objects import ObjectStore
-from suanwang.intent.document import parse
 from suanwang.intent.mapping import Found
-from suanwang.intent.read import check, raise_found
 from suanwang.model.error import BackendError, Fault, FaultsError
 from suanwang.model.grid import Grid, PoolKind
 from suanwang.model.ids import PoolId
@@ -22,9 +20,9 @@ from suanwang.model.joining import Inventory
 from suanwang.model.reason import FailureReason
 from suanwang.runtime import clock
 from suanwang.runtime.hands import transfer_rules
+from suanwang.runtime.operator_file import read_operator_file
 from suanwang.runtime.settings import Settings
 
-FILE_BYTES_MAX = 1024**2
 POLL_US_MIN = 100_000
 
 
@@ -84,18 +82,13 @@ def read_slurm_file(settings: Settings, grid: Grid, sites: tuple[str, ...]) -> S
     """The operator's file. Raises FaultsError with every fault, each with its line."""
     if not settings.slurm_file:
         raise FaultsError([Fault("slurm_file_needed", "slurm_file")], "agent")
-    try:
-        text = Path(settings.slurm_file).read_bytes()
-    except OSError as error:
-        fault = Fault("slurm_file_unread", "slurm_file", settings.slurm_file, params={"detail": error.strerror or ""})
-        raise FaultsError([fault], "agent") from error
-    document = parse(text, settings.slurm_file, FILE_BYTES_MAX)
-    file, found = check(SlurmFile, document)
-    if file is not None:
-        found = [*_misfits(file, grid, sites), *_wrong_user(file)]
-    raise_found(found, document)
-    assert file is not None, "no fault means a file"
-    return file
+    return read_operator_file(
+        SlurmFile,
+        "slurm_file",
+        settings.slurm_file,
+        "slurm_file_unread",
+        lambda file: [*_misfits(file, grid, sites), *_wrong_user(file)],
+    )
 
 
 def _misfits(file: SlurmFile, grid: Grid, sites: tuple[str, ...]) -> Iterator[Found]:

@@ -61,7 +61,9 @@ def tes_adapter(
     if not settings.tes_file:
         raise FaultsError([Fault("tes_file_needed", "tes_file")], "agent")
     pools = {pool.id: pool for site in grid.sites if site.id in sites for pool in site.pools}
-    file = read_operator_file(TesFile, "tes_file", settings.tes_file, lambda found: _misfits(found, pools))
+    file = read_operator_file(
+        TesFile, "tes_file", settings.tes_file, "tes_file_unread", lambda found: _misfits(found, pools)
+    )
     rules = transfer_rules(settings)
     scope = f"{grid.id}/{'+'.join(sites)}/"
     tes = settings_of(file, folder / "tes", settings.log_bytes_max, scope)

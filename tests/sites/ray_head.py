@@ -120,7 +120,7 @@ class RayHead:
     def close(self) -> None:
         self.kill()
         self._relay.kill()
-        self._relay.wait()
+        self._relay.communicate()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -21,7 +21,7 @@ POOLS = {
     PoolId("conformance/general"): RayPool(),
     PoolId("conformance/gpu"): RayPool(resources={"accelerator_type:A100": 0.001}),
     PoolId("conformance/named"): RayPool(runtime_env={"env_vars": {"OF_THE_SITE": "ours", "OF_BOTH": "site"}}),
-    PoolId("conformance/broken"): RayPool(runtime_env={"pip": {"packages": ["no-such-package-at-all==0"]}}),
+    PoolId("conformance/broken"): RayPool(runtime_env={"conda": "no-such-environment"}),
     PoolId("conformance/npu"): RayPool(accelerator="NPU"),
     PoolId("conformance/scaling"): RayPool(accelerator="NPU", scales=True),
 }
@@ -89,13 +89,16 @@ class RayRig:
         return time.monotonic() < self.gives_up_s
 
     def close(self) -> None:
-        """What is still there is forgotten, and Ray keeps nothing of it."""
+        """What is still there is forgotten, and Ray keeps nothing of it but what still waits for a place."""
         for record in (self.folder / "ray/records").glob("*.json"):
             self.adapter.forget(AttemptId(record.stem))
         gives_up_s = time.monotonic() + 20
-        while self.head.alive and self.head.jobs(self.scope) and time.monotonic() < gives_up_s:
+        while self.head.alive and self._there() and time.monotonic() < gives_up_s:
             time.sleep(STEP_S)
         self.adapter.close()
+
+    def _there(self) -> bool:
+        return any(one["status"] != "PENDING" for one in self.head.jobs(self.scope))
 
     # For tests beyond conformance -----------------------------------------------------------------------------
 

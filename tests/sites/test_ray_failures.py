@@ -81,6 +81,22 @@ def test_the_runtime_environment_of_the_pool_reaches_the_work_and_the_task_has_t
     assert ray.log(order) == "ours task\n"
 
 
+def test_work_may_use_the_cluster_itself(ray):
+    script = """
+import ray
+ray.init(log_to_driver=False)
+
+@ray.remote(num_cpus=1)
+def square(x):
+    return x * x
+
+print(ray.get([square.remote(x) for x in range(4)]))
+"""
+    order = ray.start(run={"script": script})
+    assert ray.end(order).kind is EventKind.FINISHED, ray.log(order)
+    assert "[0, 1, 4, 9]" in ray.log(order)
+
+
 def test_a_runtime_environment_that_cannot_be_made_is_the_sites_fault(ray):
     order = ray.start("broken", run="true")
     end = ray.end(order)
@@ -152,14 +168,15 @@ def test_a_head_that_is_killed_is_away_and_what_it_forgot_is_lost(ray):
 
 def test_a_job_that_waited_when_the_head_was_lost_is_handed_in_again(ray):
     """It had not begun, so it may begin now."""
-    blocks = [ray.start(run="sleep 1000", array=8)]
-    ray.until(lambda: len([one for one in ray.head.jobs(ray.scope) if one["status"] == "RUNNING"]) == 8)
-    waits = ray.start(run="echo once")
-    ray.until(lambda: any(waits.attempt_id in one["submission_id"] for one in ray.head.jobs(ray.scope)))
-    ray.adapter.forget(blocks[0].attempt_id)
+    blocks = ray.start("gpu", run="sleep 1000", resources={"accelerators": 2, "accelerator": "a100"})
+    ray.until_kind(blocks, EventKind.RUNNING)
+    waits = ray.start("gpu", run="echo once", resources={"accelerators": 1, "accelerator": "a100"})
     record = ray.folder / f"ray/records/{waits.attempt_id}.json"
     ray.until(lambda: json.loads(record.read_text())["taken"])
+    (job,) = ray.head.jobs(ray.scope + waits.attempt_id)
+    assert job["status"] == "PENDING"
     ray.head.restart()
+    assert ray.end(blocks).reason is FailureReason.LOST
     assert ray.end(waits).kind is EventKind.FINISHED
     assert ray.log(waits) == "once\n"
 

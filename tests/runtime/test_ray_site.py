@@ -1,5 +1,6 @@
 """A Ray site without Ray: the operator's file with every fault, what a job is made of, its runner, and why an end was an end."""
 
+import ast
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import pytest
 from tests.plan.worlds import general, grid_of, site_of
 
 from suanwang.agent.adapter import StartOrder
-from suanwang.agent.adapters.ray import RayPool, RaySettings, runner
+from suanwang.agent.adapters.ray import RayPool, RaySettings, job, runner, verdict
 from suanwang.agent.adapters.ray.discover import shape_of
 from suanwang.agent.adapters.ray.job import document_of, misfit, work_file
 from suanwang.agent.adapters.ray.limits import check
@@ -123,12 +124,12 @@ def order_of(pool: str, **task) -> StartOrder:
 
 def test_a_job_reserves_what_the_task_holds_and_has_one_name_for_every_try():
     asked = {"cpu": 4, "memory": "8 GiB", "accelerators": 2, "accelerator": "a100"}
-    job = document_of(order_of("s/a", resources=asked), 0, SETTINGS, Path("/shared/here"))
-    assert job["submission_id"] == "att-" + "1" * 26
-    assert (job["entrypoint_num_cpus"], job["entrypoint_num_gpus"], job["entrypoint_memory"]) == (4, 2, 8 * GIB)
-    assert job["entrypoint_resources"] == {"accelerator_type:A100": 0.001}
-    assert job["runtime_env"] == {"pip": ["numpy"]}
-    assert job["entrypoint"] == "exec python3 -I /shared/here/runner.py /shared/here 0"
+    made = document_of(order_of("s/a", resources=asked), 0, SETTINGS, Path("/shared/here"))
+    assert made["submission_id"] == "att-" + "1" * 26
+    assert (made["entrypoint_num_cpus"], made["entrypoint_num_gpus"], made["entrypoint_memory"]) == (4, 2, 8 * GIB)
+    assert made["entrypoint_resources"] == {"accelerator_type:A100": 0.001}
+    assert made["runtime_env"] == {"pip": ["numpy"]}
+    assert made["entrypoint"] == "exec python3 -I /shared/here/runner.py /shared/here 0"
     array = document_of(
         order_of("s/n", array=3, resources={"accelerators": 1, "accelerator": "910b"}), 2, SETTINGS, Path("/h")
     )
@@ -207,13 +208,13 @@ ENDS = [
 
 @pytest.mark.parametrize(("said", "wrote", "found"), ENDS)
 def test_why_an_end_was_an_end(said, wrote, found):
-    job, told = said and Job(*said), wrote and Told(*wrote)
-    verdict = judge(Ending(job, told))
-    assert (verdict.reason, verdict.exit_code, verdict.signal) == found
-    assert verdict.detail or verdict.reason is not R.BACKEND
-    assert judge(Ending(job, told, stopped=True)).reason is None
+    ray, told = said and Job(*said), wrote and Told(*wrote)
+    why = judge(Ending(ray, told))
+    assert (why.reason, why.exit_code, why.signal) == found
+    assert why.detail or why.reason is not R.BACKEND
+    assert judge(Ending(ray, told, stopped=True)).reason is None
     if found[0] is not None:
-        assert judge(Ending(job, told, wall_over=True)).reason is R.WALL_TIME
+        assert judge(Ending(ray, told, wall_over=True)).reason is R.WALL_TIME
 
 
 def test_of_a_traceback_its_last_line_is_told():
@@ -264,8 +265,18 @@ def test_the_runner_runs_once_and_writes_down_how_it_ended(tmp_path):
     assert cell.log().count("\n") == 1
 
 
+def test_the_runner_is_for_every_python_of_a_node_and_needs_nothing_else():
+    tree = ast.parse(Path(runner.__file__).read_text(), feature_version=(3, 8))
+    froms = {one.module for one in ast.walk(tree) if isinstance(one, ast.ImportFrom)}
+    names = {one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names}
+    assert froms | names <= sys.stdlib_module_names | {"__future__"}
+    assert (runner.GO, runner.NOBODY_WAITS, runner.BEGUN_BEFORE) == (job.GO, verdict.NOBODY_WAITS, verdict.BEGUN_BEFORE)
+
+
 def test_without_its_licence_the_runner_begins_nothing(tmp_path):
     cell = Cell(tmp_path)
+    cell.licence.write_text("save\n")
+    assert cell.begin().wait() == 97
     cell.licence.unlink()
     assert cell.begin().wait() == 97
     assert not (cell.here / "0").exists()

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ PORT = 8265
 WAIT_S = 180.0
 CPUS, GPUS = 8, 2
 NEWNET = 0x40000000  # clone(2)
+PDEATHSIG = 1  # prctl(2)
 
 
 def lacking() -> str | None:
@@ -51,7 +53,10 @@ class RayHead:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._relay = subprocess.Popen(
-                [sys.executable, __file__, str(listener.fileno())], pass_fds=[listener.fileno()], stdout=subprocess.PIPE
+                [sys.executable, __file__, str(listener.fileno())],
+                pass_fds=[listener.fileno()],
+                stdout=subprocess.PIPE,
+                preexec_fn=_end_with_the_tests,
             )
         assert self._relay.stdout is not None
         assert self._relay.stdout.readline() == b"ready\n", "the relay has its namespace"
@@ -77,6 +82,7 @@ class RayHead:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
+                preexec_fn=_end_with_the_tests,
                 env={"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.folder), "RAY_USAGE_STATS_ENABLED": "0"},
             )
         gives_up_s = time.monotonic() + WAIT_S
@@ -122,6 +128,11 @@ class RayHead:
         self._relay.kill()
         self._relay.communicate()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _end_with_the_tests() -> None:
+    """In the child: killed when the process of the tests is, however that ends."""
+    ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGKILL)
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

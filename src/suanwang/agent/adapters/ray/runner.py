@@ -25,7 +25,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
-NOBODY_WAITS = 97  # the licence is gone
+GO = "go"  # what the licence has to say for the work to begin; `save` asks it to write its checkpoint and end
+NOBODY_WAITS = 97  # there is no such licence
 BEGUN_BEFORE = 98
 TICK_S = 0.05
 MEMORY_EVERY_S = 0.25
@@ -39,7 +40,7 @@ def main() -> None:
     with open(os.path.join(here, "work.json"), encoding="utf-8") as stream:
         spec = json.load(stream)
     cell = os.path.join(here, str(index))
-    if licence_word(spec) is None:
+    if licence_word(spec) != GO:
         sys.exit(NOBODY_WAITS)
     os.makedirs(cell, exist_ok=True)
     try:
@@ -47,7 +48,7 @@ def main() -> None:
     except FileExistsError:
         sys.exit(BEGUN_BEFORE)
     # Asked again behind the mark: who withdraws the licence and then sees no mark knows that nothing will begin.
-    if licence_word(spec) is None:
+    if licence_word(spec) != GO:
         sys.exit(NOBODY_WAITS)
     lay_out(here, cell, index)
     adopt_orphans()

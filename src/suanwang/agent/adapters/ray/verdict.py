@@ -80,6 +80,8 @@ def _by_ray(job: Job) -> str:
         return f"{_ERRORS[job.error]}: {gist(job.message)}"
     if job.code == BEGUN_BEFORE:
         return "the job had begun before, and its end was not seen"
+    if job.code == NOBODY_WAITS:
+        return "the node did not find the agent's licence: do agent and nodes see the same shared folder?"
     if job.status == "SUCCEEDED":
         return "Ray says SUCCEEDED, and the shared folder has no exit status: do agent and nodes see the same folder?"
     last = job.message.rstrip().splitlines()[-1:] or [""]

@@ -63,7 +63,7 @@ def test_every_fault_of_the_file_is_told(tmp_path):
         "folder": f"{tmp_path}/none/shared",
         "token_file": f"{tmp_path}/none",
         "user": "nobody-of-this-name",
-        "pools": {"s/else": {"runtime_env": {"pipp": ["torch"], "working_dir": "/home/me/code"}}},
+        "pools": {"s/else": {"runtime_env": {"pipp": ["torch"], "working_dir": "code/of/mine"}}},
     }
     found = dict(faults(tmp_path, json.dumps(said), general("s"), QPU))
     assert set(found) == {

@@ -28,6 +28,7 @@ READ = [
     ("SUANWANG_SLURM_POLL_S", "5", "slurm_poll_s", 5),
     ("SUANWANG_KUBERNETES_FILE", "/etc/suanwang/k8s.yaml", "kubernetes_file", "/etc/suanwang/k8s.yaml"),
     ("SUANWANG_KUBECONFIG", "/etc/suanwang/kubeconfig", "kubeconfig", "/etc/suanwang/kubeconfig"),
+    ("SUANWANG_RAY_FILE", "/etc/suanwang/ray.yaml", "ray_file", "/etc/suanwang/ray.yaml"),
     ("SUANWANG_QUANTUM_FILE", "/etc/suanwang/quantum.yaml", "quantum_file", "/etc/suanwang/quantum.yaml"),
     ("SUANWANG_TES_FILE", "/etc/suanwang/tes.yaml", "tes_file", "/etc/suanwang/tes.yaml"),
     ("SUANWANG_HOST_CORES", "2", "host_cores", 2),

@@ -135,7 +135,7 @@ def test_an_unknown_adapter_is_one_clear_fault(tmp_path):
     assert (fault.code, fault.got, fault.params) == (
         "adapter_unknown",
         "slrum",
-        {"known": "local, slurm, kubernetes, quantum, tes"},
+        {"known": "local, slurm, kubernetes, quantum, tes, ray"},
     )
     (fault,) = adapter_faults(Settings(home=tmp_path, adapter="slurm", lab="lab"))
     assert fault.code == "adapter_lab"

@@ -4,6 +4,8 @@ import pytest
 from tests.sites.kube_cluster import GIVEN, GivenCluster, KubeCluster
 from tests.sites.kube_rig import KubeRig
 from tests.sites.quantum_rig import QuantumRig, every_kind
+from tests.sites.ray_head import RayHead
+from tests.sites.ray_rig import RayRig
 from tests.sites.slurm_cluster import SlurmCluster
 from tests.sites.slurm_rig import SlurmRig
 from tests.sites.tes_server import TesBrain
@@ -38,9 +40,10 @@ def rig(cluster, tmp_path):
 def overdue(steady, tmp_path_factory):
     """Work whose time Slurm ends itself. It looks twice a minute, so this is begun early and looked at last."""
     rig = SlurmRig(steady, tmp_path_factory.mktemp("overdue"))
-    rig.start(run="sleep 300", resources={"wall_time": "10 min"})
+    order = rig.start(run="sleep 300", resources={"wall_time": "10 min"})
     rig.until_kind(EventKind.RUNNING)
-    (number,) = [line.split()[0] for line in steady.jobs()]
+    # Others may be there: the check of a site that has just joined.
+    (number,) = [line.split()[0] for line in steady.jobs() if order.attempt_id in line]
     steady.run("scontrol", "update", f"jobid={number}", "timelimit=0")
     yield rig
     rig.close()
@@ -73,5 +76,20 @@ def kube(kubernetes, tmp_path):
 def tes_brain(tmp_path_factory):
     """A TES server that tests share; each of them leaves it running."""
     made = TesBrain(tmp_path_factory.mktemp("tes"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def ray_head():
+    """A real Ray head, which a test may kill as long as it is back at its end."""
+    made = RayHead()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ray(ray_head, tmp_path):
+    made = RayRig(ray_head, tmp_path)
     yield made
     made.close()

@@ -7,7 +7,8 @@ import pytest
 from tests.plan.worlds import general, grid_of, site_of
 from tests.sites.slurm_cluster import SLURM, WORK_USER
 
-from suanwang.agent.adapters.slurm.discover import records, slug
+from suanwang.agent.adapters.remote.names import slug
+from suanwang.agent.adapters.slurm.discover import records
 from suanwang.client import Client
 from suanwang.grids import dump_grid
 from suanwang.model.error import BackendError, FaultsError

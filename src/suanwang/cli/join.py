@@ -69,6 +69,8 @@ def join(
         int, typer.Option("--cores", min=0, max=100_000, help=t("cli.option.join.cores"), show_default=False)
     ] = 0,
     memory: Annotated[str, _option("memory", "memory")] = "",
+    ray_url: Annotated[str, _option("ray-url", "ray_url")] = "",
+    ray_token_file: Annotated[str, _option("ray-token-file", "ray_token_file")] = "",
     home: Annotated[Path | None, typer.Option("--home", help=t("cli.option.home"), show_default=False)] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help=t("cli.option.join.yes"))] = False,
 ) -> int:
@@ -77,6 +79,7 @@ def join(
 
     from suanwang.cli.session import quiet_logs
     from suanwang.runtime.join_main import Wish, run
+    from suanwang.runtime.ray_site import RayWish
     from suanwang.runtime.tes_site import TesWish
 
     quiet_logs()
@@ -108,6 +111,7 @@ def join(
             cores=cores,
             memory_bytes=_bytes(memory),
         ),
+        ray=RayWish(url=ray_url, token_file=ray_token_file),
     )
     secret = token or os.environ.get("SUANWANG_JOIN_TOKEN", "")
     return run(settings, secret, wish, _talk(session, yes))

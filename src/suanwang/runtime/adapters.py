@@ -13,11 +13,12 @@ from suanwang.runtime.hands import local_adapter
 from suanwang.runtime.kubernetes_site import discover_kubernetes, kubernetes_adapter
 from suanwang.runtime.network_loop import lab_join
 from suanwang.runtime.quantum_site import quantum_adapter, with_circuits
+from suanwang.runtime.ray_site import RayWish, discover_ray, ray_adapter
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.slurm_site import discover_slurm, slurm_adapter
 from suanwang.runtime.tes_site import TesWish, discover_tes, tes_adapter
 
-ADAPTERS: Final = ("local", "slurm", "kubernetes", "quantum", "tes")
+ADAPTERS: Final = ("local", "slurm", "kubernetes", "quantum", "tes", "ray")
 
 
 def adapter_faults(settings: Settings) -> list[Fault]:
@@ -29,9 +30,16 @@ def adapter_faults(settings: Settings) -> list[Fault]:
     return []
 
 
-def discover(settings: Settings, folder: Path, enforces: tuple[str, ...] = (), tes: TesWish | None = None) -> Inventory:
+def discover(
+    settings: Settings,
+    folder: Path,
+    enforces: tuple[str, ...] = (),
+    tes: TesWish | None = None,
+    ray: RayWish | None = None,
+) -> Inventory:
     """What the backend of the chosen adapter has: here an adapter plugs in what it can find out by itself. `enforces`: limits that
-    the site keeps by means that its backend does not tell of. `tes`: what the operator says of a TES server.
+    the site keeps by means that its backend does not tell of. `tes`, `ray`: what the operator says of a TES server, of a
+    Ray cluster.
 
     Raises FaultsError where the adapter cannot tell, or its backend is not here; BackendError where it does not answer.
     """
@@ -43,6 +51,8 @@ def discover(settings: Settings, folder: Path, enforces: tuple[str, ...] = (), t
         return discover_local(folder / "work", settings.host_cores or None, network=settings.task_network)
     if settings.adapter == "tes":
         return discover_tes(tes or TesWish(), enforces)
+    if settings.adapter == "ray":
+        return discover_ray(ray or RayWish(), enforces)
     raise FaultsError([Fault("join_adapter", "adapter", settings.adapter)], "join")
 
 
@@ -58,6 +68,8 @@ def make_adapter(
         return quantum_adapter(settings, folder, objects, grid, sites)
     if settings.adapter == "tes":
         return tes_adapter(settings, folder, objects, grid, sites)
+    if settings.adapter == "ray":
+        return ray_adapter(settings, folder, objects, grid, sites)
     join = lab_join(settings.lab, None) if settings.lab else None
     data_sets = {one.id: one for one in grid.data_sets}
     host = local_adapter(settings, folder, objects, data_sets, join, emulated)

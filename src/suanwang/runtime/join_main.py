@@ -34,6 +34,7 @@ from suanwang.runtime.kubeconfig import find_kubeconfig
 from suanwang.runtime.kubernetes_site import kubernetes_file_of
 from suanwang.runtime.measure_way import measure_way
 from suanwang.runtime.private import write_private
+from suanwang.runtime.ray_site import RayWish, ray_file_of
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.slurm_site import slurm_file_of
 from suanwang.runtime.tes_site import TesWish, tes_file_of
@@ -60,11 +61,12 @@ class Wish:
     longitude: float | None = None
     security_level: int | None = None
     price_permille: int = 1_000
-    user: str | None = None  # Slurm, Kubernetes: whom work runs as; of Kubernetes the number
+    user: str | None = None  # Slurm, Kubernetes, Ray: whom work runs as; of Kubernetes the number
     image: str | None = None  # Kubernetes: of tasks that name none
-    enforces: tuple[str, ...] = ()  # Slurm, Kubernetes: limits that the site keeps by other means
-    shared_folder: str | None = None  # Slurm, Kubernetes: a folder that every node sees
+    enforces: tuple[str, ...] = ()  # limits that the site keeps by other means
+    shared_folder: str | None = None  # Slurm, Kubernetes, Ray: a folder that every node sees
     tes: TesWish = field(default_factory=TesWish)  # TES: what the server cannot tell
+    ray: RayWish = field(default_factory=RayWish)  # Ray: where its head is
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class JoinPaths:
         self.slurm = self.folder / "slurm.yaml"
         self.kubernetes = self.folder / "kubernetes.yaml"
         self.tes = self.folder / "tes.yaml"
+        self.ray = self.folder / "ray.yaml"
 
 
 def run(settings: Settings, token: str, wish: Wish, talk: Talk) -> int:
@@ -108,7 +111,7 @@ def serve(settings: Settings, site: str, talk: Talk) -> int:
     paths = JoinPaths(settings.home, site)
     held = json.loads(paths.joined.read_text())
     talk.say("cli.join.serving", {"site": site, "url": held["url"]})
-    files = {name: held.get(name, "") for name in ("slurm_file", "kubernetes_file", "tes_file")}
+    files = {name: held.get(name, "") for name in ("slurm_file", "kubernetes_file", "tes_file", "ray_file")}
     own = replace(settings, url=held["url"], key=held["key"], adapter=held["adapter"], **files)
     return agent_main.run(own, paths.agent, (site,), emulated=False)
 
@@ -131,6 +134,8 @@ def _check(settings: Settings, token: str, wish: Wish) -> None:
         faults += _kubernetes_faults(wish)
     if settings.adapter == "tes":
         faults += wish.tes.missing()
+    if settings.adapter == "ray":
+        faults += wish.ray.faults(wish.shared_folder, wish.user)
     if faults:
         raise FaultsError(faults, "join")
     nothing = Inventory(adapter=settings.adapter, pools=())
@@ -211,7 +216,7 @@ def _find_out(
     settings: Settings, client: httpx.Client, wish: Wish, talk: Talk, secret: str, paths: JoinPaths
 ) -> JoinAsk:
     talk.say("cli.join.looks", {"adapter": settings.adapter})
-    inventory = discover(settings, paths.folder, wish.enforces, wish.tes)
+    inventory = discover(settings, paths.folder, wish.enforces, wish.tes, wish.ray)
     if not inventory.pools:
         raise FaultsError([Fault("join_nothing", "adapter", settings.adapter)], "join")
     talk.say("cli.join.measures", {})
@@ -282,6 +287,11 @@ def _keep(settings: Settings, view: JoinView, wish: Wish, secret: str, paths: Jo
     if settings.adapter == "tes":
         held["tes_file"] = str(paths.tes)
         write_private(paths.tes, tes_file_of(wish.site, wish.tes, wish.enforces))
+    if settings.adapter == "ray":
+        held["ray_file"] = settings.ray_file or str(paths.ray)
+        if not settings.ray_file:
+            file = ray_file_of(wish.site, wish.ray, view.ask.inventory, wish.shared_folder, wish.user, wish.enforces)
+            write_private(paths.ray, file)
     write_private(paths.joined, json.dumps(held))
     paths.asked.unlink()
 

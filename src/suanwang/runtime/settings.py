@@ -51,13 +51,14 @@ SETTINGS: Final = (
     Setting("nats_ca", "text", "", "With `nats_url`: file with the authority (PEM) that signed the servers' certificates."),
     Setting("nats_replicas", "int", 1, "With `nats_url`: on how many servers of the cluster what goes up is kept."),
     Setting("heartbeat_lost_s", "int", 15, "Seconds without a word from an agent after which its sites count as down."),
-    Setting("adapter", "text", "local", "What an agent works with: `local`, this host; `slurm`, a Slurm cluster; `kubernetes`, a Kubernetes cluster; `quantum`, simulated quantum devices; `tes`, another GA4GH TES server."),
+    Setting("adapter", "text", "local", "What an agent works with: `local`, this host; `slurm`, a Slurm cluster; `kubernetes`, a Kubernetes cluster; `quantum`, simulated quantum devices; `tes`, another GA4GH TES server; `ray`, a Ray cluster."),
     Setting("slurm_file", "text", "", "Operator's file of the Slurm adapter: pools to partitions, and whom work runs as."),
     Setting("slurm_poll_s", "int", 1, "Seconds between two questions to the Slurm controller, for all jobs at once; 0: a tenth."),
     Setting("kubernetes_file", "text", "", "Operator's file of the Kubernetes adapter: pools to namespaces and nodes, the shared folder, whom work runs as."),
     Setting("kubeconfig", "text", "", "File that says how the Kubernetes API server is reached; empty: KUBECONFIG, ~/.kube/config, or the agent's own pod."),
     Setting("quantum_file", "text", "", "Operator's file of the quantum adapter: the devices; empty: one for each quantum pool."),
     Setting("tes_file", "text", "", "Operator's file of the TES adapter: the server, its storage, the image that tasks run in, and the pools."),
+    Setting("ray_file", "text", "", "Operator's file of the Ray adapter: the head's address, the shared folder, and pools to resources and runtime environments."),
     Setting("host_cores", "int", 0, "Cores of this host that the local adapter may use; 0: all of them."),
     Setting("stop_grace_s", "int", 10, "Seconds from SIGTERM to SIGKILL for a task with a checkpoint that the grid stops."),
     Setting("task_network", "flag", False, "Let tasks that ask for it use the host's network."),
@@ -110,6 +111,7 @@ class Settings:
     kubeconfig: str = ""
     quantum_file: str = ""
     tes_file: str = ""
+    ray_file: str = ""
     host_cores: int = 0
     stop_grace_s: int = 10
     task_network: bool = False

@@ -4,8 +4,9 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from suanwang.agent.adapter import StartOrder
 from suanwang.agent.beneath import OutsideError
@@ -21,6 +22,7 @@ class Attempted(Protocol):
 
     order: StartOrder
     log: LogFile
+    record: Any  # a frozen dataclass: what of it outlives this process
     forgotten: bool
     closing: bool  # this process ends: what it downloads is not waited for
     busy: int  # jobs of the workers that are not back yet
@@ -42,6 +44,7 @@ class Clerk(Generic[A]):
         self._stagers = ThreadPoolExecutor(workers, thread_name_prefix=f"{name}-stage-")
         self._trash = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-trash-")
         self._thread = threading.Thread(target=self._run, name=f"{name}-clerk", daemon=True)
+        self._unwritten: dict[AttemptId, A] = {}  # whose records the folder did not take
         self.failed: BaseException | None = None
 
     def start(self) -> None:
@@ -76,6 +79,10 @@ class Clerk(Generic[A]):
         """Take away what is left of a forgotten attempt."""
         raise NotImplementedError
 
+    def _write(self, attempt: A) -> None:
+        """Write its record. Raises OSError."""
+        raise NotImplementedError
+
     def _begun(self) -> None:
         """First thing on the thread."""
 
@@ -106,6 +113,23 @@ class Clerk(Generic[A]):
         except queue.Empty:
             return True
         return False
+
+    # Records --------------------------------------------------------------------------------------------------
+
+    def _note(self, attempt: A, **changes: object) -> None:
+        """Keep it; a folder that is full or away gets it later."""
+        attempt.record = replace(attempt.record, **changes)
+        try:
+            self._write(attempt)
+        except OSError:
+            self._unwritten[attempt.order.attempt_id] = attempt
+        else:
+            self._unwritten.pop(attempt.order.attempt_id, None)
+
+    def _note_again(self) -> None:
+        """What the folder did not take."""
+        for attempt in list(self._unwritten.values()):
+            self._note(attempt)
 
     # Workers --------------------------------------------------------------------------------------------------
 

@@ -131,9 +131,9 @@ class SlurmAdapter(RemoteAdapter[Attempt]):
         order = record.order
         attempt = Attempt(
             order,
-            self._route(order) or PoolRoute(),
             self._services,
             record,
+            route=self._route(order) or PoolRoute(),
             stage=Stage.WAITING if record.last is None else Stage.ENDED,
             wall_over=record.wall_over,
             recovered=recovered,

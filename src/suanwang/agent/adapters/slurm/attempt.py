@@ -1,104 +1,28 @@
-"""One attempt on the cluster: what is known of it, and what it has to tell. Only the clerk's thread changes it."""
+"""One attempt on the cluster. Only the clerk's thread changes it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum, auto
-from functools import partial
-from typing import Any
 
-from suanwang.agent import beneath
-from suanwang.agent.adapter import StartOrder, Update
+from suanwang.agent.adapters.remote.attempt import NODE_CORES_MAX, Element, SharedAttempt, Stage
+from suanwang.agent.adapters.remote.attempt import Services as SharedServices
 from suanwang.agent.adapters.slurm.folder import Folder, Record
 from suanwang.agent.adapters.slurm.parse import JobRow
 from suanwang.agent.adapters.slurm.script import job_name, log_name
 from suanwang.agent.adapters.slurm.settings import PoolRoute, SlurmSettings
 from suanwang.agent.adapters.slurm.verdict import Ending, judge
-from suanwang.agent.collect import FILES_MAX, Collected, collect, collect_failed
-from suanwang.agent.command import files_of
-from suanwang.agent.logfile import LogFile, LogStream
-from suanwang.agent.meter import Meter
-from suanwang.agent.objects import ObjectStore
-from suanwang.agent.saver import Saver
-from suanwang.agent.staging import Stager
 from suanwang.agent.verdict import Verdict
-from suanwang.model.error import BackendError
-from suanwang.model.event import EventKind, Usage
-from suanwang.model.ranges import numbers_left
-from suanwang.model.reason import FailureReason
-from suanwang.model.task import elements_of
+from suanwang.model.event import Usage
 
-LOG_BYTES_PER_LOOK = 1 << 20  # of one element
-NODE_CORES_MAX = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What every attempt of an adapter shares."""
-
-    settings: SlurmSettings
-    folder: Folder
-    objects: ObjectStore
-    stager: Stager
-    clock: Callable[[], int]
-    monotonic: Callable[[], int]
-    post: Callable[[Update], None]
-
-
-class Stage(Enum):
-    WAITING = auto()  # for the moment from which it may begin
-    STAGING = auto()
-    READY = auto()  # to be submitted
-    QUEUED = auto()  # Slurm has it, or may have it
-    ENDED = auto()
-
-
-@dataclass(slots=True)
-class Element:
-    """One element that has begun, or that ended without."""
-
-    began_us: int | None  # of the monotonic clock
-    stream: LogStream
-    offset: int = 0  # how much of its log is read
-    over: bool = False  # judged
+__all__ = ["Attempt", "Services", "Stage"]
+Services = SharedServices[SlurmSettings, Folder]
 
 
 @dataclass(eq=False)
-class Attempt:
-    order: StartOrder
-    route: PoolRoute
-    services: Services
-    record: Record
-    stage: Stage = Stage.WAITING
-    stopped: bool = False
-    forgotten: bool = False
-    parting_us: int | None = None  # since when it shall save what it has done and end
-    asked: bool = False  # its work knows of it
-    wall_over: bool = False
-    recovered: bool = False  # of an earlier process
-    closing: bool = False  # this process ends: what it downloads is not waited for
-    busy: int = 0  # jobs of the workers that are not back yet
+class Attempt(SharedAttempt[SlurmSettings, Folder, Record]):
+    route: PoolRoute = field(default_factory=PoolRoute)
     missing: int = 0  # looks in which Slurm knew nothing of it
     cancelled_us: int | None = None
-    saved_us: int = 0
     job_over: bool = False
-    failure: tuple[int, Verdict] | None = None
-    elements: dict[int, Element] = field(default_factory=dict)
-    collected: dict[int, Collected] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        request, services = self.order.request, self.services
-        path = services.folder.log_path(self.order.attempt_id)
-        ended = self.record.last is not None
-        if not ended:
-            path.unlink(missing_ok=True)  # it is written again from what the elements printed
-        self.log = LogFile(path, services.settings.log_bytes_max, ended)
-        self.saver = Saver(self.order, services.objects, self.log, self.post)
-        self.left = numbers_left(self.saver.done, request.array)
-        self.meter = Meter(elements_of(request))
-        own = request.elements
-        first = own.first if own is not None else 0
-        for index in set(range(first, first + elements_of(request))) - set(self.left):
-            self.meter.seen(index, 1000, None)
 
     @property
     def job_name(self) -> str:
@@ -109,111 +33,8 @@ class Attempt:
         """The newest job with the name of its last submission."""
         return max((row.job_id for row in rows if row.name == self.job_name), default=None)
 
-    # Telling --------------------------------------------------------------------------------------------------
-
-    def post(self, kind: EventKind, **facts: Any) -> None:
-        if not self.forgotten:
-            self.services.post(Update(self.order.attempt_id, self.services.clock(), kind, **facts))
-
-    def usage(self) -> Usage:
-        size = sum(found.size_bytes for found in self.collected.values()) if self.failure is None else 0
-        return self.meter.usage(self.services.monotonic(), size)
-
-    def tell_progress(self) -> None:
-        """How far the elements at work say that they are, where that is new."""
-        for index, element in self.elements.items():
-            if not element.over:
-                permille = self.services.folder.progress(self.order.attempt_id, index)
-                self.meter.seen(index, permille, None)
-        if self.meter.due(self.services.monotonic()) and not self.stopped:
-            usage = self.meter.usage(self.services.monotonic()) if self.meter.measured else None
-            self.post(EventKind.PROGRESS, fraction_permille=self.meter.fraction_permille, usage=usage)
-
-    def pump(self, index: int) -> None:
-        """Move what the element printed since the last time into the log, for as long as that keeps it: what is beyond its
-        limit may be of any size, and is not read."""
-        element = self.elements[index]
-        name = log_name(self.order.request.array, index - self.left[0])
-        while not self.log.truncated and (
-            part := self.services.folder.read_log(self.order.attempt_id, name, element.offset, LOG_BYTES_PER_LOOK)
-        ):
-            element.offset += len(part)
-            element.stream.feed(part)
-            if not element.over:
-                return
-
-    # On the workers' threads ----------------------------------------------------------------------------------
-
-    def stage_inputs(self) -> None:
-        """Inputs, checkpoint and script into place. Raises BackendError, OSError."""
-        request, folder, owner = self.order.request, self.services.folder, self.services.folder.owner
-        folder.start_anew(self.order.attempt_id)
-        single = request.array == 1
-        staged = 0
-        place = ("0", "task") if single else ("inputs",)
-        if single or request.inputs:
-            with folder.made(self.order.attempt_id, *place) as root:
-                staged += self.services.stager.stage(request.inputs, root, owner, lambda: self.stopped or self.closing)
-        for index in self.left:
-            files = files_of(self.order, index)
-            if files:
-                place = ("0", "task") if single else ("kept", str(index))
-                with folder.made(self.order.attempt_id, *place) as root:
-                    staged += self.services.stager.restore(files, root, owner, lambda: self.stopped or self.closing)
-        self.meter.bytes_in = staged
-
-    def leave(self, index: int) -> None:
-        """An element is over: what it has done is kept where it is to be, and nobody looks into its folder any more."""
-        if self.parting_us is not None:
-            self.saver.save(index)
-        if self.elements[index].began_us is not None:
-            self.saver.unwatch(index)
-
-    def collect(self, index: int) -> Collected | Verdict:
-        """The outputs of an element that has ended well, into the object store."""
-        self.leave(index)
-        request = self.order.request
-        prefix = "" if request.array == 1 else f"{index}/"
-        try:
-            with self.services.folder.opened(self.order.attempt_id, f"{index}/task") as root:
-                return collect(root, request.outputs, self.services.objects, request.resources.disk, prefix)
-        except BackendError as fault:
-            return Verdict(fault.reason, exit_code=0, detail=fault.detail)
-        except (OSError, beneath.OutsideError) as fault:
-            return Verdict(FailureReason.BACKEND, exit_code=0, detail=f"its folder cannot be read: {fault}")
-
-    def rescue(self, index: int) -> Collected:
-        """Of work that has failed: the outputs that are kept whatever the end is."""
-        self.leave(index)
-        request = self.order.request
-        assert request.array == 1, "an array ends with all its elements"
-        if not any(one.always for one in request.outputs):
-            return Collected()
-        try:
-            with self.services.folder.opened(self.order.attempt_id, f"{index}/task") as root:
-                return collect_failed(root, request.outputs, self.services.objects, request.resources.disk)
-        except (BackendError, OSError, beneath.OutsideError):
-            return Collected()  # it has failed for a reason of its own
-
-    # What the clerk does --------------------------------------------------------------------------------------
-
-    def begin(self, index: int, ago_us: int = 0) -> None:
-        """An element has been seen at work; it began `ago_us` before, where that is known."""
-        if index in self.elements:
-            return
-        now_us = self.services.monotonic()
-        first_us = now_us - ago_us
-        if self.record.began_us is not None:
-            first_us = now_us - max(0, self.services.clock() - self.record.began_us)
-        single = self.order.request.array == 1
-        self.elements[index] = Element(first_us if single else now_us - ago_us, self._stream(index))
-        if not self.meter.began:
-            self.meter.begin(first_us)
-            self.post(EventKind.RUNNING)
-        self.saver.watch(index, partial(self.services.folder.opened, self.order.attempt_id, f"{index}/task"))
-
-    def _stream(self, index: int) -> LogStream:
-        return LogStream(self.log, (), f"[{index}] " if self.order.request.array > 1 else "")
+    def log_name(self, index: int) -> str:
+        return log_name(self.order.request.array, index - self.left[0])
 
     def end(self, index: int, row: JobRow | None) -> Verdict:
         """An element has ended: its last words in the log, its figures, and why."""
@@ -242,40 +63,3 @@ class Attempt:
         if verdict.reason is not None and self.failure is None:
             self.failure = (index, verdict)
         return verdict
-
-    def keep(self, index: int, found: Collected | Verdict) -> None:
-        """What collecting an element came to."""
-        if isinstance(found, Collected):
-            self.collected[index] = found
-            if sum(len(one.files) for one in self.collected.values()) <= FILES_MAX:
-                if self.order.request.array > 1:
-                    self.saver.finished(index, found.files)
-                return
-            found = Verdict(FailureReason.OUTPUT_FORBIDDEN, 0, detail=f"more than {FILES_MAX} outputs in all")
-        if self.failure is None:
-            self.failure = (index, found)
-
-    @property
-    def fails(self) -> bool:
-        """Whether what still runs of it is not wanted any more."""
-        return self.stopped or self.failure is not None or self.wall_over
-
-    def last_word(self) -> dict[str, Any]:
-        """The kind and facts of its end."""
-        if self.stopped:
-            return {"kind": EventKind.STOPPED}
-        if self.failure is None:
-            outputs = tuple(file for index in sorted(self.collected) for file in self.collected[index].files)
-            notes = " ".join(found.note for found in self.collected.values() if found.note)
-            return {"kind": EventKind.FINISHED, "exit_code": 0, "outputs": outputs, "detail": notes[:2000]}
-        index, verdict = self.failure
-        rescued = self.collected[index].files if index in self.collected else ()
-        where = f"element {index}: " if self.order.request.array > 1 else ""
-        return {
-            "kind": EventKind.FAILED,
-            "reason": verdict.reason,
-            "exit_code": verdict.exit_code,
-            "signal": verdict.signal,
-            "outputs": tuple(rescued),
-            "detail": (where + verdict.detail).rstrip(": "),
-        }

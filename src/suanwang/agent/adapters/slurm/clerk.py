@@ -5,20 +5,17 @@ interval, and draws the conclusions. While the controller does not answer, it dr
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from suanwang.agent.adapter import Update
-from suanwang.agent.adapters.remote import clerk as remote
 from suanwang.agent.adapters.remote.clerk import of_fault
+from suanwang.agent.adapters.remote.shared_clerk import SharedClerk
 from suanwang.agent.adapters.slurm import script
 from suanwang.agent.adapters.slurm.attempt import Attempt, Services, Stage
 from suanwang.agent.adapters.slurm.parse import Account, JobRow
 from suanwang.agent.adapters.slurm.tools import AwayError, SlurmTools
 from suanwang.agent.beneath import OutsideError
-from suanwang.agent.collect import Collected
 from suanwang.agent.verdict import Verdict
 from suanwang.model.error import BackendError
 from suanwang.model.event import EventKind
@@ -36,16 +33,14 @@ REFUSALS_MAX: Final = 2  # of one submission, by a controller that answers other
 Accounts = dict[tuple[int, int | None], Account]
 
 
-class Clerk(remote.Clerk[Attempt]):
+class Clerk(SharedClerk[Attempt]):
     """Runs from `start` to `close`. What Slurm has at the end, it keeps."""
 
     def __init__(self, services: Services, tools: SlurmTools, path: str, accounting: Callable[[], bool]) -> None:
-        super().__init__("slurm", WORKERS, TICK_S, None)
-        self._services = services
+        super().__init__("slurm", WORKERS, TICK_S, services, services.settings.grace_us)
         self._tools = tools
         self._path = path
         self._accounting = accounting
-        self._unwritten: dict[AttemptId, Attempt] = {}  # whose records the folder did not take
         self._accounts_us = 0  # before this the accounting is not asked: it had no answer
         self._look_us = 0
         self._away_us = 0  # the pause after a question without an answer; 0: the last one had one
@@ -57,8 +52,7 @@ class Clerk(remote.Clerk[Attempt]):
 
     def _turn(self) -> None:
         now_us = self._services.monotonic()
-        for attempt in list(self._unwritten.values()):
-            self._note(attempt)
+        self._note_again()
         for attempt in list(self._attempts.values()):
             if attempt.stage is Stage.WAITING and attempt.order.not_before_us <= self._services.clock():
                 self._stage(attempt)
@@ -104,34 +98,7 @@ class Clerk(remote.Clerk[Attempt]):
         self._unwritten.pop(attempt.order.attempt_id, None)
         self._remove(attempt)
 
-    def _remove(self, attempt: Attempt) -> None:
-        folder, attempt_id = self._services.folder, attempt.order.attempt_id
-        with suppress(OSError):
-            folder.withdraw(attempt_id)
-
-        def remove() -> None:
-            with suppress(OSError):
-                folder.forget(attempt_id)
-
-        self._trash.submit(remove)
-
     # Staging and submitting -----------------------------------------------------------------------------------
-
-    def _stage(self, attempt: Attempt) -> None:
-        request, kept = attempt.order.request, attempt.order.kept
-        attempt.stage = Stage.STAGING
-        if request.inputs or (kept is not None and kept.files):
-            attempt.post(EventKind.STAGING)
-        self._work(attempt, attempt.stage_inputs, partial(self._staged, attempt), self._stagers)
-
-    def _staged(self, attempt: Attempt, found: object) -> None:
-        if isinstance(found, Verdict):
-            attempt.failure = (0, found)
-            self._finish(attempt)
-        elif attempt.stopped or not attempt.left:
-            self._finish(attempt)
-        else:
-            attempt.stage = Stage.READY
 
     def _submit(self, attempt: Attempt) -> None:
         """Hand it in. The record says that it was tried before it is tried, and which job it is as soon as that is
@@ -180,16 +147,6 @@ class Clerk(remote.Clerk[Attempt]):
         self._refusals.pop(attempt.order.attempt_id)
         attempt.failure = (0, Verdict(FailureReason.BACKEND, detail=f"Slurm does not take the job: {fault}"))
         self._finish(attempt)
-
-    def _note(self, attempt: Attempt, **changes: object) -> None:
-        """Keep it; a folder that is full or away gets it later."""
-        attempt.record = replace(attempt.record, **changes)  # type: ignore[arg-type]  # fields by their names
-        try:
-            self._services.folder.write_record(attempt.record)
-        except OSError:
-            self._unwritten[attempt.order.attempt_id] = attempt
-        else:
-            self._unwritten.pop(attempt.order.attempt_id, None)
 
     # Looking --------------------------------------------------------------------------------------------------
 
@@ -296,21 +253,7 @@ class Clerk(remote.Clerk[Attempt]):
         return not active and (attempt.missing >= LOST_LOOKS or attempt.stopped)
 
     def _end(self, attempt: Attempt, index: int, row: JobRow | None) -> None:
-        verdict = attempt.end(index, row)
-        single, failed = attempt.order.request.array == 1, verdict.reason is not None
-        if attempt.stopped or (failed and not single):
-            self._work(attempt, partial(attempt.leave, index), lambda _: None)
-            return
-        if failed:
-            self._work(attempt, partial(attempt.rescue, index), partial(self._kept, attempt, index))
-            return
-        if single and attempt.order.request.outputs:
-            attempt.post(EventKind.COLLECTING)
-        self._work(attempt, partial(attempt.collect, index), partial(self._kept, attempt, index))
-
-    def _kept(self, attempt: Attempt, index: int, found: object) -> None:
-        assert isinstance(found, Collected | Verdict), "what collecting comes to"
-        attempt.keep(index, found)
+        self._gather(attempt, index, attempt.end(index, row))
 
     def _settle(self, over: list[Attempt]) -> None:
         """Last words of those whose job is over and whose outputs are in."""
@@ -350,12 +293,6 @@ class Clerk(remote.Clerk[Attempt]):
         elif attempt.parting_us is not None and attempt.asked and not self._parting(attempt):
             self._end_job(attempt)
 
-    def _parting(self, attempt: Attempt) -> bool:
-        """Whether it still has time to write its checkpoint."""
-        if attempt.parting_us is None or attempt.order.request.checkpoint is None:
-            return False
-        return self._services.monotonic() - attempt.parting_us < self._services.settings.grace_us
-
     def _end_job(self, attempt: Attempt) -> None:
         """Have Slurm end it; asked again now and then, until it is over."""
         now_us = self._services.monotonic()
@@ -376,38 +313,7 @@ class Clerk(remote.Clerk[Attempt]):
         if attempt.record.job_id:
             self._try(partial(self._tools.cancel, attempt.job_name, attempt.record.job_id, *options))
 
-    def _finish(self, attempt: Attempt) -> None:
-        """The last word, once whatever is to be kept is told."""
-        if attempt.stage is Stage.ENDED:
-            return
-        attempt.stage = Stage.ENDED
-        last = attempt.last_word()
-        if attempt.parting_us is not None or last["kind"] is EventKind.FAILED:
-            attempt.saver.tell()
-        attempt.log.close()
-        update = Update(attempt.order.attempt_id, self._services.clock(), usage=attempt.usage(), **last)
-        with suppress(OSError):
-            self._services.folder.withdraw(attempt.order.attempt_id)
-        self._note(attempt, last=update)
-        if not attempt.forgotten:
-            self._services.post(update)
-
     # Workers --------------------------------------------------------------------------------------------------
-
-    def _save_now_and_then(self, attempt: Attempt) -> None:
-        request, now_us = attempt.order.request, self._services.monotonic()
-        if (request.checkpoint is None and request.array == 1) or not attempt.elements or attempt.fails:
-            return
-        attempt.saved_us = attempt.saved_us or now_us
-        if now_us - attempt.saved_us < attempt.saver.every_us or attempt.busy:
-            return
-        attempt.saved_us = now_us
-
-        def save() -> None:
-            attempt.saver.save_all()
-            attempt.saver.tell()
-
-        self._work(attempt, save, lambda _: None)
 
     def _came_back(self, attempt: Attempt) -> None:
         if attempt.job_over and attempt.busy == 0 and attempt.stage is Stage.QUEUED:

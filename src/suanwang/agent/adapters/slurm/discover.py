@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from suanwang.agent.adapter import Limit
+from suanwang.agent.adapters.remote.names import free, slug
 from suanwang.agent.adapters.slurm.limits import missing_limits
 from suanwang.agent.adapters.slurm.parse import span_us
 from suanwang.agent.adapters.slurm.tools import SlurmTools
@@ -107,15 +108,10 @@ def _cards(gres: str) -> tuple[str, int, str]:
     return "", 0, ""
 
 
-def slug(text: str) -> str:
-    """A name as the grid has them."""
-    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("._-")[:30].strip("._-") or "x"
-
-
 def _pools(found: Mapping[Shape, int], partitions: Mapping[str, Mapping[str, str]]) -> Iterator[FoundPool]:
     taken: set[str] = set()
     for shape, nodes in sorted(found.items()):
-        name = _free(slug(shape.partition), taken)
+        name = free(slug(shape.partition), taken)
         limit = partitions[shape.partition].get("MaxTime", "UNLIMITED")
         yield FoundPool(
             name=name,
@@ -129,12 +125,3 @@ def _pools(found: Mapping[Shape, int], partitions: Mapping[str, Mapping[str, str
             resource=shape.resource,
             time_limit_us=span_us(limit) or None,
         )
-
-
-def _free(name: str, taken: set[str]) -> str:
-    number, out = 2, name
-    while out in taken:
-        out = f"{name[:27]}-{number}"
-        number += 1
-    taken.add(out)
-    return out

@@ -41,15 +41,13 @@ class Clerk(remote.Clerk[Attempt]):
         self._services, self._server = services, server
         self._look_us = 0
         self._away_us = 0  # the pause after a question without an answer; 0: the last one had one
-        self._unwritten: dict[AttemptId, Attempt] = {}
         self._strays: dict[AttemptId, set[str]] = {}  # of forgotten attempts: tasks to be ended
 
     def _is_idle(self) -> bool:
         return not self._strays and all(one.stage is Stage.ENDED for one in self._attempts.values())
 
     def _turn(self) -> None:
-        for attempt in list(self._unwritten.values()):
-            self._note(attempt)
+        self._note_again()
         for attempt in list(self._attempts.values()):
             if attempt.stage is Stage.WAITING and attempt.order.not_before_us <= self._services.clock():
                 self._stage(attempt)
@@ -160,15 +158,8 @@ class Clerk(remote.Clerk[Attempt]):
         else:
             attempt.record = replace(attempt.record, tasks={**attempt.record.tasks, index: task_id})
 
-    def _note(self, attempt: Attempt, **changes: object) -> None:
-        """Keep it; a folder that is full or away gets it later."""
-        attempt.record = replace(attempt.record, **changes)  # type: ignore[arg-type]  # fields by their names
-        try:
-            self._services.folder.write_record(attempt.record)
-        except OSError:
-            self._unwritten[attempt.order.attempt_id] = attempt
-        else:
-            self._unwritten.pop(attempt.order.attempt_id, None)
+    def _write(self, attempt: Attempt) -> None:
+        self._services.folder.write_record(attempt.record)
 
     # Looking --------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,12 @@
 """A backend that speaks JSON over HTTP. What it answers is believed in form only after a look; whether it answers at all is told apart."""
 
+import json
 from typing import Any, Final
 
 import httpx
 
 DETAIL_CHARS: Final = 500
+ANSWER_BYTES_MAX: Final = 64 << 20  # unpacked; what is larger is no answer to any question of ours
 # Answers that say nothing of what was asked about: the server or the key is at fault, and an operator mends that.
 AWAY: Final = frozenset({401, 403, 408, 425, 429})
 _MISSING: Final = frozenset({404, 410})
@@ -33,10 +35,11 @@ def client_of(base: str, token: str, timeout_s: float) -> httpx.Client:
 def ask(client: httpx.Client, method: str, path: str, **rest: Any) -> Any:
     """The JSON of one answer. Raises AwayError, RefusedError."""
     try:
-        answer = client.request(method, path, **rest)
-    except (httpx.TransportError, httpx.InvalidURL) as fault:
+        with client.stream(method, path, **rest) as answer:
+            body = _body(answer)
+    except (httpx.RequestError, httpx.InvalidURL) as fault:
         raise AwayError(f"{type(fault).__name__}: {fault}") from fault
-    said = f"HTTP {answer.status_code}: {answer.text[:DETAIL_CHARS]}"
+    said = f"HTTP {answer.status_code}: {body[: 4 * DETAIL_CHARS].decode('utf-8', 'replace')[:DETAIL_CHARS]}"
     if answer.status_code in AWAY or answer.is_server_error or not (answer.is_success or answer.is_client_error):
         raise AwayError(said)
     if answer.status_code in _MISSING:
@@ -44,9 +47,19 @@ def ask(client: httpx.Client, method: str, path: str, **rest: Any) -> Any:
     if answer.is_client_error:
         raise RefusedError(said)
     try:
-        return answer.json()
-    except ValueError as fault:
+        return json.loads(body)
+    except (ValueError, RecursionError) as fault:
         raise AwayError("the answer is no JSON") from fault
+
+
+def _body(answer: httpx.Response) -> bytes:
+    """Read as it comes, so that a server cannot fill this machine's memory."""
+    body = bytearray()
+    for part in answer.iter_bytes():
+        body += part
+        if len(body) > ANSWER_BYTES_MAX:
+            raise AwayError(f"the answer is larger than {ANSWER_BYTES_MAX} bytes")
+    return bytes(body)
 
 
 def ask_object(client: httpx.Client, method: str, path: str, **rest: Any) -> dict[str, Any]:

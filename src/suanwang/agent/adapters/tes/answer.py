@@ -8,6 +8,7 @@ from typing import Any, Final
 from suanwang.agent.readable import readable
 
 NOTES_CHARS: Final = 1_000
+EXIT_CODE_MAX: Final = 255
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -36,7 +37,7 @@ def read(task: Mapping[str, Any]) -> Answer:
     every = [one for one in log.get("logs") or () if isinstance(one, dict)] if isinstance(log.get("logs"), list) else []
     printed = "".join(str(one.get(name) or "") for one in every for name in ("stdout", "stderr"))
     return Answer(
-        code=code if isinstance(code, int) else None,
+        code=code if type(code) is int and 0 <= code <= EXIT_CODE_MAX else None,
         ran_us=max(0, ended - began) if began is not None and ended is not None else 0,
         began=bool(work) or began is not None,
         told=str(metadata.get("reason") or "") if isinstance(metadata, dict) else "",

@@ -14,7 +14,7 @@ from suanwang.agent.adapters.remote import clerk as remote
 from suanwang.agent.adapters.tes import answer
 from suanwang.agent.adapters.tes.attempt import Attempt, Element, Services, Stage, Taken
 from suanwang.agent.adapters.tes.document import ATTEMPT_TAG, ELEMENT_TAG, document_of, key_of, name_of
-from suanwang.agent.adapters.tes.server import AwayError, RefusedError, TesServer, state_of
+from suanwang.agent.adapters.tes.server import AwayError, RefusedError, TesServer, state_of, tags_of
 from suanwang.agent.adapters.tes.verdict import ENDED
 from suanwang.agent.collect import Collected
 from suanwang.agent.verdict import Verdict
@@ -29,6 +29,8 @@ WORKERS: Final = 4
 LOST_LOOKS: Final = 3  # in a row in which the server knows nothing of a task before it is gone
 AWAY_US_MAX: Final = 30_000_000
 CANCEL_AGAIN_US: Final = 5_000_000
+ELEMENT_DIGITS_MAX: Final = 9
+AWAY_IN_A_ROW: Final = 2  # attempts without an answer, one after the other, for which the others are not asked after
 LATE_US: Final = 10_000_000  # after its wall time the work is ended from here: the image had no `timeout`
 _AT_WORK: Final = frozenset({TesState.RUNNING, TesState.PAUSED}) | (ENDED - {TesState.SYSTEM_ERROR, TesState.CANCELED})
 
@@ -53,19 +55,35 @@ class Clerk(remote.Clerk[Attempt]):
                 self._stage(attempt)
         if self._services.monotonic() < self._look_us:
             return
-        try:
-            for attempt in list(self._attempts.values()):
-                if attempt.stage is Stage.READY:
-                    self._hand_in(attempt)
-                elif attempt.stage is Stage.QUEUED:
-                    self._look(attempt)
-            self._end_strays()
-        except AwayError:
-            self._away_us = min(AWAY_US_MAX, max(self._services.settings.poll_us, self._away_us * 2))
-            self._look_us = self._services.monotonic() + self._away_us
-        else:
+        if self._ask_all():
             self._away_us = 0
             self._look_us = self._services.monotonic() + self._services.settings.poll_us
+        else:
+            self._away_us = min(AWAY_US_MAX, max(self._services.settings.poll_us, self._away_us * 2))
+            self._look_us = self._services.monotonic() + self._away_us
+
+    def _ask_all(self) -> bool:
+        """Whether the server is there: one answer is enough. An attempt that it has none for (a task that it fails on each
+        time) goes behind the others, so that it keeps none of them waiting."""
+        answered = silent = in_a_row = 0
+        for attempt_id, attempt in list(self._attempts.items()):
+            if attempt.stage not in (Stage.READY, Stage.QUEUED):
+                continue
+            try:
+                (self._hand_in if attempt.stage is Stage.READY else self._look)(attempt)
+            except AwayError:
+                silent, in_a_row = silent + 1, in_a_row + 1
+                if attempt_id in self._attempts:
+                    self._attempts[attempt_id] = self._attempts.pop(attempt_id)
+                if in_a_row == AWAY_IN_A_ROW:
+                    break
+            else:
+                answered, in_a_row = answered + 1, 0
+        try:
+            self._end_strays()
+        except AwayError:
+            silent += 1
+        return bool(answered) or not silent
 
     # Orders ---------------------------------------------------------------------------------------------------
 
@@ -92,7 +110,7 @@ class Clerk(remote.Clerk[Attempt]):
         self._unwritten.pop(attempt_id, None)
         attempt.stopped = True
         attempt.log.close()
-        if attempt.stage is Stage.QUEUED:
+        if attempt.record.handed_in and attempt.stage is not Stage.ENDED:
             live = {index: one for index, one in attempt.elements.items() if not one.over}
             self._strays[attempt_id] = {attempt.record.tasks[one] for one in live if one in attempt.record.tasks}
         self._remove(attempt)
@@ -120,7 +138,9 @@ class Clerk(remote.Clerk[Attempt]):
             attempt.failure = (0, found)
         assert found is None or isinstance(found, bytes | str | Verdict), "what staging comes to"
         attempt.cargo = None if isinstance(found, Verdict) else found
-        if attempt.fails or not attempt.left:
+        if attempt.fails and attempt.record.handed_in:
+            attempt.stage = Stage.QUEUED  # some of it is there already, and is to be ended first
+        elif attempt.fails or not attempt.left:
             self._finish(attempt)
         else:
             attempt.stage = Stage.READY
@@ -183,8 +203,8 @@ class Clerk(remote.Clerk[Attempt]):
         """Find the tasks of elements whose handing in nobody heard the answer of. Of two the older counts."""
         found: dict[int, str] = {}
         for task in self._find(attempt.order.attempt_id):
-            number = (task.get("tags") or {}).get(ELEMENT_TAG, "")
-            if not str(number).isdecimal() or not isinstance(task.get("id"), str):
+            number = str(tags_of(task).get(ELEMENT_TAG, ""))
+            if not (number.isdecimal() and len(number) <= ELEMENT_DIGITS_MAX) or not isinstance(task.get("id"), str):
                 continue
             index = int(number)
             if index in found or attempt.record.tasks.get(index, task["id"]) != task["id"]:

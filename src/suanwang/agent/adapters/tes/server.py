@@ -8,8 +8,9 @@ from suanwang.agent.adapters.tes.settings import TesSettings
 from suanwang.model.tes import TesState
 
 PAGE: Final = 256
+FOUND_MAX: Final = 100_000  # no attempt has so many
 PAGES_MAX: Final = 1_000  # a server that always has one page more is not asked for ever
-__all__ = ["AwayError", "RefusedError", "TesServer", "state_of"]
+__all__ = ["AwayError", "RefusedError", "TesServer", "state_of", "tags_of"]
 
 
 class TesServer:
@@ -34,14 +35,14 @@ class TesServer:
     def state(self, task_id: str) -> TesState | None:
         """None where the server knows no such task."""
         try:
-            return state_of(self._object("GET", f"/tasks/{task_id}", params={"view": "MINIMAL"}))
+            return state_of(self._seen(f"/tasks/{task_id}", {"view": "MINIMAL"}))
         except MissingError:
             return None
 
     def whole(self, task_id: str) -> dict[str, Any]:
         """A task with its logs; empty where the server knows no such task."""
         try:
-            return self._object("GET", f"/tasks/{task_id}", params={"view": "FULL"})
+            return self._seen(f"/tasks/{task_id}", {"view": "FULL"})
         except MissingError:
             return {}
 
@@ -51,12 +52,17 @@ class TesServer:
         token = ""
         for _ in range(PAGES_MAX):
             params = {"tag_key": key, "tag_value": value, "view": "BASIC", "page_size": str(PAGE)}
-            page = self._object("GET", "/tasks", params=params | ({"page_token": token} if token else {}))
+            try:
+                page = self._seen("/tasks", params | ({"page_token": token} if token else {}))
+            except MissingError as fault:
+                raise AwayError(str(fault)) from fault
             tasks = page.get("tasks") or []
             if not isinstance(tasks, list):
                 raise AwayError("a list of tasks is none")
             # A server of TES 1.0 does not know the filter, and lists everything.
-            out += [one for one in tasks if isinstance(one, dict) and (one.get("tags") or {}).get(key) == value]
+            out += [one for one in tasks if isinstance(one, dict) and tags_of(one).get(key) == value]
+            if len(out) > FOUND_MAX:
+                raise AwayError(f"more than {FOUND_MAX} tasks with one tag")
             token = str(page.get("next_page_token") or "")
             if not token:
                 return out[::-1]
@@ -68,8 +74,22 @@ class TesServer:
         except RefusedError:
             return  # it is gone, or has ended: the next look says which
 
+    def _seen(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        """What is only looked at cannot be refused: such an answer says nothing of the task. Raises AwayError, MissingError."""
+        try:
+            return self._object("GET", path, params=params)
+        except MissingError:
+            raise
+        except RefusedError as fault:
+            raise AwayError(str(fault)) from fault
+
     def _object(self, method: str, path: str, **rest: Any) -> dict[str, Any]:
         return ask_object(self._client, method, path, **rest)
+
+
+def tags_of(task: Mapping[str, Any]) -> dict[str, Any]:
+    found = task.get("tags")
+    return found if isinstance(found, dict) else {}
 
 
 def state_of(task: Mapping[str, Any]) -> TesState:

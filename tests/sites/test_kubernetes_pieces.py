@@ -1,12 +1,13 @@
 """The pure pieces of the Kubernetes adapter: what is written to a server, and what is made of its words."""
 
+import httpx
 import pytest
 from tests.agent.rigs import now_us
 from tests.sites.kube_fake import FakeKubernetes
 
 from suanwang.agent.adapter import Limit, StartOrder
 from suanwang.agent.adapters.kubernetes import KubernetesSettings, PoolRoute, Volume
-from suanwang.agent.adapters.kubernetes.api import AwayError, Connection, RefusedError, read_version
+from suanwang.agent.adapters.kubernetes.api import AwayError, Connection, GarbledError, RefusedError, Watch, read_version
 from suanwang.agent.adapters.kubernetes.discover import discover, selector_of, shape_of
 from suanwang.agent.adapters.kubernetes.gang import Wanted, milli, room
 from suanwang.agent.adapters.kubernetes.limits import check
@@ -315,6 +316,32 @@ def test_a_mirror_that_is_cut_off_takes_its_list_again(town):
     finally:
         mirror.close()
     assert mirror.of(JOBS, "att-2") == []
+
+
+def test_a_watch_is_cut_at_line_feeds_alone():
+    """Work writes the message that a pod ends with: U+0085 and its like end no line."""
+    text = '{"type":"MODIFIED","object":{"message":"a\u0085b\u2028c"}}\n{"type":"BOOKMARK","object":{}}\n{"type":"ADD'
+    found = list(Watch(httpx.Response(200, content=text.encode())).changes())
+    assert found == [("MODIFIED", {"message": "a\u0085b\u2028c"}), ("BOOKMARK", {})], "the broken off one is left"
+    with pytest.raises(GarbledError):
+        list(Watch(httpx.Response(200, content=b"oops\n")).changes())
+
+
+def test_what_a_watch_garbles_is_listed_again(town, monkeypatch):
+    lists: list[str] = []
+
+    def oops(self):
+        raise GarbledError("oops")
+
+    monkeypatch.setattr(Watch, "changes", oops)
+    monkeypatch.setattr(Mirror, "_list", lambda self, kind, namespace: lists.append(kind.name) or "1")
+    mirror = Mirror(town.api, ["x"], "i1", lambda _: None)
+    mirror.start()
+    deadline_us = now_us() + 10_000_000
+    while lists.count("jobs") < 2 and now_us() < deadline_us:
+        pass_a_moment()
+    mirror.close()
+    assert lists.count("jobs") >= 2
 
 
 def test_rights_that_are_missing_are_said(town, tmp_path, monkeypatch):

@@ -29,6 +29,10 @@ class AwayError(Exception):
     """No answer, or one that says nothing: nothing is known of what became of the request."""
 
 
+class GarbledError(AwayError):
+    """A watch said what is no change: going on from the same version would bring the same again."""
+
+
 class RefusedError(Exception):
     """The server said no. `reason` is its word for it, such as Forbidden, AlreadyExists, Invalid."""
 
@@ -174,13 +178,21 @@ class Watch:
 
     def changes(self) -> Iterator[tuple[str, Object]]:
         """(type, object), until the server ends it. Types are ADDED, MODIFIED, DELETED, BOOKMARK and ERROR."""
-        for line in self._answer.iter_lines():
-            if line:
+        for line in self._lines():
+            if line.strip():
                 try:
                     found = json.loads(line)
                     yield str(found["type"]), found["object"]
                 except (ValueError, KeyError, TypeError) as fault:
-                    raise AwayError("the watch said what is no change") from fault
+                    raise GarbledError("the watch said what is no change") from fault
+
+    def _lines(self) -> Iterator[bytes]:
+        """Cut at line feeds alone: JSON may hold what Unicode calls an end of a line, and work writes texts of pods. What
+        no line feed ends was broken off."""
+        rest = b""
+        for piece in self._answer.iter_bytes():
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from lines
 
     def break_off(self) -> None:
         """End it from another thread: `changes` ends, or raises."""

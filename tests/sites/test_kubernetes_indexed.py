@@ -7,11 +7,13 @@ one, and with SUANWANG_SITES_KUBECONFIG on a newer one.
 import shutil
 
 import pytest
-from tests.agent.rigs import SANDBOX
+from tests.agent.rigs import SANDBOX, now_us
 from tests.sites.kube_contract import contract_cases
 from tests.sites.kube_fake import FakeKubernetes
 from tests.sites.kube_rig import KubeRig
 
+from suanwang.agent.adapters.kubernetes.api import AwayError
+from suanwang.agent.adapters.kubernetes.cluster import Cluster
 from suanwang.agent.conformance import Work, adapter_cases
 from suanwang.model.event import EventKind
 from suanwang.model.reason import FailureReason
@@ -124,3 +126,29 @@ def test_a_pod_in_the_place_of_one_that_began_does_nothing(rig):
     end = rig.end()
     assert (end.kind, end.reason) == (K.FAILED, R.BACKEND)
     assert count.read_text() == "once\nonce\n"
+
+
+def test_safety_nothing_has_ended_while_the_server_does_not_say_so(rig, town, monkeypatch):
+    """Stopped while the server is away: its time to go begins with the deletion, and a pod that is there still works."""
+    monkeypatch.setattr("suanwang.agent.adapters.kubernetes.look.GONE_US", 0)
+    monkeypatch.setattr("suanwang.agent.adapters.kubernetes.clerk.DELETE_AGAIN_US", 100_000)
+    rig.changes["grace_us"] = 1
+    rig.reopen()
+    order = rig.start(run="sleep 100")
+    rig.until_kind(K.RUNNING)
+    away = iter(range(8))
+
+    def delete(self, namespace, selector, grace_s):
+        if next(away, None) is not None:
+            raise AwayError("away")
+
+    with monkeypatch.context() as broken:  # away, and then it takes the deletion without a pod that goes
+        broken.setattr(Cluster, "_delete", delete)
+        rig.adapter.stop(order.attempt_id)
+        rig.until(lambda: next(away, None) is None)
+        rig.until(lambda: rig.adapter._attempts[order.attempt_id].deletes > 0)
+        ends_us = now_us() + 500_000
+        rig.until(lambda: now_us() > ends_us)
+        assert K.STOPPED not in [one.kind for one in rig.seen]
+    assert rig.end().kind is K.STOPPED
+    assert not [one for one in rig.cluster.pods(rig.namespace) if one["status"]["phase"] == "Running"]

@@ -323,9 +323,9 @@ class Clerk:
             grace_s = max(1, self._services.settings.grace_us // 1_000_000)
             with suppress(OSError, OutsideError):
                 self._services.folder.put(attempt.order.attempt_id, script.ASK_FILE, b"")
-        if attempt.deleted_us is None:
-            attempt.deleted_us = now_us
         self._cluster.delete(attempt, grace_s)
+        # Only now: while the server is away nothing is being deleted, and its time has not begun.
+        attempt.deleted_us = attempt.deleted_us or now_us
         attempt.deletes += 1
 
     def _finish(self, attempt: Attempt) -> None:

@@ -8,7 +8,7 @@ from suanwang.agent.adapters.kubernetes.api import EXISTS, MISSING, Api, AwayErr
 from suanwang.agent.adapters.kubernetes.attempt import Attempt
 from suanwang.agent.adapters.kubernetes.manifest import ATTEMPT, COMPLETION_INDEX, INSTANCE, PART, TURN, apart, jobs_of
 from suanwang.agent.adapters.kubernetes.settings import KubernetesSettings, PoolRoute
-from suanwang.agent.adapters.kubernetes.verdict import is_over
+from suanwang.agent.adapters.kubernetes.verdict import is_over, is_ready
 from suanwang.agent.adapters.kubernetes.watch import JOBS, PODS, Mirror
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -50,6 +50,24 @@ class Cluster:
             if fault.status == MISSING:
                 return None
             raise AwayError(fault.message) from fault
+
+    def is_at_it(self, attempt: Attempt) -> bool:
+        """Whether work of it may still go on or begin, as the server has it now. A pod on a node that is silent does not
+        count: nobody can say when it ends."""
+        namespace, selector = self.namespace(attempt.route), {"labelSelector": self._selector(attempt)}
+        try:
+            jobs, _ = self.api.all_of(JOBS.path(namespace), selector)
+            pods, _ = self.api.all_of(PODS.path(namespace), selector)
+        except RefusedError as fault:
+            raise AwayError(fault.message) from fault
+        return any(not is_leaving(job) and not _has_ended(job) for job in jobs) or any(map(self._may_work, pods))
+
+    def _may_work(self, pod: Object) -> bool:
+        node = str((pod.get("spec") or {}).get("nodeName") or "")
+        if is_over(pod) or (not node and is_leaving(pod)):
+            return False
+        ready = self.node_is_ready(node) if node else True
+        return is_ready(pod) if ready is None else ready
 
     def events(self, attempt: Attempt, uid: str) -> list[Object]:
         """What the cluster says of one object, the newest last; nothing where we may not ask."""
@@ -114,8 +132,10 @@ class Cluster:
 
     def delete(self, attempt: Attempt, grace_s: int) -> None:
         """All of it. First the Jobs, so that no pod is replaced, then the pods, with that long for their work."""
-        selector = f"{INSTANCE}={self._settings.instance},{ATTEMPT}={attempt.order.attempt_id}"
-        self._delete(self.namespace(attempt.route), selector, grace_s)
+        self._delete(self.namespace(attempt.route), self._selector(attempt), grace_s)
+
+    def _selector(self, attempt: Attempt) -> str:
+        return f"{INSTANCE}={self._settings.instance},{ATTEMPT}={attempt.order.attempt_id}"
 
     def sweep(self, turns: Mapping[str, int]) -> bool:
         """Delete what is of no attempt, or of a submission that is not its last. `turns`: the last of each. True where there
@@ -151,6 +171,11 @@ def uid_of(one: Object) -> str:
 def is_leaving(one: Object) -> bool:
     """Whether it is being deleted."""
     return one["metadata"].get("deletionTimestamp") is not None
+
+
+def _has_ended(job: Object) -> bool:
+    conditions = (job.get("status") or {}).get("conditions") or []
+    return any(one.get("type") in ("Complete", "Failed") and one.get("status") == "True" for one in conditions)
 
 
 def live(pods: dict[int, list[Object]]) -> bool:

@@ -43,6 +43,7 @@ class Look:
         self._jobs = cluster.jobs(attempt)
         self._pods = cluster.pods(attempt)
         self._gone: dict[int, bool] = {}  # by first part of a Job
+        self._given_up: bool | None = None
         self.ended: list[tuple[int, Ending]] = []
         self.left_over = False
         self.unfinished = False
@@ -222,11 +223,16 @@ class Look:
         self.ended.append((number, ending))
 
     def _gives_up(self) -> bool:
-        """What is being deleted has had its time: a node that does not answer keeps its pods for ever."""
+        """What is being deleted has had its time: a node that does not answer keeps its pods for ever. The server has to
+        say so now: what the mirror shows may be old. Raises AwayError."""
         attempt = self._attempt
         if attempt.deleted_us is None:
             return False
-        return self._now_us - attempt.deleted_us > attempt.services.settings.grace_us + GONE_US
+        if self._now_us - attempt.deleted_us <= attempt.services.settings.grace_us + GONE_US:
+            return False
+        if self._given_up is None:
+            self._given_up = not self._cluster.is_at_it(attempt)
+        return self._given_up
 
     # Gangs ----------------------------------------------------------------------------------------------------
 

@@ -152,3 +152,47 @@ def test_safety_nothing_has_ended_while_the_server_does_not_say_so(rig, town, mo
         assert K.STOPPED not in [one.kind for one in rig.seen]
     assert rig.end().kind is K.STOPPED
     assert not [one for one in rig.cluster.pods(rig.namespace) if one["status"]["phase"] == "Running"]
+
+
+def test_safety_a_route_that_changes_moves_no_work_that_runs(rig):
+    """The operator gives the pool another namespace: what runs is still followed where it is, and runs once."""
+    order = rig.start(run="echo once >> ../../count; sleep 1.5; cat ../../count")
+    rig.until(lambda: list(rig.folder.glob("attempts/*/count")))
+    (pool,) = {order.pool}
+    rig.routes[pool] = rig.routes[pool].model_copy(update={"namespace": f"{rig.namespace}-new"})
+    rig.reopen()
+    end = rig.end()
+    assert (end.kind, rig.log(order)) == (K.FINISHED, "once\n")
+    assert not rig.cluster.jobs(f"{rig.namespace}-new")
+
+
+def test_one_attempt_that_cannot_go_on_stops_no_other(rig, monkeypatch):
+    create = Cluster.create
+
+    def odd(self, attempt, body):
+        if attempt.order.attempt_id.endswith("1"):
+            raise KeyError("odd")
+        return create(self, attempt, body)
+
+    monkeypatch.setattr(Cluster, "create", odd)
+    rig.start(1, run="true")
+    rig.adapter.start(rig.order(2, run="true"))
+    rig.until(lambda: sum(one.kind in (K.FAILED, K.FINISHED) for one in rig.seen) == 2)
+    first, second = sorted((one for one in rig.seen if one.kind in (K.FAILED, K.FINISHED)), key=lambda one: one[0])
+    assert (first.kind, first.reason, second.kind) == (K.FAILED, R.BACKEND, K.FINISHED)
+
+
+def test_an_image_that_the_operator_takes_back_fails_its_attempt_alone(rig, town):
+    rig.changes["images"] = ("localhost/*",)
+    rig.reopen()
+    town.refuse = (503, "ServiceUnavailable", "later")
+    try:
+        order = rig.start(run="true", image="localhost/old:1")
+        rig.until(lambda: rig.adapter._attempts[order.attempt_id].record.turn == 1)
+        rig.changes["images"] = ()
+        rig.reopen()
+    finally:
+        town.refuse = None
+    end = rig.end()
+    assert (end.kind, end.reason) == (K.FAILED, R.IMAGE_UNKNOWN)
+    assert rig.run(2, run="true")[0].kind is K.FINISHED

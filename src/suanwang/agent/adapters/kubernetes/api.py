@@ -26,7 +26,12 @@ EXISTS: Final = 409
 
 
 class AwayError(Exception):
-    """No answer, or one that says nothing: nothing is known of what became of the request."""
+    """No answer, or one that says nothing: nothing is known of what became of the request. `unreached`: it was the
+    connection; else what the server said concerns this request, and it may take others."""
+
+    def __init__(self, message: str, *, unreached: bool = False) -> None:
+        super().__init__(message)
+        self.unreached = unreached
 
 
 class GarbledError(AwayError):
@@ -124,7 +129,7 @@ class Api:
         try:
             answer = self._client.request(method, path, params=dict(params or {}), content=content, headers=headers)
         except (httpx.HTTPError, OSError) as fault:
-            raise AwayError(f"{method} {path}: {type(fault).__name__}") from fault
+            raise AwayError(f"{method} {path}: {type(fault).__name__}", unreached=True) from fault
         return _read(answer, f"{method} {path}")
 
     def all_of(self, path: str, params: Mapping[str, str] | None = None) -> tuple[list[Object], str]:
@@ -167,7 +172,7 @@ class Api:
             with open(path, encoding="utf-8") as stream:
                 return {"Authorization": f"Bearer {stream.read().strip()}"}
         except OSError as fault:
-            raise AwayError(f"{path}: {fault.strerror}") from fault
+            raise AwayError(f"{path}: {fault.strerror}", unreached=True) from fault
 
 
 class Watch:

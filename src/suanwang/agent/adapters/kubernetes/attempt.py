@@ -29,6 +29,7 @@ from suanwang.model.task import elements_of
 
 LOG_BYTES_PER_LOOK = 1 << 20  # of one element
 NODE_CORES_MAX = 4096
+AWAY_US_MAX = 30_000_000  # between two requests to a server that does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,21 @@ class Stage(Enum):
     READY = auto()  # to be submitted; a gang waits here until there is room for all of it
     QUEUED = auto()  # the cluster has it, or may have it
     ENDED = auto()
+
+
+@dataclass(slots=True)
+class Pause:
+    """Before `until_us` of the monotonic clock nothing is asked: it was asked in vain, and the pause grows each time."""
+
+    until_us: int = 0
+    long_us: int = 0
+
+    def grow(self, now_us: int, shortest_us: int) -> None:
+        self.long_us = min(AWAY_US_MAX, max(shortest_us, self.long_us * 2))
+        self.until_us = now_us + self.long_us
+
+    def clear(self) -> None:
+        self.until_us = self.long_us = 0
 
 
 @dataclass(slots=True)
@@ -92,6 +108,7 @@ class Attempt:
     deleted_us: int | None = None  # since when what is left of it on the cluster is being deleted
     deletes: int = 0
     saved_us: int = 0
+    pause: Pause = field(default_factory=Pause)  # of what is asked for it alone
     job_over: bool = False
     failure: tuple[int, Verdict] | None = None
     collected: dict[int, Collected] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from typing import Final
 from suanwang.agent.adapter import Update
 from suanwang.agent.adapters.kubernetes import script
 from suanwang.agent.adapters.kubernetes.api import AwayError
-from suanwang.agent.adapters.kubernetes.attempt import Attempt, Services, Stage
+from suanwang.agent.adapters.kubernetes.attempt import Attempt, Pause, Services, Stage
 from suanwang.agent.adapters.kubernetes.cluster import Cluster
 from suanwang.agent.adapters.kubernetes.look import Look
 from suanwang.agent.adapters.kubernetes.verdict import of_fault, refused
@@ -26,10 +26,10 @@ from suanwang.agent.verdict import Verdict
 from suanwang.model.error import BackendError
 from suanwang.model.event import EventKind
 from suanwang.model.ids import AttemptId
+from suanwang.model.reason import FailureReason
 
 TICK_S: Final = 0.05  # between two looks at the agent's own clock while there is something to do
 WORKERS: Final = 4  # that stage, collect and save
-AWAY_US_MAX: Final = 30_000_000  # between two requests to a server that does not answer
 DELETE_AGAIN_US: Final = 5_000_000
 
 
@@ -50,8 +50,7 @@ class Clerk:
         self._changed: set[str] = set()  # attempts of which the mirror has something new
         self._sweep_us = 0  # before this, what nobody knows is not looked for again
         self._all_us = 0  # before this, only attempts with something new are looked at
-        self._away_us = 0  # the pause after a request without an answer; 0: the last one had one
-        self._until_us = 0  # before this the server is not asked: it did not answer
+        self._pause = Pause()  # of everything, while the server is not reached
         self.failed: BaseException | None = None
 
     def start(self) -> None:
@@ -111,27 +110,44 @@ class Clerk:
             if attempt.stage is Stage.WAITING and attempt.order.not_before_us <= self._services.clock():
                 self._stage(attempt)
             elif attempt.stage is Stage.READY and now_us >= attempt.lookups_us:
-                self._asking(partial(self._submit, attempt))
+                self._asking(partial(self._submit, attempt), attempt)
             elif attempt.stage is Stage.QUEUED:
                 self._watch_time(attempt, now_us)
                 if everything or attempt.order.attempt_id in changed:
-                    self._asking(partial(self._look, attempt))
+                    self._asking(partial(self._look, attempt), attempt)
         if now_us >= self._sweep_us:
             self._sweep_us = now_us + self._services.settings.poll_us
             self._asking(self._sweep)
 
-    def _asking(self, work: Callable[[], None]) -> None:
-        """Do what asks the server. One that is away is asked less and less often, and nothing is concluded meanwhile."""
+    def _asking(self, work: Callable[[], None], attempt: Attempt | None = None) -> None:
+        """Do what asks the server. One that is away is asked less and less often, and nothing is concluded meanwhile. What
+        it does not do for one attempt, or what is wrong with that, is of that attempt alone."""
         now_us = self._services.monotonic()
-        if now_us < self._until_us:
+        own = attempt.pause if attempt is not None else self._pause
+        if now_us < max(self._pause.until_us, own.until_us):
             return
+        shortest_us = self._services.settings.poll_us
         try:
             work()
-        except AwayError:
-            self._away_us = min(AWAY_US_MAX, max(self._services.settings.poll_us, self._away_us * 2))
-            self._until_us = now_us + self._away_us
+        except AwayError as fault:
+            (self._pause if fault.unreached else own).grow(now_us, shortest_us)
+        except Exception as fault:
+            if attempt is None:
+                raise
+            own.grow(now_us, shortest_us)
+            self._faulty(attempt, fault)
         else:
-            self._away_us = 0
+            self._pause.clear()
+            own.clear()
+
+    def _faulty(self, attempt: Attempt, fault: Exception) -> None:
+        """It cannot be gone on with: it fails, and what the cluster may have of it is taken away first."""
+        known = isinstance(fault, BackendError | OSError | OutsideError)
+        verdict = of_fault(fault) if known else Verdict(FailureReason.BACKEND, detail=f"{type(fault).__name__}: {fault}")
+        if attempt.failure is None:
+            attempt.failure = (attempt.parts[0].index, verdict)
+        if attempt.stage is Stage.READY:
+            self._finish(attempt)
 
     # Orders ---------------------------------------------------------------------------------------------------
 
@@ -152,7 +168,7 @@ class Clerk:
         if attempt.stage in (Stage.WAITING, Stage.READY):
             self._finish(attempt)
         elif attempt.stage is Stage.QUEUED:
-            self._asking(partial(self._end_jobs, attempt))
+            self._asking(partial(self._end_jobs, attempt), attempt)
 
     def forget(self, attempt: Attempt) -> None:
         """Its folder goes; what the cluster has of it is found by the sweep, and deleted."""
@@ -310,7 +326,7 @@ class Clerk:
         if not attempt.fails and began and now_us - min(began) >= wall_us:
             attempt.wall_over = True
             self._note(attempt, wall_over=True)
-            self._asking(partial(self._end_jobs, attempt))
+            self._asking(partial(self._end_jobs, attempt), attempt)
 
     def _end_jobs(self, attempt: Attempt) -> None:
         """Have the cluster delete what it has of it; asked again now and then, until it is gone. Work that has a checkpoint

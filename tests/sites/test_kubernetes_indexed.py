@@ -196,3 +196,56 @@ def test_an_image_that_the_operator_takes_back_fails_its_attempt_alone(rig, town
     end = rig.end()
     assert (end.kind, end.reason) == (K.FAILED, R.IMAGE_UNKNOWN)
     assert rig.run(2, run="true")[0].kind is K.FINISHED
+
+
+GANG = {"nodes": 2, "cpu": 1, "kind": "hpc"}
+
+
+def test_a_gang_whose_image_is_slow_to_come_is_not_taken_back(rig, town):
+    rig.changes["gang_wait_us"] = 100_000
+    rig.reopen()
+    town.slow.clear()
+    try:
+        rig.start(run="true", resources=GANG)
+        rig.until(lambda: len(rig.cluster.pods(rig.namespace)) == 2)
+        ends_us = now_us() + 600_000
+        rig.until(lambda: now_us() > ends_us)
+        assert len(rig.cluster.pods(rig.namespace)) == 2
+    finally:
+        town.slow.set()
+    assert rig.end().kind is K.FINISHED
+    (job,) = rig.cluster.jobs(rig.namespace)
+    assert job["metadata"]["labels"]["suanwang.io/turn"] == "1"
+
+
+@pytest.mark.parametrize("minor", ["30", "23"])
+def test_half_a_gang_is_taken_back_by_a_new_process_too(rig, town, monkeypatch, minor):
+    monkeypatch.setitem(town.version, "minor", minor)
+    rig.changes["gang_wait_us"] = 300_000
+    rig.reopen()
+    town.full = True
+    try:
+        order = rig.start(run="true", resources=GANG)
+        rig.until(lambda: len(rig.cluster.pods(rig.namespace)) == 2)
+        rig.reopen()
+        rig.until(lambda: rig.adapter._attempts[order.attempt_id].record.turn >= 2)
+    finally:
+        town.full = False
+    assert rig.end().kind is K.FINISHED
+
+
+def test_one_gang_of_a_pool_goes_to_its_nodes_at_a_time(rig, town):
+    """Two that both saw the same room would each get half of it."""
+    town.full = True
+    try:
+        first = rig.start(1, run="true", resources=GANG)
+        rig.until(lambda: len(rig.cluster.pods(rig.namespace)) == 2)
+        rig.adapter.start(rig.order(2, run="true", resources=GANG))
+        rig.until(lambda: len(rig.cluster.jobs(rig.namespace)) == 2)
+        ends_us = now_us() + 300_000
+        rig.until(lambda: now_us() > ends_us)
+        assert len(rig.cluster.pods(rig.namespace)) == 2
+    finally:
+        town.full = False
+    rig.adapter.stop(first.attempt_id)
+    rig.until(lambda: any(one.kind is K.FINISHED and one.attempt_id[-1] == "2" for one in rig.seen))

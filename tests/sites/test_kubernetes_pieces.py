@@ -9,7 +9,7 @@ from suanwang.agent.adapter import Limit, StartOrder
 from suanwang.agent.adapters.kubernetes import KubernetesSettings, PoolRoute, Volume
 from suanwang.agent.adapters.kubernetes.api import AwayError, Connection, GarbledError, RefusedError, Watch, read_version
 from suanwang.agent.adapters.kubernetes.discover import discover, selector_of, shape_of
-from suanwang.agent.adapters.kubernetes.gang import Wanted, milli, room
+from suanwang.agent.adapters.kubernetes.gang import Wanted, milli, pause_us, room
 from suanwang.agent.adapters.kubernetes.limits import check
 from suanwang.agent.adapters.kubernetes.manifest import Shape, jobs_of
 from suanwang.agent.adapters.kubernetes.settings import Toleration
@@ -105,6 +105,13 @@ def test_room(what, nodes, pods, apart, expected):
 def test_room_is_looked_for_where_the_pool_is():
     nodes = [node("a", labels={"pool": "fast"}), node("b")]
     assert room(nodes, [], Wanted(1, {"cpu": 1000}, False, {"pool": "fast"}, ())) == 4
+
+
+def test_gangs_that_were_taken_back_come_again_at_different_times():
+    pauses = {pause_us(f"att-{number}", 3, 1_000, 30_000_000) for number in range(20)}
+    assert len(pauses) > 10
+    assert all(1_000 <= one <= 120_001_000 for one in pauses)
+    assert pause_us("att-1", 99, 1_000, 30_000_000) <= 480_001_000
 
 
 # What is written ----------------------------------------------------------------------------------------------------

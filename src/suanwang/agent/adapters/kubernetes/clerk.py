@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from suanwang.agent.adapter import Update
-from suanwang.agent.adapters.kubernetes import script
+from suanwang.agent.adapters.kubernetes import gang, script
 from suanwang.agent.adapters.kubernetes.api import AwayError
 from suanwang.agent.adapters.kubernetes.attempt import Attempt, Pause, Services, Stage
 from suanwang.agent.adapters.kubernetes.cluster import Cluster
@@ -146,7 +146,7 @@ class Clerk:
         verdict = of_fault(fault) if known else Verdict(FailureReason.BACKEND, detail=f"{type(fault).__name__}: {fault}")
         if attempt.failure is None:
             attempt.failure = (attempt.parts[0].index, verdict)
-        if attempt.stage is Stage.READY:
+        if attempt.stage in (Stage.STAGING, Stage.READY):
             self._finish(attempt)
 
     # Orders ---------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ class Clerk:
     def _submit(self, attempt: Attempt) -> None:
         """Say in the record that it is tried, and then bring its Jobs to the server, for as long as it takes. A gang is
         tried only where all of it would stand now."""
-        if attempt.is_gang and not attempt.shape.indexed and not self._cluster.has_room(attempt):
+        if attempt.is_gang and not attempt.shape.indexed and not self._cluster.has_room(attempt, self._attempts.values()):
             attempt.lookups_us = self._services.monotonic() + self._services.settings.poll_us
             return
         order, folder = attempt.order, self._services.folder
@@ -251,7 +251,7 @@ class Clerk:
             self._finish(attempt)
             return
         before = attempt.record
-        look = Look(attempt, self._cluster)
+        look = Look(attempt, self._cluster, self._attempts.values())
         try:
             look.take()
         finally:
@@ -279,7 +279,9 @@ class Clerk:
         """Not all of a gang came to stand: none of it has begun, and it waits again for room."""
         self._cluster.delete(attempt, grace_s=0)
         attempt.stage = Stage.READY
-        attempt.lookups_us = self._services.monotonic() + self._services.settings.poll_us
+        settings = self._services.settings
+        pause_us = gang.pause_us(attempt.order.attempt_id, attempt.record.turn, settings.poll_us, settings.gang_wait_us)
+        attempt.lookups_us = self._services.monotonic() + pause_us
         for part in attempt.parts:
             part.pod, part.stands, part.leaving_us = "", False, None
 
@@ -391,9 +393,8 @@ class Clerk:
                 found = work()
             except (BackendError, OSError, OutsideError) as fault:
                 found = of_fault(fault)
-            except BaseException as fault:
-                self.call(partial(_raise, fault))
-                raise
+            except Exception as fault:  # of this attempt, and of no other
+                found = fault
             self.call(partial(self._done, attempt, then, found))
 
         (pool or self._workers).submit(run)
@@ -403,9 +404,8 @@ class Clerk:
         if attempt.forgotten:
             self._remove(attempt)  # what the worker has made since
             return
-        then(found)
+        if isinstance(found, Exception):
+            self._faulty(attempt, found)
+        else:
+            then(found)
         self._changed.add(attempt.order.attempt_id)
-
-
-def _raise(fault: BaseException) -> None:
-    raise fault

@@ -1,15 +1,16 @@
 """What the clerk asks of the cluster: the mirror, and requests by what they are for. Raises AwayError."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from suanwang.agent.adapters.kubernetes import gang
 from suanwang.agent.adapters.kubernetes.api import EXISTS, MISSING, Api, AwayError, Object, RefusedError, ServerVersion
-from suanwang.agent.adapters.kubernetes.attempt import Attempt
+from suanwang.agent.adapters.kubernetes.attempt import Attempt, Stage
 from suanwang.agent.adapters.kubernetes.manifest import ATTEMPT, COMPLETION_INDEX, INSTANCE, PART, TURN, apart, jobs_of
 from suanwang.agent.adapters.kubernetes.settings import KubernetesSettings, PoolRoute
 from suanwang.agent.adapters.kubernetes.verdict import is_over, is_ready
 from suanwang.agent.adapters.kubernetes.watch import JOBS, PODS, Mirror
+from suanwang.model.ids import PoolId
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 
@@ -85,8 +86,16 @@ class Cluster:
         except RefusedError as fault:
             return False if fault.status == MISSING else None
 
-    def has_room(self, attempt: Attempt) -> bool:
-        """Whether all of its pods would stand now. True where we may not ask: then it is tried, and taken back if need be."""
+    def has_nodes(self, attempt: Attempt) -> bool:
+        """Whether each of its parts has a pod, and each of these a node."""
+        pods = self.pods(attempt)
+        return len(pods) == attempt.shape.parts and all((found[0]["spec"] or {}).get("nodeName") for found in pods.values())
+
+    def has_room(self, attempt: Attempt, others: Iterable[Attempt] = ()) -> bool:
+        """Whether all of its pods would stand now. True where we may not ask: then it is tried, and taken back if need be.
+        Not while another gang of the pool is on its way to its nodes: what that will hold is not to be seen yet."""
+        if any(one is not attempt and self._is_on_its_way(one, attempt.order.pool) for one in others):
+            return False
         (body, *_) = jobs_of(attempt.order, self._settings, attempt.route, 0, attempt.shape).values()
         spec = body["spec"]["template"]["spec"]
         held = {name: gang.milli(amount) for name, amount in spec["containers"][0]["resources"]["requests"].items()}
@@ -103,6 +112,12 @@ class Cluster:
             return gang.room(nodes, pods, wanted) >= wanted.count
         except (RefusedError, ValueError):
             return True
+
+    def _is_on_its_way(self, other: Attempt, pool: PoolId) -> bool:
+        if other.order.pool != pool or not other.is_gang or other.stage is not Stage.QUEUED or other.fails:
+            return False
+        begun = other.admitted or not other.shape.indexed
+        return begun and not other.gone_ahead and not self.has_nodes(other)
 
     # What is done ---------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """One look at one attempt: what the cluster lacks of it is brought there, and what the cluster shows of it is read."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from suanwang.agent.adapters.kubernetes import script
@@ -36,9 +37,10 @@ class Look:
     """`take` once; then `ended`: pods that are over, with the facts; `left_over`: the cluster may still have work of it;
     `unfinished`: there is more to bring; `take_back`: a gang that does not come to stand."""
 
-    def __init__(self, attempt: Attempt, cluster: Cluster) -> None:
+    def __init__(self, attempt: Attempt, cluster: Cluster, others: Iterable[Attempt] = ()) -> None:
         self._attempt = attempt
         self._cluster = cluster
+        self._others = others
         self._now_us = attempt.services.monotonic()
         self._jobs = cluster.jobs(attempt)
         self._pods = cluster.pods(attempt)
@@ -99,7 +101,7 @@ class Look:
         if not attempt.shape.indexed or not attempt.is_gang or attempt.admitted:
             return
         name = job_name(attempt.order.attempt_id, attempt.record.turn, None)
-        if self._pods or self._cluster.has_room(attempt):
+        if self._pods or self._cluster.has_room(attempt, self._others):
             self._cluster.begin(attempt, name)
             attempt.admitted, attempt.waits_us = True, self._now_us
 
@@ -256,8 +258,10 @@ class Look:
                 if part.stands:
                     attempt.begin(number)
             return
-        waits = (
-            attempt.waits_us is not None and self._now_us - attempt.waits_us > attempt.services.settings.gang_wait_us
-        )
-        unsuspended = attempt.admitted or not attempt.shape.indexed
-        self.take_back = waits and unsuspended
+        # Of an earlier process's Indexed Job that was begun there are pods: `_admit` has found them.
+        if attempt.shape.indexed and not attempt.admitted:
+            return
+        # Members that have nodes hold up nobody: they come to stand as soon as their image is there, or never begin.
+        if attempt.waits_us is None or self._cluster.has_nodes(attempt):
+            attempt.waits_us = self._now_us
+        self.take_back = self._now_us - attempt.waits_us > attempt.services.settings.gang_wait_us

@@ -129,13 +129,19 @@ def test_a_job_has_what_the_route_says_and_no_rights(tmp_path):
     spec = job["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert job["metadata"]["name"] == f"att-{'1' * 26}-1-0"
-    assert (job["spec"]["backoffLimit"], spec["restartPolicy"], spec["activeDeadlineSeconds"]) == (0, "Never", 150)
+    assert (job["spec"]["backoffLimit"], spec["restartPolicy"], spec["activeDeadlineSeconds"]) == (0, "Never", 90 + 3600)
     assert (spec["nodeSelector"], spec["priorityClassName"]) == ({"pool": "fast"}, "grid")
     assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     assert spec["imagePullSecrets"] == [{"name": "registry"}]
     assert container["resources"]["limits"] == {"cpu": "2", "memory": str(2**30), "nvidia.com/gpu": "1"}
     assert container["resources"]["requests"] == container["resources"]["limits"]
-    assert spec["securityContext"] == {"runAsUser": 1001, "runAsGroup": 1002, "runAsNonRoot": True}
+    profile = {"type": "RuntimeDefault"}
+    assert spec["securityContext"] == {
+        "runAsUser": 1001,
+        "runAsGroup": 1002,
+        "runAsNonRoot": True,
+        "seccompProfile": profile,
+    }
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     assert spec["automountServiceAccountToken"] is False
     assert spec["volumes"] == [{"name": "site", "persistentVolumeClaim": {"claimName": "shared"}}]
@@ -198,6 +204,7 @@ def test_what_the_operator_allows_and_keeps_is_taken(tmp_path):
         (Ending(told=137, code=137, word="OOMKilled"), R.OUT_OF_MEMORY, None, 9),
         (Ending(code=137, word="OOMKilled"), R.OUT_OF_MEMORY, None, 9),
         (Ending(code=143, word="DeadlineExceeded"), R.WALL_TIME, None, None),
+        (Ending(code=143, word="DeadlineExceeded", early=True), R.BACKEND, None, None),
         (Ending(told=137, wall_over=True), R.WALL_TIME, None, None),
         (Ending(code=143, word="Preempted", pod=False), R.BACKEND, None, None),
         (Ending(told=5, word="Preempted", pod=False), R.EXIT_CODE, 5, None),
@@ -216,13 +223,30 @@ def test_ends(ending, reason, code, signal):
     assert (verdict.reason, verdict.exit_code, verdict.signal) == (reason, code, signal)
 
 
+@pytest.mark.parametrize(
+    ("word", "message", "tried_s", "reason"),
+    [
+        ("ErrImagePull", "429 Too Many Requests", 0, None),
+        ("ImagePullBackOff", 'Back-off pulling image "x:1"', 60, None),
+        ("ImagePullBackOff", 'Back-off pulling image "x:1"', 601, R.BACKEND),
+        ("ErrImagePull", "docker.io/x:1: not found", 0, R.IMAGE_UNKNOWN),
+        ("ErrImagePull", "pull access denied, 401 Unauthorized", 0, R.IMAGE_UNKNOWN),
+        ("ErrImagePull", "dial tcp: lookup registry: no such host", 0, None),
+        ("InvalidImageName", "", 0, R.IMAGE_UNKNOWN),
+        ("CreateContainerConfigError", "failed to prepare subPath", 5, None),
+        ("CreateContainerError", "", 601, R.BACKEND),
+        ("RunContainerError", "no /bin/sh", 0, R.BACKEND),
+        ("ContainerCreating", "", 9999, None),
+    ],
+)
+def test_pods_that_do_not_begin(word, message, tried_s, reason):
+    waits = {"reason": word, "message": message}
+    pod = {"status": {"containerStatuses": [{"image": "x:1", "state": {"waiting": waits}}]}}
+    verdict = never_begins(pod, tried_s * 1_000_000)
+    assert (verdict and verdict.reason) == reason
+
+
 def test_words_of_pods():
-    waits = {"status": {"containerStatuses": [{"image": "x:1", "state": {"waiting": {"reason": "ErrImagePull"}}}]}}
-    assert never_begins(waits) is None, "it is tried again"
-    waits["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] = "ImagePullBackOff"
-    assert never_begins(waits).reason is R.IMAGE_UNKNOWN
-    waits["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] = "CreateContainerConfigError"
-    assert never_begins(waits).reason is R.BACKEND
     target = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "higher"}
     assert end_of({"status": {"conditions": [target]}}) == (None, "Preempted", "higher")
     events = [{"reason": "FailedCreate", "message": 'pods "x" is forbidden: exceeded quota: small'}]

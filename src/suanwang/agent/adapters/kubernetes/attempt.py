@@ -83,6 +83,7 @@ class Part:
     over: bool = False  # judged
     untold_us: int | None = None  # since when its pod is over, and nothing is in the folder
     silent_us: int | None = None  # since when its node says no more
+    tried_us: int | None = None  # since when its container fails to begin and is tried again
     leaving_us: int | None = None  # since when its pod is being deleted, and not by us
 
 
@@ -290,6 +291,8 @@ class Attempt:
                 told=told.status if told is not None else None,
                 stopped=self.stopped,
                 wall_over=self.wall_over,
+                early=part.began_us is None
+                or self.services.monotonic() - part.began_us < self.order.request.resources.wall_time,
             )
         )
         if part.began_us is not None:

@@ -20,6 +20,7 @@ from suanwang.agent.adapters.kubernetes.verdict import (
     not_created,
     of_fault,
     refused,
+    tries_again,
     word_of,
 )
 from suanwang.agent.beneath import OutsideError
@@ -142,7 +143,8 @@ class Look:
         return next((one for one in found if uid_of(one) == part.pod), None)
 
     def _read_waiting(self, number: int, part: Part, pod: Object) -> None:
-        verdict = never_begins(pod)
+        part.tried_us = (part.tried_us or self._now_us) if tries_again(pod) else None
+        verdict = never_begins(pod, self._now_us - (part.tried_us or self._now_us))
         if verdict is not None and not self._attempt.fails:
             self._attempt.failure = (part.index, verdict)
         self._watch_leaving(number, part, pod)

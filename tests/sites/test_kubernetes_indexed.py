@@ -124,7 +124,7 @@ def test_a_pod_in_the_place_of_one_that_began_does_nothing(rig):
         "DELETE", f"/api/v1/namespaces/{rig.namespace}/pods/{pod}", params={"gracePeriodSeconds": "1"}
     )
     end = rig.end()
-    assert (end.kind, end.reason) == (K.FAILED, R.BACKEND)
+    assert (end.kind, end.reason) == (K.FAILED, R.BACKEND), end.detail
     assert count.read_text() == "once\nonce\n"
 
 

@@ -7,7 +7,14 @@ from tests.sites.kube_fake import FakeKubernetes
 
 from suanwang.agent.adapter import Limit, StartOrder
 from suanwang.agent.adapters.kubernetes import KubernetesSettings, PoolRoute, Volume
-from suanwang.agent.adapters.kubernetes.api import AwayError, Connection, GarbledError, RefusedError, Watch, read_version
+from suanwang.agent.adapters.kubernetes.api import (
+    AwayError,
+    Connection,
+    GarbledError,
+    RefusedError,
+    Watch,
+    read_version,
+)
 from suanwang.agent.adapters.kubernetes.discover import discover, selector_of, shape_of
 from suanwang.agent.adapters.kubernetes.gang import Wanted, milli, pause_us, room
 from suanwang.agent.adapters.kubernetes.limits import check
@@ -129,7 +136,11 @@ def test_a_job_has_what_the_route_says_and_no_rights(tmp_path):
     spec = job["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert job["metadata"]["name"] == f"att-{'1' * 26}-1-0"
-    assert (job["spec"]["backoffLimit"], spec["restartPolicy"], spec["activeDeadlineSeconds"]) == (0, "Never", 90 + 3600)
+    assert (job["spec"]["backoffLimit"], spec["restartPolicy"], spec["activeDeadlineSeconds"]) == (
+        0,
+        "Never",
+        90 + 3600,
+    )
     assert (spec["nodeSelector"], spec["priorityClassName"]) == ({"pool": "fast"}, "grid")
     assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     assert spec["imagePullSecrets"] == [{"name": "registry"}]

@@ -143,7 +143,9 @@ class Clerk:
     def _faulty(self, attempt: Attempt, fault: Exception) -> None:
         """It cannot be gone on with: it fails, and what the cluster may have of it is taken away first."""
         known = isinstance(fault, BackendError | OSError | OutsideError)
-        verdict = of_fault(fault) if known else Verdict(FailureReason.BACKEND, detail=f"{type(fault).__name__}: {fault}")
+        verdict = (
+            of_fault(fault) if known else Verdict(FailureReason.BACKEND, detail=f"{type(fault).__name__}: {fault}")
+        )
         if attempt.failure is None:
             attempt.failure = (attempt.parts[0].index, verdict)
         if attempt.stage in (Stage.STAGING, Stage.READY):
@@ -207,7 +209,11 @@ class Clerk:
     def _submit(self, attempt: Attempt) -> None:
         """Say in the record that it is tried, and then bring its Jobs to the server, for as long as it takes. A gang is
         tried only where all of it would stand now."""
-        if attempt.is_gang and not attempt.shape.indexed and not self._cluster.has_room(attempt, self._attempts.values()):
+        if (
+            attempt.is_gang
+            and not attempt.shape.indexed
+            and not self._cluster.has_room(attempt, self._attempts.values())
+        ):
             attempt.lookups_us = self._services.monotonic() + self._services.settings.poll_us
             return
         order, folder = attempt.order, self._services.folder

@@ -89,7 +89,9 @@ class Cluster:
     def has_nodes(self, attempt: Attempt) -> bool:
         """Whether each of its parts has a pod, and each of these a node."""
         pods = self.pods(attempt)
-        return len(pods) == attempt.shape.parts and all((found[0]["spec"] or {}).get("nodeName") for found in pods.values())
+        return len(pods) == attempt.shape.parts and all(
+            (found[0]["spec"] or {}).get("nodeName") for found in pods.values()
+        )
 
     def has_room(self, attempt: Attempt, others: Iterable[Attempt] = ()) -> bool:
         """Whether all of its pods would stand now. True where we may not ask: then it is tried, and taken back if need be.

@@ -119,6 +119,7 @@ def test_a_pod_in_the_place_of_one_that_began_does_nothing(rig):
     order = rig.start(run="echo once >> ../../count; sleep 100", array=2)
     count = rig.folder / "attempts" / order.attempt_id / "count"
     rig.until(lambda: count.exists() and count.read_text() == "once\nonce\n")
+    rig.until(lambda: all(part.pod for part in rig.adapter._attempts[order.attempt_id].parts))
     pod = rig.cluster.pods(rig.namespace)[0]["metadata"]["name"]
     rig.cluster.api.request(
         "DELETE", f"/api/v1/namespaces/{rig.namespace}/pods/{pod}", params={"gracePeriodSeconds": "1"}

@@ -142,10 +142,10 @@ class Clerk:
 
     def _faulty(self, attempt: Attempt, fault: Exception) -> None:
         """It cannot be gone on with: it fails, and what the cluster may have of it is taken away first."""
-        known = isinstance(fault, BackendError | OSError | OutsideError)
-        verdict = (
-            of_fault(fault) if known else Verdict(FailureReason.BACKEND, detail=f"{type(fault).__name__}: {fault}")
-        )
+        if isinstance(fault, BackendError | OSError | OutsideError):
+            verdict = of_fault(fault)
+        else:
+            verdict = Verdict(FailureReason.BACKEND, detail=f"{type(fault).__name__}: {fault}"[:500])
         if attempt.failure is None:
             attempt.failure = (attempt.parts[0].index, verdict)
         if attempt.stage in (Stage.STAGING, Stage.READY):

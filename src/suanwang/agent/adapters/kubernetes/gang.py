@@ -41,7 +41,7 @@ def milli(quantity: object) -> int:
 def pause_us(attempt_id: str, turn: int, shortest_us: int, step_us: int) -> int:
     """Before a gang that was taken back is tried again, after so many submissions: twice as long each time, up to 16 steps, and
     of each attempt another length, so that two that were in each other's way do not come together again."""
-    most_us = min(16, 2 ** min(4, max(0, turn - 1))) * step_us
+    most_us = (1 << min(4, max(0, turn - 1))) * step_us
     return shortest_us + most_us * (crc32(f"{attempt_id}/{turn}".encode()) % 1000) // 1000
 
 

@@ -250,3 +250,21 @@ def test_one_gang_of_a_pool_goes_to_its_nodes_at_a_time(rig, town):
         town.full = False
     rig.adapter.stop(first.attempt_id)
     rig.until(lambda: any(one.kind is K.FINISHED and one.attempt_id[-1] == "2" for one in rig.seen))
+
+
+def test_safety_a_creation_that_nobody_heard_the_answer_of_is_ended_before_the_last_word(rig, monkeypatch):
+    """The server made the Job and the answer was lost: stopped then, it is looked for by its name."""
+    create = Cluster.create
+
+    def unheard(self, attempt, body):
+        create(self, attempt, body)
+        raise AwayError("the answer was lost")
+
+    monkeypatch.setattr(Cluster, "create", unheard)
+    monkeypatch.setattr(Cluster, "jobs", lambda self, attempt: {})  # a mirror that is far behind
+    monkeypatch.setattr(Cluster, "pods", lambda self, attempt: {})
+    order = rig.start(run="sleep 100")
+    rig.until(lambda: rig.cluster.jobs(rig.namespace))
+    rig.adapter.stop(order.attempt_id)
+    assert rig.end().kind is K.STOPPED
+    assert not rig.cluster.jobs(rig.namespace)

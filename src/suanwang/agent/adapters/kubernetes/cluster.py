@@ -133,11 +133,13 @@ class Cluster:
         found = self.job(attempt, body["metadata"]["name"])
         if found is None:
             return None
-        owner = (found["metadata"].get("labels") or {}).get(INSTANCE)
-        if owner != self._settings.instance:
+        if not self.is_ours(found):
             name, others = body["metadata"]["name"], "another adapter's job has this name"
             raise RefusedError(EXISTS, "AlreadyExists", f"{name}: {others}; has the agent's folder been lost?")
         return uid_of(found)
+
+    def is_ours(self, job: Object) -> bool:
+        return (job["metadata"].get("labels") or {}).get(INSTANCE) == self._settings.instance
 
     def begin(self, attempt: Attempt, name: str) -> None:
         """Let a Job make its pods that was made without."""

@@ -46,6 +46,7 @@ class Look:
         self._jobs = cluster.jobs(attempt)
         self._pods = cluster.pods(attempt)
         self._gone: dict[int, bool] = {}  # by first part of a Job
+        self._found: set[int] = set()  # Jobs that the server was asked for by name
         self._given_up: bool | None = None
         self.ended: list[tuple[int, Ending]] = []
         self.left_over = False
@@ -62,7 +63,7 @@ class Look:
                 self._read(number, part)
         if attempt.is_gang and not attempt.fails:
             self._raise_gang()
-        self.left_over = live(self._pods) or bool(self._jobs)
+        self.left_over = live(self._pods) or bool(self._jobs) or any(map(self._has_job, self._found))
         if self.left_over and all(part.over for part in attempt.parts) and not live(self._pods):
             self.left_over = attempt.deleted_us is None and attempt.stopped
         if self._gives_up():
@@ -183,12 +184,29 @@ class Look:
         if part.pod:
             word = "" if attempt.fails or gone else self._why_gone(part)
             self._over(number, Ending(word=word, pod=False, job=not gone))
-        elif gone or (attempt.fails and not self._has_job(number)) or attempt.told(part) is not None:
+        elif gone or (attempt.fails and self._never_had_job(number)) or attempt.told(part) is not None:
             self._over(number, Ending(pod=False, job=not gone))
         elif self._gives_up():
             self._over(number, Ending(pod=False))
         elif not attempt.fails and self._has_job(number):
             self._ask_why(number, part)
+
+    def _never_had_job(self, number: int) -> bool:
+        """Whether there is none and none is known: of a creation that nobody heard the answer of, only the server knows.
+        One that is found is ours from now on. Raises AwayError."""
+        first = self._first(number)
+        # They are made in order, up to the first without an answer: beyond the one after the last known none was tried.
+        tried = first <= max(self._attempt.record.uids, default=-1) + 1
+        if self._has_job(number) or first in self._found or not tried:
+            return not self._has_job(number)
+        self._found.add(first)
+        part = None if self._attempt.shape.indexed else number
+        found = self._cluster.job(
+            self._attempt, job_name(self._attempt.order.attempt_id, self._attempt.record.turn, part)
+        )
+        if found is not None and self._cluster.is_ours(found):
+            self._attempt.note_jobs({**self._attempt.record.uids, first: uid_of(found)})
+        return not self._has_job(number)
 
     def _has_job(self, number: int) -> bool:
         return self._first(number) in self._attempt.record.uids

@@ -47,6 +47,9 @@ class FakeKubernetes(Talks):
         self.site_folder.chmod(0o711)
         self.image = "localhost/anything:1"
         self.busy_cores = 0  # that somebody else holds
+        self.full = False  # whether new pods have no node
+        self.slow = threading.Event()  # unset: the image of a new pod is still on its way
+        self.slow.set()
         self.refuse: tuple[int, str, str] | None = None  # what it says to every creation
         self.objects: dict[tuple[str, str, str], Object] = {}  # kind, namespace, name
         self.history: list[tuple[int, str, str, str, Object]] = []  # version, kind, namespace, type, object
@@ -78,6 +81,7 @@ class FakeKubernetes(Talks):
         self.api.close()
         with self.news:
             self.closed = True
+            self.slow.set()
             self.news.notify_all()
             processes = list(self._processes.values())
         for process, pid in processes:
@@ -185,15 +189,19 @@ class FakeKubernetes(Talks):
         if index:
             body["metadata"].setdefault("annotations", {})[INDEX] = index
             body["spec"]["containers"][0].setdefault("env", []).append({"name": "JOB_COMPLETION_INDEX", "value": index})
-        body["spec"]["nodeName"] = NODE
+        if not self.full:
+            body["spec"]["nodeName"] = NODE
         refuse, self.refuse = self.refuse, None
         pod = self.create("pods", meta["namespace"], body)
         self.refuse = refuse
+        if "nodeName" not in pod["spec"]:
+            return
         threading.Thread(target=self._run_pod, args=(meta["namespace"], pod), daemon=True).start()
 
     # The node -------------------------------------------------------------------------------------------------
 
     def _run_pod(self, namespace: str, pod: Object) -> None:
+        self.slow.wait()
         container, user = pod["spec"]["containers"][0], pod["spec"]["securityContext"]
         (volume,) = pod["spec"]["volumes"]
         mount = container["volumeMounts"][0]

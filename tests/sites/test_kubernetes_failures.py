@@ -107,13 +107,13 @@ def test_work_beyond_its_memory_is_killed_for_real(kube):
     assert end.usage.memory_peak_bytes >= 60 << 20
 
 
-def test_a_pod_beyond_its_own_deadline_is_out_of_time(kube, monkeypatch):
-    """The cluster keeps the time too, for an agent that does not come back: here its clock is the only one."""
+def test_a_deadline_of_the_pod_before_the_work_has_had_its_time_is_no_fault_of_the_task(kube, monkeypatch):
+    """The pod's deadline counts from before its image is there: what it cuts off was not the work's own time."""
     monkeypatch.setattr("suanwang.agent.adapters.kubernetes.manifest.SLACK_S", -8)
     kube.start(run="sleep 100", resources={"wall_time": "10 s"})
     kube.until_kind(K.RUNNING)
     end = kube.end()
-    assert (end.kind, end.reason) == (K.FAILED, R.WALL_TIME)
+    assert (end.kind, end.reason) == (K.FAILED, R.BACKEND)
     assert end.usage.wall_us < 9_000_000
 
 

@@ -49,7 +49,7 @@ def test_a_gang_that_does_not_come_to_stand_is_taken_back_before_it_works(kubern
     try:
         most = int(kubernetes.get(f"/api/v1/nodes/{kubernetes.node}")["status"]["allocatable"]["cpu"])
         rooms = iter([True, False, False, False, False])
-        monkeypatch.setattr(Cluster, "has_room", lambda self, attempt: next(rooms, True))
+        monkeypatch.setattr(Cluster, "has_room", lambda self, attempt, others=(): next(rooms, True))
         order = rig.start(
             run="echo $SUANWANG_NODE_RANK >> ../../count", resources={"nodes": most + 1, "cpu": 1, **SHAPE}
         )

@@ -1,14 +1,22 @@
 """The pure pieces of the Kubernetes adapter: what is written to a server, and what is made of its words."""
 
+import httpx
 import pytest
 from tests.agent.rigs import now_us
 from tests.sites.kube_fake import FakeKubernetes
 
 from suanwang.agent.adapter import Limit, StartOrder
 from suanwang.agent.adapters.kubernetes import KubernetesSettings, PoolRoute, Volume
-from suanwang.agent.adapters.kubernetes.api import AwayError, Connection, RefusedError, read_version
+from suanwang.agent.adapters.kubernetes.api import (
+    AwayError,
+    Connection,
+    GarbledError,
+    RefusedError,
+    Watch,
+    read_version,
+)
 from suanwang.agent.adapters.kubernetes.discover import discover, selector_of, shape_of
-from suanwang.agent.adapters.kubernetes.gang import Wanted, milli, room
+from suanwang.agent.adapters.kubernetes.gang import Wanted, milli, pause_us, room
 from suanwang.agent.adapters.kubernetes.limits import check
 from suanwang.agent.adapters.kubernetes.manifest import Shape, jobs_of
 from suanwang.agent.adapters.kubernetes.settings import Toleration
@@ -106,6 +114,13 @@ def test_room_is_looked_for_where_the_pool_is():
     assert room(nodes, [], Wanted(1, {"cpu": 1000}, False, {"pool": "fast"}, ())) == 4
 
 
+def test_gangs_that_were_taken_back_come_again_at_different_times():
+    pauses = {pause_us(f"att-{number}", 3, 1_000, 30_000_000) for number in range(20)}
+    assert len(pauses) > 10
+    assert all(1_000 <= one <= 120_001_000 for one in pauses)
+    assert pause_us("att-1", 99, 1_000, 30_000_000) <= 480_001_000
+
+
 # What is written ----------------------------------------------------------------------------------------------------
 
 
@@ -121,13 +136,23 @@ def test_a_job_has_what_the_route_says_and_no_rights(tmp_path):
     spec = job["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert job["metadata"]["name"] == f"att-{'1' * 26}-1-0"
-    assert (job["spec"]["backoffLimit"], spec["restartPolicy"], spec["activeDeadlineSeconds"]) == (0, "Never", 150)
+    assert (job["spec"]["backoffLimit"], spec["restartPolicy"], spec["activeDeadlineSeconds"]) == (
+        0,
+        "Never",
+        90 + 3600,
+    )
     assert (spec["nodeSelector"], spec["priorityClassName"]) == ({"pool": "fast"}, "grid")
     assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     assert spec["imagePullSecrets"] == [{"name": "registry"}]
     assert container["resources"]["limits"] == {"cpu": "2", "memory": str(2**30), "nvidia.com/gpu": "1"}
     assert container["resources"]["requests"] == container["resources"]["limits"]
-    assert spec["securityContext"] == {"runAsUser": 1001, "runAsGroup": 1002, "runAsNonRoot": True}
+    profile = {"type": "RuntimeDefault"}
+    assert spec["securityContext"] == {
+        "runAsUser": 1001,
+        "runAsGroup": 1002,
+        "runAsNonRoot": True,
+        "seccompProfile": profile,
+    }
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     assert spec["automountServiceAccountToken"] is False
     assert spec["volumes"] == [{"name": "site", "persistentVolumeClaim": {"claimName": "shared"}}]
@@ -190,6 +215,7 @@ def test_what_the_operator_allows_and_keeps_is_taken(tmp_path):
         (Ending(told=137, code=137, word="OOMKilled"), R.OUT_OF_MEMORY, None, 9),
         (Ending(code=137, word="OOMKilled"), R.OUT_OF_MEMORY, None, 9),
         (Ending(code=143, word="DeadlineExceeded"), R.WALL_TIME, None, None),
+        (Ending(code=143, word="DeadlineExceeded", early=True), R.BACKEND, None, None),
         (Ending(told=137, wall_over=True), R.WALL_TIME, None, None),
         (Ending(code=143, word="Preempted", pod=False), R.BACKEND, None, None),
         (Ending(told=5, word="Preempted", pod=False), R.EXIT_CODE, 5, None),
@@ -208,13 +234,30 @@ def test_ends(ending, reason, code, signal):
     assert (verdict.reason, verdict.exit_code, verdict.signal) == (reason, code, signal)
 
 
+@pytest.mark.parametrize(
+    ("word", "message", "tried_s", "reason"),
+    [
+        ("ErrImagePull", "429 Too Many Requests", 0, None),
+        ("ImagePullBackOff", 'Back-off pulling image "x:1"', 60, None),
+        ("ImagePullBackOff", 'Back-off pulling image "x:1"', 601, R.BACKEND),
+        ("ErrImagePull", "docker.io/x:1: not found", 0, R.IMAGE_UNKNOWN),
+        ("ErrImagePull", "pull access denied, 401 Unauthorized", 0, R.IMAGE_UNKNOWN),
+        ("ErrImagePull", "dial tcp: lookup registry: no such host", 0, None),
+        ("InvalidImageName", "", 0, R.IMAGE_UNKNOWN),
+        ("CreateContainerConfigError", "failed to prepare subPath", 5, None),
+        ("CreateContainerError", "", 601, R.BACKEND),
+        ("RunContainerError", "no /bin/sh", 0, R.BACKEND),
+        ("ContainerCreating", "", 9999, None),
+    ],
+)
+def test_pods_that_do_not_begin(word, message, tried_s, reason):
+    waits = {"reason": word, "message": message}
+    pod = {"status": {"containerStatuses": [{"image": "x:1", "state": {"waiting": waits}}]}}
+    verdict = never_begins(pod, tried_s * 1_000_000)
+    assert (verdict and verdict.reason) == reason
+
+
 def test_words_of_pods():
-    waits = {"status": {"containerStatuses": [{"image": "x:1", "state": {"waiting": {"reason": "ErrImagePull"}}}]}}
-    assert never_begins(waits) is None, "it is tried again"
-    waits["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] = "ImagePullBackOff"
-    assert never_begins(waits).reason is R.IMAGE_UNKNOWN
-    waits["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] = "CreateContainerConfigError"
-    assert never_begins(waits).reason is R.BACKEND
     target = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "higher"}
     assert end_of({"status": {"conditions": [target]}}) == (None, "Preempted", "higher")
     events = [{"reason": "FailedCreate", "message": 'pods "x" is forbidden: exceeded quota: small'}]
@@ -315,6 +358,32 @@ def test_a_mirror_that_is_cut_off_takes_its_list_again(town):
     finally:
         mirror.close()
     assert mirror.of(JOBS, "att-2") == []
+
+
+def test_a_watch_is_cut_at_line_feeds_alone():
+    """Work writes the message that a pod ends with: U+0085 and its like end no line."""
+    text = '{"type":"MODIFIED","object":{"message":"a\u0085b\u2028c"}}\n{"type":"BOOKMARK","object":{}}\n{"type":"ADD'
+    found = list(Watch(httpx.Response(200, content=text.encode())).changes())
+    assert found == [("MODIFIED", {"message": "a\u0085b\u2028c"}), ("BOOKMARK", {})], "the broken off one is left"
+    with pytest.raises(GarbledError):
+        list(Watch(httpx.Response(200, content=b"oops\n")).changes())
+
+
+def test_what_a_watch_garbles_is_listed_again(town, monkeypatch):
+    lists: list[str] = []
+
+    def oops(self):
+        raise GarbledError("oops")
+
+    monkeypatch.setattr(Watch, "changes", oops)
+    monkeypatch.setattr(Mirror, "_list", lambda self, kind, namespace: lists.append(kind.name) or "1")
+    mirror = Mirror(town.api, ["x"], "i1", lambda _: None)
+    mirror.start()
+    deadline_us = now_us() + 10_000_000
+    while lists.count("jobs") < 2 and now_us() < deadline_us:
+        pass_a_moment()
+    mirror.close()
+    assert lists.count("jobs") >= 2
 
 
 def test_rights_that_are_missing_are_said(town, tmp_path, monkeypatch):

@@ -66,13 +66,16 @@ class KubernetesAdapter:
         self._services = Services(settings, self._folder, objects, stager, clock, monotonic, self._updates.put)
         self._deliverer = Deliverer(objects, rules, s3)
         self._deliveries = ThreadPoolExecutor(2, thread_name_prefix="deliver-")
-        namespaces = {route.namespace or api.namespace for route in settings.pools.values()}
+        records = self._folder.records()
+        # Also where the operator's file sends nothing any more: what is there is still ours.
+        routes = [*settings.pools.values(), *(one.route for one in records if one.route is not None)]
+        namespaces = {route.namespace or api.namespace for route in routes}
         self._mirror = Mirror(api, namespaces, settings.instance, self._changed)
         self._cluster = Cluster(api, self._mirror, settings)
         self._version = self._ask_version()
         self._clerk = Clerk(self._services, self._cluster)
         self._attempts: dict[AttemptId, Attempt] = {}
-        self._recover()
+        self._recover(records)
         self._closed = False
         self._clerk.start()
         self._mirror.start()
@@ -93,7 +96,7 @@ class KubernetesAdapter:
         left = numbers_left(order.kept.done if order.kept is not None else (), order.request.array)
         limits.check(order.request, self._settings, order.pool, len(left) * order.request.resources.nodes)
         script.work_script(order, "")
-        record = Record(order, indexed=self._version.indexed)
+        record = Record(order, indexed=self._version.indexed, route=self._route(order))
         try:
             self._folder.write_record(record)
         except OSError as fault:
@@ -158,12 +161,14 @@ class KubernetesAdapter:
         except (AwayError, RefusedError):
             return ServerVersion()
 
-    def _route(self, order: StartOrder) -> PoolRoute | None:
-        return self._settings.pools.get(order.pool)
+    def _route(self, order: StartOrder) -> PoolRoute:
+        """With the namespace that it has now, also where that is the kubeconfig's."""
+        route = self._settings.pools.get(order.pool) or PoolRoute()
+        return route.model_copy(update={"namespace": route.namespace or self._api.namespace})
 
-    def _recover(self) -> None:
+    def _recover(self, records: Sequence[Record]) -> None:
         """Go on with what an earlier process left; what had come to its end is told again."""
-        for record in self._folder.records():
+        for record in records:
             self._take(record)
             if record.last is not None:
                 self._updates.put(record.last)
@@ -172,7 +177,7 @@ class KubernetesAdapter:
         order = record.order
         attempt = Attempt(
             order,
-            self._route(order) or PoolRoute(),
+            record.route or self._route(order),
             self._services,
             record,
             stage=Stage.WAITING if record.last is None else Stage.ENDED,

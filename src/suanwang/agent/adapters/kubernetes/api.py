@@ -26,7 +26,16 @@ EXISTS: Final = 409
 
 
 class AwayError(Exception):
-    """No answer, or one that says nothing: nothing is known of what became of the request."""
+    """No answer, or one that says nothing: nothing is known of what became of the request. `unreached`: it was the
+    connection; else what the server said concerns this request, and it may take others."""
+
+    def __init__(self, message: str, *, unreached: bool = False) -> None:
+        super().__init__(message)
+        self.unreached = unreached
+
+
+class GarbledError(AwayError):
+    """A watch said what is no change: going on from the same version would bring the same again."""
 
 
 class RefusedError(Exception):
@@ -120,7 +129,7 @@ class Api:
         try:
             answer = self._client.request(method, path, params=dict(params or {}), content=content, headers=headers)
         except (httpx.HTTPError, OSError) as fault:
-            raise AwayError(f"{method} {path}: {type(fault).__name__}") from fault
+            raise AwayError(f"{method} {path}: {type(fault).__name__}", unreached=True) from fault
         return _read(answer, f"{method} {path}")
 
     def all_of(self, path: str, params: Mapping[str, str] | None = None) -> tuple[list[Object], str]:
@@ -163,7 +172,7 @@ class Api:
             with open(path, encoding="utf-8") as stream:
                 return {"Authorization": f"Bearer {stream.read().strip()}"}
         except OSError as fault:
-            raise AwayError(f"{path}: {fault.strerror}") from fault
+            raise AwayError(f"{path}: {fault.strerror}", unreached=True) from fault
 
 
 class Watch:
@@ -174,13 +183,21 @@ class Watch:
 
     def changes(self) -> Iterator[tuple[str, Object]]:
         """(type, object), until the server ends it. Types are ADDED, MODIFIED, DELETED, BOOKMARK and ERROR."""
-        for line in self._answer.iter_lines():
-            if line:
+        for line in self._lines():
+            if line.strip():
                 try:
                     found = json.loads(line)
                     yield str(found["type"]), found["object"]
                 except (ValueError, KeyError, TypeError) as fault:
-                    raise AwayError("the watch said what is no change") from fault
+                    raise GarbledError("the watch said what is no change") from fault
+
+    def _lines(self) -> Iterator[bytes]:
+        """Cut at line feeds alone: JSON may hold what Unicode calls an end of a line, and work writes texts of pods. What
+        no line feed ends was broken off."""
+        rest = b""
+        for piece in self._answer.iter_bytes():
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from lines
 
     def break_off(self) -> None:
         """End it from another thread: `changes` ends, or raises."""

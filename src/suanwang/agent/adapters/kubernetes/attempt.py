@@ -29,6 +29,7 @@ from suanwang.model.task import elements_of
 
 LOG_BYTES_PER_LOOK = 1 << 20  # of one element
 NODE_CORES_MAX = 4096
+AWAY_US_MAX = 30_000_000  # between two requests to a server that does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,21 @@ class Stage(Enum):
 
 
 @dataclass(slots=True)
+class Pause:
+    """Before `until_us` of the monotonic clock nothing is asked: it was asked in vain, and the pause grows each time."""
+
+    until_us: int = 0
+    long_us: int = 0
+
+    def grow(self, now_us: int, shortest_us: int) -> None:
+        self.long_us = min(AWAY_US_MAX, max(shortest_us, self.long_us * 2))
+        self.until_us = now_us + self.long_us
+
+    def clear(self) -> None:
+        self.until_us = self.long_us = 0
+
+
+@dataclass(slots=True)
 class Part:
     """One pod's worth: an element, or one member of an element's gang."""
 
@@ -67,6 +83,7 @@ class Part:
     over: bool = False  # judged
     untold_us: int | None = None  # since when its pod is over, and nothing is in the folder
     silent_us: int | None = None  # since when its node says no more
+    tried_us: int | None = None  # since when its container fails to begin and is tried again
     leaving_us: int | None = None  # since when its pod is being deleted, and not by us
 
 
@@ -92,6 +109,7 @@ class Attempt:
     deleted_us: int | None = None  # since when what is left of it on the cluster is being deleted
     deletes: int = 0
     saved_us: int = 0
+    pause: Pause = field(default_factory=Pause)  # of what is asked for it alone
     job_over: bool = False
     failure: tuple[int, Verdict] | None = None
     collected: dict[int, Collected] = field(default_factory=dict)
@@ -273,6 +291,8 @@ class Attempt:
                 told=told.status if told is not None else None,
                 stopped=self.stopped,
                 wall_over=self.wall_over,
+                early=part.began_us is None
+                or self.services.monotonic() - part.began_us < self.order.request.resources.wall_time,
             )
         )
         if part.began_us is not None:

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Final
 
 from suanwang.agent.adapter import Update
-from suanwang.agent.adapters.kubernetes import script
+from suanwang.agent.adapters.kubernetes import gang, script
 from suanwang.agent.adapters.kubernetes.api import AwayError
-from suanwang.agent.adapters.kubernetes.attempt import Attempt, Services, Stage
+from suanwang.agent.adapters.kubernetes.attempt import Attempt, Pause, Services, Stage
 from suanwang.agent.adapters.kubernetes.cluster import Cluster
 from suanwang.agent.adapters.kubernetes.look import Look
 from suanwang.agent.adapters.kubernetes.verdict import of_fault, refused
@@ -26,10 +26,10 @@ from suanwang.agent.verdict import Verdict
 from suanwang.model.error import BackendError
 from suanwang.model.event import EventKind
 from suanwang.model.ids import AttemptId
+from suanwang.model.reason import FailureReason
 
 TICK_S: Final = 0.05  # between two looks at the agent's own clock while there is something to do
 WORKERS: Final = 4  # that stage, collect and save
-AWAY_US_MAX: Final = 30_000_000  # between two requests to a server that does not answer
 DELETE_AGAIN_US: Final = 5_000_000
 
 
@@ -50,8 +50,7 @@ class Clerk:
         self._changed: set[str] = set()  # attempts of which the mirror has something new
         self._sweep_us = 0  # before this, what nobody knows is not looked for again
         self._all_us = 0  # before this, only attempts with something new are looked at
-        self._away_us = 0  # the pause after a request without an answer; 0: the last one had one
-        self._until_us = 0  # before this the server is not asked: it did not answer
+        self._pause = Pause()  # of everything, while the server is not reached
         self.failed: BaseException | None = None
 
     def start(self) -> None:
@@ -111,27 +110,46 @@ class Clerk:
             if attempt.stage is Stage.WAITING and attempt.order.not_before_us <= self._services.clock():
                 self._stage(attempt)
             elif attempt.stage is Stage.READY and now_us >= attempt.lookups_us:
-                self._asking(partial(self._submit, attempt))
+                self._asking(partial(self._submit, attempt), attempt)
             elif attempt.stage is Stage.QUEUED:
                 self._watch_time(attempt, now_us)
                 if everything or attempt.order.attempt_id in changed:
-                    self._asking(partial(self._look, attempt))
+                    self._asking(partial(self._look, attempt), attempt)
         if now_us >= self._sweep_us:
             self._sweep_us = now_us + self._services.settings.poll_us
             self._asking(self._sweep)
 
-    def _asking(self, work: Callable[[], None]) -> None:
-        """Do what asks the server. One that is away is asked less and less often, and nothing is concluded meanwhile."""
+    def _asking(self, work: Callable[[], None], attempt: Attempt | None = None) -> None:
+        """Do what asks the server. One that is away is asked less and less often, and nothing is concluded meanwhile. What
+        it does not do for one attempt, or what is wrong with that, is of that attempt alone."""
         now_us = self._services.monotonic()
-        if now_us < self._until_us:
+        own = attempt.pause if attempt is not None else self._pause
+        if now_us < max(self._pause.until_us, own.until_us):
             return
+        shortest_us = self._services.settings.poll_us
         try:
             work()
-        except AwayError:
-            self._away_us = min(AWAY_US_MAX, max(self._services.settings.poll_us, self._away_us * 2))
-            self._until_us = now_us + self._away_us
+        except AwayError as fault:
+            (self._pause if fault.unreached else own).grow(now_us, shortest_us)
+        except Exception as fault:
+            if attempt is None:
+                raise
+            own.grow(now_us, shortest_us)
+            self._faulty(attempt, fault)
         else:
-            self._away_us = 0
+            self._pause.clear()
+            own.clear()
+
+    def _faulty(self, attempt: Attempt, fault: Exception) -> None:
+        """It cannot be gone on with: it fails, and what the cluster may have of it is taken away first."""
+        if isinstance(fault, BackendError | OSError | OutsideError):
+            verdict = of_fault(fault)
+        else:
+            verdict = Verdict(FailureReason.BACKEND, detail=f"{type(fault).__name__}: {fault}"[:500])
+        if attempt.failure is None:
+            attempt.failure = (attempt.parts[0].index, verdict)
+        if attempt.stage in (Stage.STAGING, Stage.READY):
+            self._finish(attempt)
 
     # Orders ---------------------------------------------------------------------------------------------------
 
@@ -152,7 +170,7 @@ class Clerk:
         if attempt.stage in (Stage.WAITING, Stage.READY):
             self._finish(attempt)
         elif attempt.stage is Stage.QUEUED:
-            self._asking(partial(self._end_jobs, attempt))
+            self._asking(partial(self._end_jobs, attempt), attempt)
 
     def forget(self, attempt: Attempt) -> None:
         """Its folder goes; what the cluster has of it is found by the sweep, and deleted."""
@@ -191,7 +209,11 @@ class Clerk:
     def _submit(self, attempt: Attempt) -> None:
         """Say in the record that it is tried, and then bring its Jobs to the server, for as long as it takes. A gang is
         tried only where all of it would stand now."""
-        if attempt.is_gang and not attempt.shape.indexed and not self._cluster.has_room(attempt):
+        if (
+            attempt.is_gang
+            and not attempt.shape.indexed
+            and not self._cluster.has_room(attempt, self._attempts.values())
+        ):
             attempt.lookups_us = self._services.monotonic() + self._services.settings.poll_us
             return
         order, folder = attempt.order, self._services.folder
@@ -235,7 +257,7 @@ class Clerk:
             self._finish(attempt)
             return
         before = attempt.record
-        look = Look(attempt, self._cluster)
+        look = Look(attempt, self._cluster, self._attempts.values())
         try:
             look.take()
         finally:
@@ -263,7 +285,9 @@ class Clerk:
         """Not all of a gang came to stand: none of it has begun, and it waits again for room."""
         self._cluster.delete(attempt, grace_s=0)
         attempt.stage = Stage.READY
-        attempt.lookups_us = self._services.monotonic() + self._services.settings.poll_us
+        settings = self._services.settings
+        pause_us = gang.pause_us(attempt.order.attempt_id, attempt.record.turn, settings.poll_us, settings.gang_wait_us)
+        attempt.lookups_us = self._services.monotonic() + pause_us
         for part in attempt.parts:
             part.pod, part.stands, part.leaving_us = "", False, None
 
@@ -310,7 +334,7 @@ class Clerk:
         if not attempt.fails and began and now_us - min(began) >= wall_us:
             attempt.wall_over = True
             self._note(attempt, wall_over=True)
-            self._asking(partial(self._end_jobs, attempt))
+            self._asking(partial(self._end_jobs, attempt), attempt)
 
     def _end_jobs(self, attempt: Attempt) -> None:
         """Have the cluster delete what it has of it; asked again now and then, until it is gone. Work that has a checkpoint
@@ -323,9 +347,9 @@ class Clerk:
             grace_s = max(1, self._services.settings.grace_us // 1_000_000)
             with suppress(OSError, OutsideError):
                 self._services.folder.put(attempt.order.attempt_id, script.ASK_FILE, b"")
-        if attempt.deleted_us is None:
-            attempt.deleted_us = now_us
         self._cluster.delete(attempt, grace_s)
+        # Only now: while the server is away nothing is being deleted, and its time has not begun.
+        attempt.deleted_us = attempt.deleted_us or now_us
         attempt.deletes += 1
 
     def _finish(self, attempt: Attempt) -> None:
@@ -375,9 +399,8 @@ class Clerk:
                 found = work()
             except (BackendError, OSError, OutsideError) as fault:
                 found = of_fault(fault)
-            except BaseException as fault:
-                self.call(partial(_raise, fault))
-                raise
+            except Exception as fault:  # of this attempt, and of no other
+                found = fault
             self.call(partial(self._done, attempt, then, found))
 
         (pool or self._workers).submit(run)
@@ -387,9 +410,8 @@ class Clerk:
         if attempt.forgotten:
             self._remove(attempt)  # what the worker has made since
             return
-        then(found)
+        if isinstance(found, Exception):
+            self._faulty(attempt, found)
+        else:
+            then(found)
         self._changed.add(attempt.order.attempt_id)
-
-
-def _raise(fault: BaseException) -> None:
-    raise fault

@@ -1,15 +1,16 @@
 """What the clerk asks of the cluster: the mirror, and requests by what they are for. Raises AwayError."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from suanwang.agent.adapters.kubernetes import gang
 from suanwang.agent.adapters.kubernetes.api import EXISTS, MISSING, Api, AwayError, Object, RefusedError, ServerVersion
-from suanwang.agent.adapters.kubernetes.attempt import Attempt
+from suanwang.agent.adapters.kubernetes.attempt import Attempt, Stage
 from suanwang.agent.adapters.kubernetes.manifest import ATTEMPT, COMPLETION_INDEX, INSTANCE, PART, TURN, apart, jobs_of
 from suanwang.agent.adapters.kubernetes.settings import KubernetesSettings, PoolRoute
-from suanwang.agent.adapters.kubernetes.verdict import is_over
+from suanwang.agent.adapters.kubernetes.verdict import is_over, is_ready
 from suanwang.agent.adapters.kubernetes.watch import JOBS, PODS, Mirror
+from suanwang.model.ids import PoolId
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 
@@ -51,6 +52,24 @@ class Cluster:
                 return None
             raise AwayError(fault.message) from fault
 
+    def is_at_it(self, attempt: Attempt) -> bool:
+        """Whether work of it may still go on or begin, as the server has it now. A pod on a node that is silent does not
+        count: nobody can say when it ends."""
+        namespace, selector = self.namespace(attempt.route), {"labelSelector": self._selector(attempt)}
+        try:
+            jobs, _ = self.api.all_of(JOBS.path(namespace), selector)
+            pods, _ = self.api.all_of(PODS.path(namespace), selector)
+        except RefusedError as fault:
+            raise AwayError(fault.message) from fault
+        return any(not is_leaving(job) and not _has_ended(job) for job in jobs) or any(map(self._may_work, pods))
+
+    def _may_work(self, pod: Object) -> bool:
+        node = str((pod.get("spec") or {}).get("nodeName") or "")
+        if is_over(pod) or (not node and is_leaving(pod)):
+            return False
+        ready = self.node_is_ready(node) if node else True
+        return is_ready(pod) if ready is None else ready
+
     def events(self, attempt: Attempt, uid: str) -> list[Object]:
         """What the cluster says of one object, the newest last; nothing where we may not ask."""
         path = f"/api/v1/namespaces/{self.namespace(attempt.route)}/events"
@@ -67,8 +86,18 @@ class Cluster:
         except RefusedError as fault:
             return False if fault.status == MISSING else None
 
-    def has_room(self, attempt: Attempt) -> bool:
-        """Whether all of its pods would stand now. True where we may not ask: then it is tried, and taken back if need be."""
+    def has_nodes(self, attempt: Attempt) -> bool:
+        """Whether each of its parts has a pod, and each of these a node."""
+        pods = self.pods(attempt)
+        return len(pods) == attempt.shape.parts and all(
+            (found[0]["spec"] or {}).get("nodeName") for found in pods.values()
+        )
+
+    def has_room(self, attempt: Attempt, others: Iterable[Attempt] = ()) -> bool:
+        """Whether all of its pods would stand now. True where we may not ask: then it is tried, and taken back if need be.
+        Not while another gang of the pool is on its way to its nodes: what that will hold is not to be seen yet."""
+        if any(one is not attempt and self._is_on_its_way(one, attempt.order.pool) for one in others):
+            return False
         (body, *_) = jobs_of(attempt.order, self._settings, attempt.route, 0, attempt.shape).values()
         spec = body["spec"]["template"]["spec"]
         held = {name: gang.milli(amount) for name, amount in spec["containers"][0]["resources"]["requests"].items()}
@@ -86,6 +115,12 @@ class Cluster:
         except (RefusedError, ValueError):
             return True
 
+    def _is_on_its_way(self, other: Attempt, pool: PoolId) -> bool:
+        if other.order.pool != pool or not other.is_gang or other.stage is not Stage.QUEUED or other.fails:
+            return False
+        begun = other.admitted or not other.shape.indexed
+        return begun and not other.gone_ahead and not self.has_nodes(other)
+
     # What is done ---------------------------------------------------------------------------------------------
 
     def create(self, attempt: Attempt, body: Object) -> str | None:
@@ -98,11 +133,13 @@ class Cluster:
         found = self.job(attempt, body["metadata"]["name"])
         if found is None:
             return None
-        owner = (found["metadata"].get("labels") or {}).get(INSTANCE)
-        if owner != self._settings.instance:
+        if not self.is_ours(found):
             name, others = body["metadata"]["name"], "another adapter's job has this name"
             raise RefusedError(EXISTS, "AlreadyExists", f"{name}: {others}; has the agent's folder been lost?")
         return uid_of(found)
+
+    def is_ours(self, job: Object) -> bool:
+        return (job["metadata"].get("labels") or {}).get(INSTANCE) == self._settings.instance
 
     def begin(self, attempt: Attempt, name: str) -> None:
         """Let a Job make its pods that was made without."""
@@ -114,8 +151,10 @@ class Cluster:
 
     def delete(self, attempt: Attempt, grace_s: int) -> None:
         """All of it. First the Jobs, so that no pod is replaced, then the pods, with that long for their work."""
-        selector = f"{INSTANCE}={self._settings.instance},{ATTEMPT}={attempt.order.attempt_id}"
-        self._delete(self.namespace(attempt.route), selector, grace_s)
+        self._delete(self.namespace(attempt.route), self._selector(attempt), grace_s)
+
+    def _selector(self, attempt: Attempt) -> str:
+        return f"{INSTANCE}={self._settings.instance},{ATTEMPT}={attempt.order.attempt_id}"
 
     def sweep(self, turns: Mapping[str, int]) -> bool:
         """Delete what is of no attempt, or of a submission that is not its last. `turns`: the last of each. True where there
@@ -151,6 +190,11 @@ def uid_of(one: Object) -> str:
 def is_leaving(one: Object) -> bool:
     """Whether it is being deleted."""
     return one["metadata"].get("deletionTimestamp") is not None
+
+
+def _has_ended(job: Object) -> bool:
+    conditions = (job.get("status") or {}).get("conditions") or []
+    return any(one.get("type") in ("Complete", "Failed") and one.get("status") == "True" for one in conditions)
 
 
 def live(pods: dict[int, list[Object]]) -> bool:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from suanwang.agent import beneath
 from suanwang.agent.adapter import StartOrder, Update
 from suanwang.agent.adapters.kubernetes.manifest import FOLDER_BELOW
+from suanwang.agent.adapters.kubernetes.settings import PoolRoute
 from suanwang.agent.progress import read_progress
 from suanwang.model.ids import AttemptId
 
@@ -33,6 +34,8 @@ class Record:
         default_factory=dict
     )  # of the Jobs that the server is known to have, by their first parts
     indexed: bool = False  # whether the server knew Indexed Jobs when it was ordered: its parts are in Jobs by that
+    # As it was when it was ordered, with its namespace: the operator's file may say something else by now.
+    route: PoolRoute | None = None
     began_us: int | None = None  # when it was first seen at work, by the agent's clock
     wall_over: bool = False
     last: Update | None = None

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from zlib import crc32
 
 from suanwang.agent.adapters.kubernetes.api import Object
 
@@ -35,6 +36,13 @@ def milli(quantity: object) -> int:
         return -int(-float(number) * _UNITS[unit] * 1000 // 1)
     except (KeyError, ValueError, OverflowError) as fault:
         raise ValueError(f"{text!r} is no quantity") from fault
+
+
+def pause_us(attempt_id: str, turn: int, shortest_us: int, step_us: int) -> int:
+    """Before a gang that was taken back is tried again, after so many submissions: twice as long each time, up to 16 steps, and
+    of each attempt another length, so that two that were in each other's way do not come together again."""
+    most_us = (1 << min(4, max(0, turn - 1))) * step_us
+    return shortest_us + most_us * (crc32(f"{attempt_id}/{turn}".encode()) % 1000) // 1000
 
 
 def is_ready(node: Object) -> bool:

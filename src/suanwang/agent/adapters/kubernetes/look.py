@@ -1,5 +1,6 @@
 """One look at one attempt: what the cluster lacks of it is brought there, and what the cluster shows of it is read."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from suanwang.agent.adapters.kubernetes import script
@@ -19,6 +20,7 @@ from suanwang.agent.adapters.kubernetes.verdict import (
     not_created,
     of_fault,
     refused,
+    tries_again,
     word_of,
 )
 from suanwang.agent.beneath import OutsideError
@@ -36,13 +38,16 @@ class Look:
     """`take` once; then `ended`: pods that are over, with the facts; `left_over`: the cluster may still have work of it;
     `unfinished`: there is more to bring; `take_back`: a gang that does not come to stand."""
 
-    def __init__(self, attempt: Attempt, cluster: Cluster) -> None:
+    def __init__(self, attempt: Attempt, cluster: Cluster, others: Iterable[Attempt] = ()) -> None:
         self._attempt = attempt
         self._cluster = cluster
+        self._others = others
         self._now_us = attempt.services.monotonic()
         self._jobs = cluster.jobs(attempt)
         self._pods = cluster.pods(attempt)
         self._gone: dict[int, bool] = {}  # by first part of a Job
+        self._found: set[int] = set()  # Jobs that the server was asked for by name
+        self._given_up: bool | None = None
         self.ended: list[tuple[int, Ending]] = []
         self.left_over = False
         self.unfinished = False
@@ -58,7 +63,7 @@ class Look:
                 self._read(number, part)
         if attempt.is_gang and not attempt.fails:
             self._raise_gang()
-        self.left_over = live(self._pods) or bool(self._jobs)
+        self.left_over = live(self._pods) or bool(self._jobs) or any(map(self._has_job, self._found))
         if self.left_over and all(part.over for part in attempt.parts) and not live(self._pods):
             self.left_over = attempt.deleted_us is None and attempt.stopped
         if self._gives_up():
@@ -98,7 +103,7 @@ class Look:
         if not attempt.shape.indexed or not attempt.is_gang or attempt.admitted:
             return
         name = job_name(attempt.order.attempt_id, attempt.record.turn, None)
-        if self._pods or self._cluster.has_room(attempt):
+        if self._pods or self._cluster.has_room(attempt, self._others):
             self._cluster.begin(attempt, name)
             attempt.admitted, attempt.waits_us = True, self._now_us
 
@@ -139,7 +144,8 @@ class Look:
         return next((one for one in found if uid_of(one) == part.pod), None)
 
     def _read_waiting(self, number: int, part: Part, pod: Object) -> None:
-        verdict = never_begins(pod)
+        part.tried_us = (part.tried_us or self._now_us) if tries_again(pod) else None
+        verdict = never_begins(pod, self._now_us - (part.tried_us or self._now_us))
         if verdict is not None and not self._attempt.fails:
             self._attempt.failure = (part.index, verdict)
         self._watch_leaving(number, part, pod)
@@ -178,12 +184,29 @@ class Look:
         if part.pod:
             word = "" if attempt.fails or gone else self._why_gone(part)
             self._over(number, Ending(word=word, pod=False, job=not gone))
-        elif gone or (attempt.fails and not self._has_job(number)) or attempt.told(part) is not None:
+        elif gone or (attempt.fails and self._never_had_job(number)) or attempt.told(part) is not None:
             self._over(number, Ending(pod=False, job=not gone))
         elif self._gives_up():
             self._over(number, Ending(pod=False))
         elif not attempt.fails and self._has_job(number):
             self._ask_why(number, part)
+
+    def _never_had_job(self, number: int) -> bool:
+        """Whether there is none and none is known: of a creation that nobody heard the answer of, only the server knows.
+        One that is found is ours from now on. Raises AwayError."""
+        first = self._first(number)
+        # They are made in order, up to the first without an answer: beyond the one after the last known none was tried.
+        tried = first <= max(self._attempt.record.uids, default=-1) + 1
+        if self._has_job(number) or first in self._found or not tried:
+            return not self._has_job(number)
+        self._found.add(first)
+        part = None if self._attempt.shape.indexed else number
+        found = self._cluster.job(
+            self._attempt, job_name(self._attempt.order.attempt_id, self._attempt.record.turn, part)
+        )
+        if found is not None and self._cluster.is_ours(found):
+            self._attempt.note_jobs({**self._attempt.record.uids, first: uid_of(found)})
+        return not self._has_job(number)
 
     def _has_job(self, number: int) -> bool:
         return self._first(number) in self._attempt.record.uids
@@ -222,11 +245,16 @@ class Look:
         self.ended.append((number, ending))
 
     def _gives_up(self) -> bool:
-        """What is being deleted has had its time: a node that does not answer keeps its pods for ever."""
+        """What is being deleted has had its time: a node that does not answer keeps its pods for ever. The server has to
+        say so now: what the mirror shows may be old. Raises AwayError."""
         attempt = self._attempt
         if attempt.deleted_us is None:
             return False
-        return self._now_us - attempt.deleted_us > attempt.services.settings.grace_us + GONE_US
+        if self._now_us - attempt.deleted_us <= attempt.services.settings.grace_us + GONE_US:
+            return False
+        if self._given_up is None:
+            self._given_up = not self._cluster.is_at_it(attempt)
+        return self._given_up
 
     # Gangs ----------------------------------------------------------------------------------------------------
 
@@ -250,8 +278,10 @@ class Look:
                 if part.stands:
                     attempt.begin(number)
             return
-        waits = (
-            attempt.waits_us is not None and self._now_us - attempt.waits_us > attempt.services.settings.gang_wait_us
-        )
-        unsuspended = attempt.admitted or not attempt.shape.indexed
-        self.take_back = waits and unsuspended
+        # Of an earlier process's Indexed Job that was begun there are pods: `_admit` has found them.
+        if attempt.shape.indexed and not attempt.admitted:
+            return
+        # Members that have nodes hold up nobody: they come to stand as soon as their image is there, or never begin.
+        if attempt.waits_us is None or self._cluster.has_nodes(attempt):
+            attempt.waits_us = self._now_us
+        self.take_back = self._now_us - attempt.waits_us > attempt.services.settings.gang_wait_us

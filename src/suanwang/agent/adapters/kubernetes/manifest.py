@@ -17,7 +17,9 @@ PART: Final = "suanwang.io/part"
 TURN: Final = "suanwang.io/turn"
 COMPLETION_INDEX: Final = "batch.kubernetes.io/job-completion-index"  # the annotation on a pod of an Indexed Job
 KEPT_S: Final = 86_400  # a Job that nobody takes away goes by itself, where the server does that
-SLACK_S: Final = 60  # that the pod's own deadline leaves to the adapter's exact one
+# What the pod's own deadline leaves to the adapter's exact one. It counts from the moment the node has the pod: the image's
+# way to the node and the wait of a gang are in it.
+SLACK_S: Final = 3600
 FOLDER_BELOW: Final = "attempts"
 
 
@@ -80,7 +82,12 @@ def _pod(
         "terminationGracePeriodSeconds": max(1, -(-settings.grace_us // 1_000_000)),
         "automountServiceAccountToken": False,  # the work has no rights in the cluster
         "enableServiceLinks": False,
-        "securityContext": {"runAsUser": uid, "runAsGroup": gid, "runAsNonRoot": True},
+        "securityContext": {
+            "runAsUser": uid,
+            "runAsGroup": gid,
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "containers": [_container(order, settings, route, turn, part)],
         "volumes": [{"name": "site", **settings.volume.source()}],
     }

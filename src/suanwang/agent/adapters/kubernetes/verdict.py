@@ -15,10 +15,17 @@ KILLED: Final = 9
 # What Kubernetes ends a pod's processes with. A script that is quick writes that down before it falls to the next one.
 SENT: Final = frozenset({9, 15})
 # Words of a container that waits, after which it will not begin by itself.
-NO_IMAGE: Final = frozenset({"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"})
-NO_CONTAINER: Final = frozenset(
-    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "ContainerCannotRun", "StartError"}
-)
+NO_IMAGE: Final = frozenset({"ErrImageNeverPull", "InvalidImageName"})
+NO_CONTAINER: Final = frozenset({"RunContainerError", "ContainerCannotRun", "StartError"})
+# Words after which the node tries again. Whether that may help is in the registry's own words, where they are told; else time
+# says it: a registry that is overrun or away, a volume that is slow to come.
+PULLED_AGAIN: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError"})
+MADE_AGAIN: Final = frozenset({"CreateContainerConfigError", "CreateContainerError"})
+NO_SUCH_IMAGE: Final = (
+    "not found", "manifest unknown", "name unknown", "repository does not exist", "unauthorized", "denied", "forbidden",
+    "no basic auth credentials", "invalid reference", "no match for platform",
+)  # fmt: skip
+TRIED_US: Final = 600_000_000  # that a pod is tried again for
 # Words of events on a pod that is gone, and of a pod's own status.
 OUTSIDE: Final = {
     "Preempted": "the site preempted the pod",
@@ -32,6 +39,7 @@ OUTSIDE: Final = {
     "Evicted": "the node evicted the pod",
     "DeletionByTaintManager": "the node of the pod failed, or was drained",
 }
+DEADLINE: Final = "DeadlineExceeded"
 NODE_GONE: Final = "NodeNotReady"  # our own word too, where the node itself says so
 
 
@@ -49,6 +57,7 @@ class Ending:
     job: bool = True
     stopped: bool = False
     wall_over: bool = False
+    early: bool = False  # its work has not been seen at work for as long as it may be
 
 
 def judge(ending: Ending) -> Verdict:
@@ -58,8 +67,10 @@ def judge(ending: Ending) -> Verdict:
     # The script ends as the work did, and process 1 of a pod cannot be ended by what it runs.
     if ending.told == 0 or (ending.told is None and ending.code == 0):
         return Verdict(None, exit_code=0)
-    if ending.wall_over or ending.word == "DeadlineExceeded":
+    if ending.wall_over or (ending.word == DEADLINE and not ending.early):
         return Verdict(FailureReason.WALL_TIME)
+    if ending.word == DEADLINE:
+        return Verdict(FailureReason.BACKEND, detail="the site ended the pod before the work had had its time")
     code, signal = split_status(ending.told if ending.told is not None else ending.code)
     if ending.word == "OOMKilled":
         return Verdict(FailureReason.OUT_OF_MEMORY, code, signal if code or signal else KILLED)
@@ -97,14 +108,22 @@ def _own(code: int | None, signal: int | None) -> Verdict:
     return Verdict(FailureReason.EXIT_CODE, exit_code=code)
 
 
-def never_begins(pod: Object) -> Verdict | None:
-    """Why a pod that waits will not begin; None where it may."""
+def tries_again(pod: Object) -> bool:
+    """Whether it waits for what has failed once and is tried again."""
+    words = {str(((one.get("state") or {}).get("waiting") or {}).get("reason", "")) for one in _statuses(pod)}
+    return bool(words & (PULLED_AGAIN | MADE_AGAIN))
+
+
+def never_begins(pod: Object, tried_us: int = 0) -> Verdict | None:
+    """Why a pod that waits will not begin; None where it may. `tried_us`: for how long it has been tried."""
     for one in _statuses(pod):
         waiting = (one.get("state") or {}).get("waiting") or {}
         word, message = str(waiting.get("reason", "")), str(waiting.get("message", ""))
         if word in NO_IMAGE:
             return Verdict(FailureReason.IMAGE_UNKNOWN, detail=_with(f"{word}: image {one.get('image')}", message))
-        if word in NO_CONTAINER:
+        if word in PULLED_AGAIN and any(said in message.lower() for said in NO_SUCH_IMAGE):
+            return Verdict(FailureReason.IMAGE_UNKNOWN, detail=_with(f"{word}: image {one.get('image')}", message))
+        if word in NO_CONTAINER or (word in PULLED_AGAIN | MADE_AGAIN and tried_us > TRIED_US):
             return Verdict(FailureReason.BACKEND, detail=_with(word, message))
     return None
 

@@ -1,7 +1,7 @@
 """A mirror of what the server has of this adapter: its Jobs and pods, kept up by a watch for each kind and namespace.
 
 A list, then every change from its version on. A watch that breaks off goes on where it was; where the server no longer has that
-version (410), the list is taken again. While the server is away the mirror stays as it was, and the pause between two tries grows.
+version (410), or where it says what cannot be read, the list is taken again. While the server is away the mirror stays as it was, and the pause between two tries grows.
 """
 
 import threading
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from suanwang.agent.adapters.kubernetes.api import GONE, Api, AwayError, Object, RefusedError, Watch
+from suanwang.agent.adapters.kubernetes.api import GONE, Api, AwayError, GarbledError, Object, RefusedError, Watch
 from suanwang.agent.adapters.kubernetes.manifest import ATTEMPT, INSTANCE
 
 PAUSE_S: Final = 0.2
@@ -96,7 +96,9 @@ class Mirror:
                 pause_s = 0.0
             except _TooOldError:
                 self._versions[at], pause_s = "", PAUSE_S
-            except AwayError:
+            except AwayError as fault:
+                if isinstance(fault, GarbledError):
+                    self._versions[at] = ""
                 pause_s = min(PAUSE_S_MAX, max(PAUSE_S, pause_s * 2))
             except RefusedError as fault:
                 self._versions[at] = ""

@@ -22,7 +22,7 @@ def server(reply):
 @pytest.mark.parametrize(
     "reply",
     [
-        httpx.Response(200, content=b"no gzip", headers={"content-encoding": "gzip"}),
+        httpx.Response(200, stream=httpx.ByteStream(b"no gzip"), headers={"content-encoding": "gzip"}),
         httpx.Response(200, content=DEEP),
         httpx.Response(200, content=b"[]"),
         httpx.Response(200, content=b'{"tasks": 3}'),
@@ -50,7 +50,9 @@ def test_an_answer_that_unpacks_to_more_than_the_limit_is_not_kept(monkeypatch):
     monkeypatch.setattr(http, "ANSWER_BYTES_MAX", 1_000)
     packed = gzip.compress(b" " * 1_000_000)
     with pytest.raises(AwayError, match="larger than 1000 bytes"):
-        server(lambda _: httpx.Response(200, content=packed, headers={"content-encoding": "gzip"})).whole("t")
+        server(
+            lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"content-encoding": "gzip"})
+        ).whole("t")
 
 
 def test_tags_of_another_form_are_none():

@@ -166,6 +166,7 @@ def make_classes(
         needs.origin.astype(np.int32),
         (needs.kinds << np.arange(needs.kinds.shape[1])).sum(axis=1).astype(np.int64),
         np.array(models, np.int64),
+        np.zeros(count, np.int64),
         level.astype(np.int32),
         regions,
         np.where(needs.guarded, GUARD, 0).astype(np.int64),

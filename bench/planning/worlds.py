@@ -119,6 +119,7 @@ def _ground(net: Backbone, site_province: I64, pool_kind: I64, level: I64) -> Gr
         site_region=place,
         site_level=level.astype(np.int32),
         pool_kind=pool_kind.astype(np.int32),
+        pool_lacks=np.zeros(len(pool_kind), np.int64),
         link_from=net.link_ends[:, 0].astype(np.int32),
         link_to=net.link_ends[:, 1].astype(np.int32),
         link_us=net.link_us,

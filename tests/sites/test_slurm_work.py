@@ -58,7 +58,7 @@ def test_what_a_task_sees(rig):
     assert lines[0] == "conformance 0/1 a 'b' $c"
     assert lines[1] == lines[2] == str(rig.folder / "attempts" / order.attempt_id / "0/task")
     assert lines[3] == "daemon"
-    assert [one.fraction_permille for one in rig.seen if one.kind is K.PROGRESS] == [500]
+    assert {one.fraction_permille for one in rig.seen if one.kind is K.PROGRESS} == {500}
 
 
 def test_cpu_time_is_measured_without_accounting(rig):

@@ -5,7 +5,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from suanwang.client import Client
 from suanwang.grids import dump_grid
 from suanwang.lab.layout import Layout
 from suanwang.lab.traffic import Ask, Measured, measure
+from suanwang.model.error import ConflictError
 from suanwang.model.grid import Grid
 from suanwang.model.ids import TaskId
 from suanwang.model.record import ENDS, Phase
@@ -123,7 +124,8 @@ class Net:
         """Nothing runs any more, and the agent is well."""
         for row in self.client.list():
             if row.phase not in ENDS:
-                self.client.cancel(row.task_id)
+                with suppress(ConflictError):  # it has ended meanwhile
+                    self.client.cancel(row.task_id)
         self.until(lambda: not self.agent.members and not self.agent.placed)
         assert self.here.network is not None and self.here.network.failed is None
 

@@ -117,7 +117,7 @@ class NatsBus:
 
     async def _link(self) -> tuple[NatsAccess, Link]:
         async with self._connecting:
-            if self._connected is None or self._connected[1].closed.is_set():
+            if self._connected is None or self._connected[1].is_gone:
                 access = await asyncio.to_thread(self._access)
                 link = await asyncio.wait_for(connect(access, self._agent, inbox(access.key_id)), 2 * CONNECT_S)
                 self._joiner = Joiner()

@@ -10,6 +10,7 @@ import base64
 import logging
 import ssl
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -41,6 +42,7 @@ IN_FLIGHT_MAX: Final = 16_384
 CONNECT_S: Final = 5
 _PING_S: Final = 5
 _AGAIN_S: Final = 0.1
+_LOOK_S: Final = 0.25
 
 T = TypeVar("T")
 
@@ -157,6 +159,17 @@ class Link:
     js: "JetStreamContext"
     closed: "asyncio.Event"
 
+    @property
+    def is_gone(self) -> bool:
+        """The client's word counts too: where its own closing fails half way, it calls nobody back."""
+        return self.closed.is_set() or self.client.is_closed
+
+    async def gone(self) -> None:
+        """Returns when the connection is gone."""
+        while not self.is_gone:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.closed.wait(), _LOOK_S)
+
 
 def _is_news(record: logging.LogRecord) -> bool:
     """asyncio says at every end of a TLS stream of the NATS client that its protocol answers what it need not."""
@@ -203,7 +216,7 @@ def _tls(access: NatsAccess) -> ssl.SSLContext:
 async def while_up(link: Link, work: "Coroutine[Any, Any, T] | asyncio.Future[T]") -> T:
     """What the work gives; a ConnectionError as soon as the connection is gone."""
     task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(link.closed.wait())
+    gone = asyncio.ensure_future(link.gone())
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():

@@ -231,9 +231,10 @@ def test_safety_a_kill_between_submit_and_note_neither_loses_nor_doubles_the_job
 
 def test_safety_a_submission_that_was_given_up_does_no_work(rig):
     """The licence of an attempt is its newest submission's: an older one that turns up late ends before its work."""
-    order = rig.start(run="sleep 100")
+    order = rig.start(run="echo begun; sleep 100")
     rig.until_kind(K.RUNNING)
     record = rig.folder / "licences" / order.attempt_id
+    rig.until(lambda: rig.log(order) == "begun\n")  # before that, its script may not have read its licence yet
     number = job_of(rig)
     script = rig.cluster.run("scontrol", "write", "batch_script", number, "-")
     assert "turn=1" in script
@@ -246,7 +247,8 @@ def test_safety_a_submission_that_was_given_up_does_no_work(rig):
     assert log.read_text() == "", "it is the log of the job that counts"
     assert sorted(path.name for path in here.iterdir()) == ["0", "log", "work.sh"]
     rig.adapter.stop(order.attempt_id)
-    assert rig.end().kind is K.STOPPED
+    end = rig.end()
+    assert end.kind is K.STOPPED, (end.reason, rig.log(end))
 
 
 def test_safety_a_submission_that_turns_up_late_is_not_taken_for_the_one_that_counts(rig, monkeypatch):

@@ -17,7 +17,13 @@ from suanwang.model.ids import AttemptId, PoolId, SiteId, TaskId
 from suanwang.model.task import CircuitEntry, Resources, TaskRequest
 from suanwang.runtime import quantum_site
 from suanwang.runtime.adapters import adapter_faults
-from suanwang.runtime.quantum_site import quantum_adapter, read_quantum_file, with_circuits
+from suanwang.runtime.quantum_site import (
+    QuantumWish,
+    discover_quantum,
+    quantum_adapter,
+    read_quantum_file,
+    with_circuits,
+)
 from suanwang.runtime.settings import Settings
 
 QPU = Pool(id="lab/qpu", kind=PoolKind.QUANTUM, nodes=2, qubits_per_node=20)
@@ -127,3 +133,20 @@ def test_a_host_has_devices_only_where_there_are_pools_and_a_simulator(tmp_path,
     monkeypatch.setattr(quantum_site, "has_simulator", lambda: True)
     assert with_circuits(host, settings, tmp_path, None, grid_of([site_of("g", [general("g")])], []), {}) is host
     assert isinstance(with_circuits(host, settings, tmp_path, None, lab, {}), CircuitsBeside)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("qiskit_aer") is None, reason="needs qiskit-aer (suanwang[quantum])")
+def test_a_site_that_joins_has_a_device_as_large_as_was_said_or_as_its_memory_holds():
+    (said,) = discover_quantum(QuantumWish(processors=3, qubits=40)).pools
+    assert (said.kind, said.nodes, said.qubits_per_node) == (PoolKind.QUANTUM, 3, 40)
+    found = discover_quantum(QuantumWish())
+    assert (found.pools[0].nodes, found.pools[0].qubits_per_node) == (1, 26)
+    assert found.version.startswith("qiskit-aer ")
+    assert "cpu" not in found.limits and "memory" in found.limits
+
+
+def test_without_the_simulator_no_site_joins(monkeypatch):
+    monkeypatch.setattr(quantum_site, "has_simulator", lambda: False)
+    with pytest.raises(FaultsError) as refused:
+        discover_quantum(QuantumWish())
+    assert [fault.code for fault in refused.value.faults] == ["quantum_needs"]

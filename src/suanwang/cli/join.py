@@ -69,6 +69,9 @@ def join(
         int, typer.Option("--cores", min=0, max=100_000, help=t("cli.option.join.cores"), show_default=False)
     ] = 0,
     memory: Annotated[str, _option("memory", "memory")] = "",
+    qubits: Annotated[
+        int, typer.Option("--qubits", min=0, max=100_000, help=t("cli.option.join.qubits"), show_default=False)
+    ] = 0,
     ray_url: Annotated[str, _option("ray-url", "ray_url")] = "",
     ray_token_file: Annotated[str, _option("ray-token-file", "ray_token_file")] = "",
     home: Annotated[Path | None, typer.Option("--home", help=t("cli.option.home"), show_default=False)] = None,
@@ -79,6 +82,7 @@ def join(
 
     from suanwang.cli.session import quiet_logs
     from suanwang.runtime.join_main import Wish, run
+    from suanwang.runtime.quantum_site import QuantumWish
     from suanwang.runtime.ray_site import RayWish
     from suanwang.runtime.tes_site import TesWish
 
@@ -112,6 +116,7 @@ def join(
             memory_bytes=_bytes(memory),
         ),
         ray=RayWish(url=ray_url, token_file=ray_token_file),
+        quantum=QuantumWish(processors=nodes, qubits=qubits),
     )
     secret = token or os.environ.get("SUANWANG_JOIN_TOKEN", "")
     return run(settings, secret, wish, _talk(session, yes))

@@ -12,7 +12,7 @@ from suanwang.model.joining import Inventory
 from suanwang.runtime.hands import local_adapter
 from suanwang.runtime.kubernetes_site import discover_kubernetes, kubernetes_adapter
 from suanwang.runtime.network_loop import lab_join
-from suanwang.runtime.quantum_site import quantum_adapter, with_circuits
+from suanwang.runtime.quantum_site import QuantumWish, discover_quantum, quantum_adapter, with_circuits
 from suanwang.runtime.ray_site import RayWish, discover_ray, ray_adapter
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.slurm_site import discover_slurm, slurm_adapter
@@ -36,10 +36,11 @@ def discover(
     enforces: tuple[str, ...] = (),
     tes: TesWish | None = None,
     ray: RayWish | None = None,
+    quantum: QuantumWish | None = None,
 ) -> Inventory:
     """What the backend of the chosen adapter has: here an adapter plugs in what it can find out by itself. `enforces`: limits that
-    the site keeps by means that its backend does not tell of. `tes`, `ray`: what the operator says of a TES server, of a
-    Ray cluster.
+    the site keeps by means that its backend does not tell of. `tes`, `ray`, `quantum`: what the operator says of a TES server, of a
+    Ray cluster, of a quantum device.
 
     Raises FaultsError where the adapter cannot tell, or its backend is not here; BackendError where it does not answer.
     """
@@ -53,6 +54,8 @@ def discover(
         return discover_tes(tes or TesWish(), enforces)
     if settings.adapter == "ray":
         return discover_ray(ray or RayWish(), enforces)
+    if settings.adapter == "quantum":
+        return discover_quantum(quantum or QuantumWish())
     raise FaultsError([Fault("join_adapter", "adapter", settings.adapter)], "join")
 
 

@@ -34,6 +34,7 @@ from suanwang.runtime.kubeconfig import find_kubeconfig
 from suanwang.runtime.kubernetes_site import kubernetes_file_of
 from suanwang.runtime.measure_way import measure_way
 from suanwang.runtime.private import write_private
+from suanwang.runtime.quantum_site import QuantumWish
 from suanwang.runtime.ray_site import RayWish, ray_file_of
 from suanwang.runtime.settings import Settings
 from suanwang.runtime.slurm_site import slurm_file_of
@@ -67,6 +68,7 @@ class Wish:
     shared_folder: str | None = None  # Slurm, Kubernetes, Ray: a folder that every node sees
     tes: TesWish = field(default_factory=TesWish)  # TES: what the server cannot tell
     ray: RayWish = field(default_factory=RayWish)  # Ray: where its head is
+    quantum: QuantumWish = field(default_factory=QuantumWish)  # quantum: the size of its device
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ def _find_out(
     settings: Settings, client: httpx.Client, wish: Wish, talk: Talk, secret: str, paths: JoinPaths
 ) -> JoinAsk:
     talk.say("cli.join.looks", {"adapter": settings.adapter})
-    inventory = discover(settings, paths.folder, wish.enforces, wish.tes, wish.ray)
+    inventory = discover(settings, paths.folder, wish.enforces, wish.tes, wish.ray, wish.quantum)
     if not inventory.pools:
         raise FaultsError([Fault("join_nothing", "adapter", settings.adapter)], "join")
     talk.say("cli.join.measures", {})

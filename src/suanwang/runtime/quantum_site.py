@@ -5,17 +5,21 @@ import os
 import pwd
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from suanwang.agent.adapter import Adapter
 from suanwang.agent.adapters.beside import CircuitsBeside, Host
 from suanwang.agent.adapters.quantum import Device, DeviceFile, QuantumAdapter, QuantumFile, QuantumSettings
+from suanwang.agent.adapters.quantum.limits import ENFORCED, MISSING
 from suanwang.agent.objects import ObjectStore
 from suanwang.intent.mapping import Found
 from suanwang.model.error import Fault, FaultsError
-from suanwang.model.grid import DataSet, Grid, Pool, PoolKind
+from suanwang.model.grid import Ability, DataSet, Grid, Pool, PoolKind
 from suanwang.model.ids import DataSetId, PoolId
+from suanwang.model.joining import FoundPool, Inventory
 from suanwang.runtime import clock
 from suanwang.runtime.hands import stand_ins, transfer_rules
 from suanwang.runtime.operator_file import read_operator_file
@@ -24,6 +28,8 @@ from suanwang.runtime.settings import Settings
 SIMULATOR: Final = ("qiskit", "qiskit_aer")
 EXTRA: Final = "suanwang[quantum]"
 NOBODY: Final = "nobody"
+POOL: Final = "qpu"  # of a site that joins
+BYTES_PER_AMPLITUDE: Final = 16  # of a state vector in double precision
 
 
 def has_simulator() -> bool:
@@ -50,6 +56,36 @@ def quantum_adapter(
         log_bytes_max=settings.log_bytes_max,
     )
     return QuantumAdapter(quantum, objects, clock.now_us, clock.monotonic_us, lambda _: None, transfer_rules(settings))
+
+
+@dataclass(frozen=True)
+class QuantumWish:
+    """What the person at the site said of its device; 0: as it is by default."""
+
+    processors: int = 0
+    qubits: int = 0
+
+
+def discover_quantum(wish: QuantumWish) -> Inventory:
+    """A simulated device: as many qubits as a state vector in its memory holds twice, where nothing else is said. More are
+    for circuits that matrices or stabilizers do. Raises FaultsError where the simulator is not installed."""
+    if not has_simulator():
+        raise FaultsError([Fault("quantum_needs", "adapter", "quantum", params={"extra": EXTRA})], "join")
+    held = (DeviceFile().memory // 2 // BYTES_PER_AMPLITUDE).bit_length() - 1
+    pool = FoundPool(
+        name=POOL,
+        kind=PoolKind.QUANTUM,
+        nodes=wish.processors or 1,
+        qubits_per_node=wish.qubits or held,
+        lacks=(Ability.COMMANDS, Ability.IMAGES),
+    )
+    return Inventory(
+        adapter="quantum",
+        version=f"qiskit-aer {version('qiskit-aer')}"[:80],
+        pools=(pool,),
+        limits=tuple(sorted(limit.value for limit in ENFORCED)),
+        notes=tuple(f"cannot hold a task to its {limit.value}: {why}" for limit, why in MISSING.items()),
+    )
 
 
 def with_circuits(

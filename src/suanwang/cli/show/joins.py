@@ -24,6 +24,8 @@ def show_ask(console: Console, ask: JoinAsk) -> None:
     table = _table("pool", "kind", "nodes", "cores", "memory", "cards", "queue")
     for pool in ask.inventory.pools:
         cards = f"{pool.accelerators_per_node} x {pool.accelerator_model}" if pool.accelerator_model else "-"
+        if pool.qubits_per_node:
+            cards = f"{pool.qubits_per_node} {t('cli.join.col.qubits')}"
         table.add_row(
             pool.name,
             t(f"pool_kind.{pool.kind.value}"),

@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from tests.sites.slurm_cluster import which
+from tools.rigs.slurm import which
 
 
 def busybox_layer() -> bytes:

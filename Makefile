@@ -9,7 +9,7 @@ PAGE := src/suanwang/api/static/index.html
 
 # An interrupted recipe leaves no stamp that claims it finished.
 .DELETE_ON_ERROR:
-.PHONY: help setup system web demo demo-fast serve test test-sites lint format bench soak docs lock clean
+.PHONY: help setup system web demo demo-fast demo-sites serve test test-sites lint format bench soak docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,6 +42,9 @@ demo: setup ## a mixed day on one machine: plans, real runs, a site lost, the bi
 
 demo-fast: ## the same in about a minute, and then it ends
 	@$(MAKE) demo ARGS=--fast
+
+demo-sites: setup ## real sites join one grid: Slurm, Ray, quantum, Kubernetes; one workflow, kills, the bill; ARGS=--help
+	@$(BIN)/python -m tools.demo_sites $(ARGS)
 
 serve: setup ## the brain with its API and page on this machine
 	$(BIN)/suanwang serve $(ARGS)

@@ -5,6 +5,7 @@
 # added to the machine's list of packages.
 #
 #   tools/kubernetes.sh           prints the folder with the binaries
+#   tools/kubernetes.sh --made    says by the exit status whether they are there
 #   SUANWANG_CACHE=DIR            where it is kept; else $XDG_CACHE_HOME/suanwang, else ~/.cache/suanwang
 set -euo pipefail
 
@@ -17,6 +18,10 @@ PACKAGES="golang-go etcd-server containerd runc containernetworking-plugins busy
 
 say() { echo "kubernetes.sh: $*" >&2; }
 
+if [ "${1:-}" = --made ]; then
+    test -e "$ROOT/built"
+    exit
+fi
 if [ -e "$ROOT/built" ]; then
     echo "$BIN"
     exit 0

@@ -4,11 +4,13 @@
 #
 #   tools/ray.sh            install where it is missing, print the folder
 #   tools/ray.sh --where    print the folder, install nothing
+#   tools/ray.sh --made     say by the exit status whether it is installed
 set -eu
 
 VERSION=2.60.0
 HOME_OF_IT=${SUANWANG_RAY_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/suanwang/ray-$VERSION}
 [ "${1:-}" != --where ] || { echo "$HOME_OF_IT/bin"; exit 0; }
+[ "${1:-}" != --made ] || { test -e "$HOME_OF_IT/.complete"; exit; }
 
 if [ ! -e "$HOME_OF_IT/.complete" ]; then
   echo "ray.sh: installing Ray $VERSION into $HOME_OF_IT" >&2

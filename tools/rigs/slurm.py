@@ -1,4 +1,4 @@
-"""A real Slurm cluster on this host: a controller, four nodes, munge; in the foreground, on free ports, gone at the end.
+"""A real Slurm cluster on this host: a controller, three or four nodes, munge; in the foreground, on free ports, gone at the end.
 
 Three nodes are the partition `batch`, a fourth with two accelerators is `gpu`. They claim eight cores each, whatever the
 host has. Memory is held by control groups where version 1 can be written to. Nothing else is written outside of one folder
@@ -20,18 +20,17 @@ from pathlib import Path
 WORK_USER = "daemon"  # an account that every Debian has
 WAIT_S = 30.0
 MEMORY_GROUPS = Path("/sys/fs/cgroup/memory")
-_COMMANDS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "munged")
+COMMANDS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "munged")
+PACKAGES = "slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins"
 
 
 def lacking() -> str | None:
     """Why no cluster can run here, or None."""
     if os.geteuid() != 0:
         return "needs root"
-    missing = [name for name in _COMMANDS if which(name) is None]
+    missing = [name for name in COMMANDS if which(name) is None]
     if missing:
-        return (
-            f"needs Slurm ({missing[0]}; apt-get install slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins)"
-        )
+        return f"needs Slurm ({missing[0]}; apt-get install {PACKAGES})"
     return None
 
 
@@ -73,8 +72,10 @@ SlurmctldLogFile={folder}/run/ctld.log
 SlurmdLogFile={folder}/run/slurmd-%n.log
 {accounting}
 NodeName={tag}n[1-3] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[{node_ports}] CPUs=8 RealMemory=4000
-NodeName={tag}n4 NodeHostname=localhost NodeAddr=127.0.0.1 Port={gpu_port} CPUs=8 RealMemory=4000 Gres=gpu:a100:2
 PartitionName=batch Nodes={tag}n[1-3] Default=YES MaxTime=INFINITE
+"""
+_CARDS = """
+NodeName={tag}n4 NodeHostname=localhost NodeAddr=127.0.0.1 Port={gpu_port} CPUs=8 RealMemory=4000 Gres=gpu:a100:2
 PartitionName=gpu Nodes={tag}n4
 PartitionName=short Nodes={tag}n[1-3] MaxTime=5
 """
@@ -91,12 +92,18 @@ _COUNT = itertools.count()
 class SlurmCluster:
     """Starts at once; `close` leaves neither process nor file."""
 
-    def __init__(self, accounting: str = "", before_controller: Callable[["SlurmCluster"], None] | None = None) -> None:
-        """`accounting`: lines of slurm.conf; `{folder}` in them is the cluster's."""
+    def __init__(
+        self,
+        accounting: str = "",
+        before_controller: Callable[["SlurmCluster"], None] | None = None,
+        cards: bool = True,
+    ) -> None:
+        """`accounting`: lines of slurm.conf; `{folder}` in them is the cluster's. Without `cards` the three nodes are all."""
+        self._cards = cards
         self.folder = Path(tempfile.mkdtemp(prefix="suanwang-slurm-", dir="/tmp"))
         self.folder.chmod(0o711)
         self.tag = f"t{os.getpid()}c{next(_COUNT)}"
-        self.nodes = tuple(f"{self.tag}n{number}" for number in range(1, 5))
+        self.nodes = tuple(f"{self.tag}n{number}" for number in range(1, 5 if cards else 4))
         for name in ("state", "run", "dev", "bin", *(f"spool/{node}" for node in self.nodes)):
             (self.folder / name).mkdir(parents=True)
         for name in ("munge.key",):
@@ -136,10 +143,11 @@ class SlurmCluster:
             "node_ports": f"{first + 1}-{first + 3}",
             "gpu_port": first + 4,
         }
-        self.conf.write_text(_CONF.format(**values))
-        (self.folder / "gres.conf").write_text(
-            f"NodeName={self.nodes[3]} Name=gpu Type=a100 File={self.folder}/dev/gpu[0-1]\n"
-        )
+        self.conf.write_text((_CONF + (_CARDS if self._cards else "")).format(**values))
+        if self._cards:
+            (self.folder / "gres.conf").write_text(
+                f"NodeName={self.nodes[3]} Name=gpu Type=a100 File={self.folder}/dev/gpu[0-1]\n"
+            )
 
         groups = "CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\nConstrainRAMSpace=yes\nConstrainSwapSpace=yes\nAllowedSwapSpace=0\n"
         if has_memory_groups():
@@ -183,6 +191,11 @@ class SlurmCluster:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def cut_power(self, node: str) -> None:
+        """The node's daemon and all that it began end at once; the controller has yet to find out."""
+        self.kill(node, signal.SIGKILL)
+        self._kill_all(str(self.folder / "spool" / node).encode(), b"SLURMD_NODENAME=" + node.encode() + b"\0")
 
     def start_controller(self, forget: bool = False) -> None:
         """`forget`: with an empty state, as after the loss of its disk."""
@@ -262,16 +275,23 @@ class SlurmCluster:
     def _kill_the_rest(self) -> None:
         """Step daemons and their work are children of nobody here; they are known by where they are at work."""
         mark = str(self.folder).encode()
+        self._kill_all(mark, b"SLURM_CONF=" + mark)
+
+    @staticmethod
+    def _kill_all(place: bytes, words: bytes) -> None:
         deadline = time.monotonic() + 5
-        while (found := _processes_of(mark)) and time.monotonic() < deadline:
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        while (found := _processes_of(place, words)) and time.monotonic() < deadline:
+            # All of them are stopped first, so that none lives to tell how another ended.
+            for number in (signal.SIGSTOP, signal.SIGKILL):
+                for pid in found:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
             time.sleep(0.02)
 
 
-def _processes_of(mark: bytes) -> list[int]:
-    """Processes whose environment or folder names this cluster, but for this one and those that have ended."""
+def _processes_of(place: bytes, words: bytes) -> list[int]:
+    """Processes that are at work below a folder or have these words in their environment, but for this one and those that
+    have ended."""
     out = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal() or int(entry.name) == os.getpid():
@@ -279,7 +299,7 @@ def _processes_of(mark: bytes) -> list[int]:
         with contextlib.suppress(OSError):
             ended = (entry / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
             where = os.readlink(entry / "cwd").encode() if not ended else b""
-            if not ended and (where.startswith(mark) or b"SLURM_CONF=" + mark in (entry / "environ").read_bytes()):
+            if not ended and (where.startswith(place) or words in (entry / "environ").read_bytes()):
                 out.append(int(entry.name))
     return out
 

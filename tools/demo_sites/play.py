@@ -26,6 +26,7 @@ from suanwang.model.view import Explain
 from suanwang.model.workflow import WorkflowState, WorkflowView
 
 LIMIT_S: Final = 600.0  # for the workflow
+LINK_MBPS: Final = "1000"  # of each site's link, as an operator writes it down who has ordered the line
 TAIL: Final = 3  # lines of each log that are shown where something broke
 
 
@@ -136,8 +137,9 @@ def _join(stage: Stage, place: Place, stack: ExitStack, narrator: Narrator) -> N
             return next((str(one.join_id) for one in client.joins() if one.ask.site == place.name), None)
 
     join_id = wait_for(asked, f"suanwang join --adapter {place.adapter}")
-    narrator.command(["site", "approve", join_id])
-    stage.grid.operate("site", "approve", join_id)
+    approve = ["site", "approve", join_id, "--mbps", LINK_MBPS]
+    narrator.command(approve)
+    stage.grid.operate(*approve)
     wait_for(lambda: _live(stage, place.name) or not agent.alive, f"{place.name}")
     with stage.client() as client:
         site = next(one for one in client.grid().sites if one.id == place.name)

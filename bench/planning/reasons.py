@@ -62,12 +62,20 @@ def explained(servers: int, batch: int, questions: int, seed: int = 1) -> dict[s
         "ms_median": float(np.median(took)),
         "ms_p99": float(np.percentile(took, 99)),
         "ms_most": max(took),
+        "placed_ms_p99": _p99(took, placed=True, rows=rows, asked=asked),
+        "refused_ms_p99": _p99(took, placed=False, rows=rows, asked=asked),
         "core_ms_median": float(np.median(cores)),
         "core_ms_p99": float(np.percentile(cores, 99)),
         "read_ms_median": float(np.median(read)),
         "clauses_mean": float(np.mean(clauses)),
         "refused_with_a_change": int(sum(one > 0 for one in changes)),
     }
+
+
+def _p99(took: list[float], *, placed: bool, rows: Decisions, asked: np.ndarray[Any, Any]) -> float | None:
+    """Of the questions about rows that were placed, or were not."""
+    some = np.array(took)[(rows.candidate[asked] >= 0) == placed]
+    return float(np.percentile(some, 99)) if len(some) else None
 
 
 def _halves(rows: Decisions) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -1,5 +1,6 @@
 """A real brain on a small grid, and buses to it: in this process, over HTTP on a loopback port, or over a NATS server."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from suanwang.runtime.brain import Brain
 from suanwang.runtime.settings import Settings
 
 AGENT = AgentId("one")
+PATIENCE_S = 40
 WAIT_MS = 20_000  # at most: an exchange comes back as soon as there is an order
 
 
@@ -212,3 +214,14 @@ def over_nats(folder: Path):
 
 def http_bus(url: str, token: str, agent: AgentId = AGENT) -> HttpBus:
     return HttpBus(httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}), agent)
+
+
+def patiently(ask):
+    """As an agent's loop does: try again while nobody answers."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except UnreachableError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import nats as client
 import pytest
-from tests.bus.sides import AGENT, event, heartbeat, over_nats, start_of
+from tests.bus.sides import AGENT, PATIENCE_S, event, heartbeat, over_nats, patiently, start_of
 from tests.bus.test_bus_contract import applied
 
 from suanwang.bus import nats, nats_brain, nats_names
@@ -27,7 +27,6 @@ from suanwang.model.task import TaskRequest
 from suanwang.runtime import nats_desk
 
 K = EventKind
-PATIENCE_S = 40
 
 
 @pytest.fixture
@@ -42,17 +41,6 @@ def until(holds, what):
     while not holds():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
-
-
-def patiently(ask):
-    """As an agent's loop does: try again while nobody answers."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return ask()
-        except UnreachableError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 def access_of(bus):
@@ -184,24 +172,6 @@ def test_the_server_may_be_killed_and_nothing_is_lost(side):
             os.kill(side.nats.server.pid, signal.SIGKILL)
         assert patiently(lambda: bus.exchange(heartbeat(side.sites, events), 0)).acknowledged == sequence
     assert applied(side, order.task_id) == ["progress"] * 9
-
-
-@pytest.mark.parametrize("hangs", [True, False])
-def test_a_connection_that_does_not_end_properly_is_not_kept(side, monkeypatch, hangs):
-    """The client says nothing of its end where the end of its stream hangs or fails: its state is believed."""
-    bus = side.bus()
-    order = start_of(side, bus)
-
-    async def wait_closed():
-        if hangs:
-            await asyncio.Event().wait()
-        raise asyncio.CancelledError
-
-    link = bus._connected[1]
-    monkeypatch.setattr(link.client._transport, "wait_closed", wait_closed)
-    os.kill(side.nats.server.pid, signal.SIGKILL)
-    assert patiently(lambda: bus.exchange(heartbeat(side.sites, [event(order, 1, K.RUNNING)]), 0)).acknowledged == 1
-    assert not link.closed.is_set(), "nobody was called back"
 
 
 def test_a_partition_is_survived_and_what_happened_meanwhile_comes_after_it(side):

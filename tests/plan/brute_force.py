@@ -23,7 +23,7 @@ from suanwang.model.tariff import (
 )
 from suanwang.model.task import Preference, TaskRequest, latency_us_max, pool_kind
 
-RATES = (10**8, 10**9, 10**10, 10**11)
+RATES = (*(step * 10**power for power in range(3, 8) for step in (1, 3)), 10**8, 10**9, 10**10, 10**11)
 HOUR = 3_600_000_000
 YEAR = 366 * 24 * HOUR
 
@@ -48,6 +48,9 @@ class Brute:
         self.bandwidth = max(request.bandwidth, 10**7) if request.protection else request.bandwidth
         self.holds = [hold for holds in snapshot.leases.values() for hold in holds] + closed(snapshot)
         self.moves = self._moves()
+        narrowest = min([10**9, *(link.capacity_bps for link in self.index.grid.links)])
+        fit = [one for one in RATES if 10 * one <= narrowest]
+        self.rates = [one for one in RATES if one >= (max(fit) if fit else RATES[0])]
         self.demand = self._demand()
         self._walks: dict = {}
 
@@ -220,7 +223,7 @@ class Brute:
         """(span, price) of every combination of options that fits together."""
         each = []
         for move in self.moves:
-            options = [self.option(move, replica, rate, target, start) for replica in move[2] for rate in RATES]
+            options = [self.option(move, replica, rate, target, start) for replica in move[2] for rate in self.rates]
             each.append([one for one in options if one is not None])
         for combination in itertools.product(*each):
             if not self.together(combination, start):

@@ -194,8 +194,21 @@ def test_two_data_sets_share_a_link() -> None:
         grid = grid_of(sites, [link_of("ab", "a", "b", capacity=capacity, latency=0)], data, books=BOOKS)
         made = answer(snapshot_of(grid), task(inputs=inputs)).plan
         assert made.run_start_us - NOW == seconds * S, capacity
-    narrow = grid_of(sites, [link_of("ab", "a", "b", capacity=199_999_999)], data, books=BOOKS)
-    assert answer(snapshot_of(narrow), task(inputs=inputs)).plan is None
+    narrow = grid_of(sites, [link_of("ab", "a", "b", capacity=199_999_999, latency=0)], data, books=BOOKS)
+    moves = answer(snapshot_of(narrow), task(inputs=inputs)).plan.data
+    assert sorted(one.rate_bps for one in moves) == [30_000_000, 30_000_000]
+
+
+@pytest.mark.parametrize(
+    ("capacity_bps", "rate_bps"),
+    [(2_500, 1_000), (64_000, 30_000), (29_000_000, 10_000_000), (91_844_559, 30_000_000), (10**8, 10**8)],
+)
+def test_data_comes_over_a_line_of_any_width(capacity_bps: int, rate_bps: int) -> None:
+    sites = (site_of("a", [general("a")], book="free"), site_of("b", book="free"))
+    data = [DataSet(id="d", name="d", size_bytes=1_000, replicas=("b",))]
+    grid = grid_of(sites, [link_of("ab", "a", "b", capacity=capacity_bps)], data, books=BOOKS)
+    (move,) = answer(snapshot_of(grid), task(inputs=(Input(source="dataset:d", path="d"),))).plan.data
+    assert move.rate_bps == rate_bps
 
 
 def test_a_batch_sees_the_holds_of_those_before_it() -> None:

@@ -15,6 +15,7 @@ DEEP = b"[" * 200_000
 
 def server(reply):
     made = TesServer.__new__(TesServer)
+    made._monotonic = lambda: 0
     made._client = httpx.Client(base_url="http://tes", transport=httpx.MockTransport(reply))
     return made
 
@@ -70,3 +71,42 @@ def test_a_code_that_no_process_has_is_none(code):
 
 def test_a_code_is_read():
     assert answer.read({"logs": [{"logs": [{"exit_code": 3}]}]}).code == 3
+
+
+def test_halves_of_characters_do_not_come_in():
+    found = server(
+        lambda _: httpx.Response(200, content=b'{"id": "a", "state": "\\uD800", "n": "\\ud83d\\ude00"}')
+    ).whole("t")
+    assert found == {"id": "a", "state": "?", "n": "\U0001f600"}
+
+
+@pytest.mark.parametrize("task_id", ['""', "3", "null", '"' + "x" * 513 + '"', '"a\\nb"'])
+def test_what_is_no_id_is_none(task_id):
+    with pytest.raises(AwayError):
+        server(lambda _: httpx.Response(200, content=b'{"id": %s}' % task_id.encode())).create({}, "key")
+
+
+def test_an_id_stays_one_part_of_an_address():
+    asked = []
+
+    def reply(request):
+        asked.append(request.url.raw_path.decode())
+        return httpx.Response(200, content=b"{}")
+
+    server(reply).whole("../a?b#c d")
+    assert asked == ["/tasks/..%2Fa%3Fb%23c%20d?view=FULL"]
+
+
+def test_an_answer_that_drips_is_given_up():
+    class Drip(httpx.SyncByteStream):
+        def __iter__(self):
+            while True:
+                now[0] += 1_000_000
+                yield b" "
+
+    now = [0]
+    made = server(lambda _: httpx.Response(200, stream=Drip()))
+    made._monotonic = lambda: now[0]
+    with pytest.raises(AwayError, match="come to its end"):
+        made.whole("t")
+    assert now[0] <= 20_000_000

@@ -52,7 +52,7 @@ class RayRig:
 
     def open(self) -> None:
         settings = self.settings()
-        server = self.server and self.server(settings)
+        server = self.server and self.server(settings, monotonic_us)
         self.adapter = RayAdapter(settings, self.objects, now_us, monotonic_us, lambda _: None, None, server)
         self.gives_up_s = time.monotonic() + WAIT_S
 

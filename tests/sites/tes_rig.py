@@ -58,7 +58,13 @@ class TesRig:
         )
         server = self.changes.get("server")
         self.adapter = TesAdapter(
-            settings, self.objects, now_us, monotonic_us, lambda _: None, None, server and server(settings)
+            settings,
+            self.objects,
+            now_us,
+            monotonic_us,
+            lambda _: None,
+            None,
+            server and server(settings, monotonic_us),
         )
         self.gives_up_s = time.monotonic() + WAIT_S
 

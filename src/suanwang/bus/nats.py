@@ -129,6 +129,11 @@ class NatsBus:
     async def _hang_up(self) -> None:
         if self._connected is not None and not self._connected[1].client.is_closed:
             await self._connected[1].client.close()
+        # What connections that ended badly have left running.
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for one in left:
+            one.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _hear(self, message: Msg) -> None:
         try:

@@ -25,10 +25,6 @@ from suanwang.plan.money import moved_amounts
 from suanwang.plan.need import MoveNeed, Need
 from suanwang.plan.scene import Scene
 
-# The rates at which data may be sent: a few steps, a factor of ten apart, keep the candidates few and the holds round.
-RATES_BPS = (100_000_000, 1_000_000_000, 10_000_000_000, 100_000_000_000)
-
-
 # How free the best paths of a rate are: for as long as they are wanted; not until the last bytes have come; not until the
 # last bytes have left.
 CLEAR, SHORT, TAKEN = 0, 1, 2
@@ -131,7 +127,9 @@ def _waits(scene: Scene, need: Need) -> tuple[Ints, Ints]:
         int(scene.layout.network.latency_us.sum()) // 2
     )  # no loop-free path takes longer than all links together
     for move in need.moves:
-        sendings_us = [one for one in (sending_us(move.size_bytes, rate) for rate in RATES_BPS) if one <= SPAN_US_MAX]
+        sendings_us = [
+            one for one in (sending_us(move.size_bytes, rate) for rate in scene.layout.rates_bps) if one <= SPAN_US_MAX
+        ]
         fastest, slowest = (min(sendings_us), max(sendings_us) + latency_us) if sendings_us else (0, 0)
         here = [node_of[site] for site in move.replicas]
         soon, late = np.full(len(node_of), fastest, np.int64), np.full(len(node_of), slowest, np.int64)
@@ -146,7 +144,7 @@ def reached(scene: Scene, need: Need, start_us: int) -> Flags:
     out = np.ones(len(net.node_of), np.bool_)
     for move in need.moves:
         there = np.array([net.node_of[site] for site in move.replicas], np.int64)
-        sendings_us = [sending_us(move.size_bytes, rate) for rate in RATES_BPS]
+        sendings_us = [sending_us(move.size_bytes, rate) for rate in scene.layout.rates_bps]
         readies_us = np.array([start_us + min(one, SPAN_US_MAX) for one in sendings_us], np.int64)
         out &= _reached(net.first, net.out, net.to, free_us, readies_us, there)
     return out
@@ -179,7 +177,7 @@ def _reached(first: Ints, out: Ints, to: Ints, free_us: Ints, readies_us: Ints, 
 
 def _free_until(scene: Scene, start_us: int) -> Ints:
     """[rate, directed link]: until when the rate is free on the link without a break; -1 where it never is."""
-    room, usable = scene.rate_rooms(RATES_BPS)
+    room, usable = scene.rate_rooms(scene.layout.rates_bps)
     return scene.ledger.lines.each_free_until(room, usable, start_us)
 
 
@@ -190,7 +188,7 @@ def _options(
     free for as long as they are wanted, they are what is taken."""
     node_of = scene.layout.network.node_of
     there = np.array([node_of[site] for site in move.replicas], np.int64)
-    sendings_us = [sending_us(move.size_bytes, rate) for rate in RATES_BPS]
+    sendings_us = [sending_us(move.size_bytes, rate) for rate in scene.layout.rates_bps]
     readies_us = np.array([start_us + min(one, SPAN_US_MAX) for one in sendings_us], np.int64)
     for replica in there.tolist():
         whole = scene.transfer_whole(replica)
@@ -199,11 +197,15 @@ def _options(
             if sending > SPAN_US_MAX:
                 continue
             if state == CLEAR:
-                yield Option(number, replica, RATES_BPS[at], sending, whole), spans[at], _cost(whole, move, there)
+                yield (
+                    Option(number, replica, scene.layout.rates_bps[at], sending, whole),
+                    spans[at],
+                    _cost(whole, move, there),
+                )
             else:
                 free = free_us[at] >= start_us + sending
                 tree = whole if state == SHORT else scene.transfer(replica, free)
-                option = Option(number, replica, RATES_BPS[at], sending, tree)
+                option = Option(number, replica, scene.layout.rates_bps[at], sending, tree)
                 yield option, *_round_about(scene, option, move, there, free_us[at], start_us, wanted)
 
 

@@ -13,7 +13,7 @@ from suanwang.model.units import SPAN_US_MAX
 from suanwang.net.jit import kernel
 from suanwang.net.network import Flags, Ints
 from suanwang.net.tree import FAR
-from suanwang.plan.data import RATES_BPS, moved_by, sending_us
+from suanwang.plan.data import moved_by, sending_us
 from suanwang.plan.layout import Tariffs
 from suanwang.plan.money import Asked, compute_price, factor_price
 from suanwang.plan.need import Need
@@ -39,7 +39,7 @@ class Floors:
 
         Soon: the latency of their path, which is no more than that of all links together.
         """
-        sending = {sending_us(move.size_bytes, rate) for move in need.moves for rate in RATES_BPS}
+        sending = {sending_us(move.size_bytes, rate) for move in need.moves for rate in scene.layout.rates_bps}
         waits = np.array(sorted(one for one in sending if one <= SPAN_US_MAX), np.int64)
         spread_us = int(scene.layout.network.latency_us.sum()) // 2 if need.moves else 0
         least_us = self.takes_us[places] - need.wall_us
@@ -65,7 +65,7 @@ def floors_of(scene: Scene, need: Need, asked: Asked, pools: Ints, starts_us: li
     """The floors of every start; each move at its cheapest and, by itself, fastest."""
     layout, nodes = scene.layout, scene.layout.node[pools]
     moved, takes_us = _moves(scene, need)
-    slowest_us = max((sending_us(move.size_bytes, RATES_BPS[0]) for move in need.moves), default=0)
+    slowest_us = max((sending_us(move.size_bytes, scene.layout.rates_bps[0]) for move in need.moves), default=0)
     # No loop-free path takes longer than all links together.
     spread_us = slowest_us + int(layout.network.latency_us.sum()) if need.moves else 0
     by_factor = _by_factor(pools, need.wall_us, asked, layout.tariffs)
@@ -83,7 +83,7 @@ def _moves(scene: Scene, need: Need) -> tuple[Ints, Ints]:
         here = [node_of[site] for site in move.replicas]
         trees = [scene.transfer_whole(node) for node in here]
         least = np.min([moved_by(tree, move.size_bytes) for tree in trees], axis=0)
-        time_us = np.full(len(node_of), sending_us(move.size_bytes, RATES_BPS[-1]), np.int64)
+        time_us = np.full(len(node_of), sending_us(move.size_bytes, scene.layout.rates_bps[-1]), np.int64)
         least[here], time_us[here] = 0, 0
         cost, takes_us = cost + np.minimum(least, FAR // 64), np.maximum(takes_us, time_us)
     return cost, takes_us

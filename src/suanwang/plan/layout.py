@@ -20,6 +20,11 @@ FIGURES = ("cores", "memory_bytes", "accelerators", "nodes")  # of a demand, in 
 # Figures of a pool are compared as 64-bit integers. A pool with more than this of anything (4 EiB of memory) counts
 # as this much, so it may be said to be full early, and never late.
 FIGURE_MAX = 2**62
+# The rates at which data may be sent: a few steps, a factor of ten apart, keep the candidates few and the holds round.
+RATES_BPS = (100_000_000, 1_000_000_000, 10_000_000_000, 100_000_000_000)
+# What comes before them where a link is narrower than a gigabit, down to the first that is a tenth of the narrowest: the
+# data of a task comes together, so several bodies must fit. Closer together, since a step of ten would leave most of a line.
+SLOW_RATES_BPS = tuple(step * 10**power for power in range(7, 2, -1) for step in (3, 1))
 
 
 class Tariffs(NamedTuple):
@@ -67,6 +72,7 @@ class Layout:
     edges_us: Ints  # moments of the day (UTC+8) at which some book's factor changes
     empty_room: Ints  # capacities of directed links and then of security pools
     closed: Ints  # [window, (directed link, start, end)]: planned maintenance, in which a link carries nothing
+    rates_bps: tuple[int, ...]  # at which data may be sent, slowest first
 
 
 def closes(layout: Layout, start_us: int, end_us: int) -> bool:
@@ -122,7 +128,18 @@ def build_layout(index: GridIndex) -> Layout:
         edges_us=_day_edges_us(list(index.price_books.values())),
         empty_room=np.concatenate([network.capacity_bps, network.sec_capacity_bps]),
         closed=_closed(index),
+        rates_bps=_rates_bps(int(network.capacity_bps.min(initial=10 * RATES_BPS[0]))),
     )
+
+
+def _rates_bps(narrowest_bps: int) -> tuple[int, ...]:
+    """The ladder for a grid whose narrowest link carries that much."""
+    rates = list(RATES_BPS)
+    for slower_bps in SLOW_RATES_BPS:
+        if 10 * rates[0] <= narrowest_bps:
+            break
+        rates.insert(0, slower_bps)
+    return tuple(rates)
 
 
 def _closed(index: GridIndex) -> Ints:

@@ -74,7 +74,7 @@ def settings_of(file: RayFile, log_bytes_max: int, grace_us: int) -> RaySettings
 def discover_ray(wish: RayWish, enforces: Sequence[str]) -> Inventory:
     """What joins. Raises BackendError where the head does not answer as Ray does."""
     token = Path(wish.token_file).read_text("utf-8").strip() if wish.token_file else ""
-    server = RayServer(RaySettings(folder=Path("/"), url=wish.url, pools={}, token=token))
+    server = RayServer(RaySettings(folder=Path("/"), url=wish.url, pools={}, token=token), clock.monotonic_us)
     try:
         return discover(server, [Limit(one) for one in enforces])
     except (AwayError, RefusedError) as fault:

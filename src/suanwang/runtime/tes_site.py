@@ -94,7 +94,7 @@ def discover_tes(wish: TesWish, enforces: Sequence[str]) -> Inventory:
     if faults:
         raise FaultsError(faults, "join")
     file = TesFile.model_validate_json(json.dumps(_file(wish, POOL, enforces)))
-    server = TesServer(settings_of(file, Path("/"), 0))
+    server = TesServer(settings_of(file, Path("/"), 0), clock.monotonic_us)
     try:
         limits = [Limit(one) for one in enforces]
         return discover(server, wish.nodes, wish.cores, wish.memory_bytes, bool(wish.images), wish.network, limits)

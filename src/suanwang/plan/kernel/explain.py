@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from suanwang.model.reason import PoolReason, RefusalReason, WaitReason
 from suanwang.plan.kernel.ground import FAR, Ways, has_bit, least_by_place, roads_of, times_us, ways_of
-from suanwang.plan.kernel.moment import CARD, CPU, FITS, MEM, Room, narrowest, room_at, scratch_nodes
+from suanwang.plan.kernel.moment import CARD, CPU, FITS, MEM, Room, narrowest, room_at, scratch
 from suanwang.plan.kernel.state import State
 from suanwang.plan.kernel.types import I64, U8, WHOLE, Asks, Classes, Decisions, Fabric, Ground, Policy, Reason
 
@@ -95,7 +95,7 @@ class Explainer:
     def __init__(self, fabric: Fabric, classes: Classes, ground: Ground, asks: Asks) -> None:
         self.fabric, self.classes, self.ground, self.asks = fabric, classes, ground, asks
         self._roads = roads_of(fabric, ground)
-        self._nodes = scratch_nodes(int(fabric.node_first[-1]))
+        self._work = scratch(fabric, classes)
 
     def explain(self, before: State, rows: Decisions, at: int, policy: Policy = Policy.CHEAPEST) -> Explanation:
         """The row `at` of a batch that began in the state `before`. Raises ValueError for a row of a release."""
@@ -162,12 +162,12 @@ class _Asking:
         guided = before.guidance if policy == Policy.CHEAPEST else None
         asked = self._of_interest(chosen=bool(rows.candidate[at] >= 0))
         free, layout = before.arrays.free, before.layout
-        self.room: Room = room_at(layout, fabric, classes, free, rows, at, one, asked, guided is not None, of._nodes)
+        self.room: Room = room_at(layout, fabric, classes, free, rows, at, one, asked, of._work)
         self._bandwidth()
         self.fails[:, CAPACITY] = ~self._has_room()
         self.bids = classes.cand_cost if guided is None else guided.bid_cost
         if guided is not None:
-            self._price(before.arrays.quota_left[self.mine] - self.room.taken[self.mine])
+            self._price(before.arrays.quota_left[self.mine] - self.room.taken)
 
     def _of_interest(self, chosen: bool) -> U8:
         """Pools whose nodes matter: those that fail one clause at most; of a task that was placed, none."""

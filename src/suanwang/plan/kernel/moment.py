@@ -27,7 +27,7 @@ class Room(NamedTuple):
     )
     pool: I64  # [P, 3] sums that are free
     shared: I64  # [R]
-    taken: I64  # [X] tasks that went to the candidate so far; empty unless asked for
+    taken: I64  # tasks that went to each candidate of the class so far
 
 
 @lean
@@ -42,41 +42,67 @@ def _copy_nodes(layout: Layout, asked: U8, free: Free, out: Free) -> None:
 
 
 @inner
-def _shift_shared(fabric: Fabric, classes: Classes, free: Free, one: int, candidate: int, sign: int) -> None:
+def _shift_shared(fabric: Fabric, classes: Classes, free: Free, one: int, candidate: int, times: int) -> None:
     route = classes.cand_route[candidate]
     if route >= 0 and classes.mbps[one] > 0:
         for at in range(fabric.route_first[route], fabric.route_first[route + 1]):
-            free.shared[fabric.route_use[at]] -= sign * classes.mbps[one]
+            free.shared[fabric.route_use[at]] -= times * classes.mbps[one]
     for at in range(classes.float_first[one], classes.float_first[one + 1]):
-        free.shared[classes.float_use[at]] -= sign * classes.float_amount[at]
+        free.shared[classes.float_use[at]] -= times * classes.float_amount[at]
 
 
 @lean
-def _play(fabric: Fabric, classes: Classes, asked: U8, rows: Decisions, end: int, free: Free, taken: I64) -> None:
-    """What the rows before `end` took and gave back, in the pools asked for; of shared resources all of it."""
+def _wanted(classes: Classes, asked: U8, out: U8) -> None:
+    """Whether the nodes of each candidate's pool are asked for."""
+    for candidate in range(out.shape[0]):
+        out[candidate] = asked[classes.cand_pool[candidate]]
+
+
+@lean
+def _count(rows: Decisions, end: int, one: int, first: int, balance: I32, taken: I64) -> None:
+    """How many tasks the rows before `end` leave at each candidate, and how many came to those of class `one`, of which
+    `first` is the first. Most of what rows hold is alike, so each costs a count and no walk along its road."""
+    balance[:] = 0
     for at in range(end):
         reason = rows.reason[at]
-        if reason > RELEASED_MEMBER:
+        if reason == 0:
+            balance[rows.candidate[at]] += 1
+            if rows.task_class[at] == one:
+                taken[rows.candidate[at] - first] += 1
+        elif reason == RELEASED:
+            balance[rows.candidate[at]] -= 1
+
+
+@lean
+def _hold(fabric: Fabric, classes: Classes, balance: I32, free: Free) -> None:
+    """Take what the counted tasks hold together out of the sums of pools and of what is shared."""
+    for one in range(classes.cand_first.shape[0] - 1):
+        for candidate in range(classes.cand_first[one], classes.cand_first[one + 1]):
+            times = int(balance[candidate])
+            if times != 0:
+                _shift_shared(fabric, classes, free, one, candidate, times)
+                pool, many = classes.cand_pool[candidate], times * int(classes.nodes[one])
+                free.pool[pool, 0] -= many * int(classes.cpu[one])
+                free.pool[pool, 1] -= many * int(classes.mem[one])
+                free.pool[pool, 2] -= many * int(classes.milli[one])
+
+
+@lean
+def _play(classes: Classes, wanted: U8, rows: Decisions, end: int, free: Free) -> None:
+    """What the rows before `end` took of nodes and gave back, in the pools asked for."""
+    for at in range(end):
+        reason, node = rows.reason[at], int(rows.node[at])
+        if reason > RELEASED_MEMBER or node < 0 or not wanted[rows.candidate[at]]:
             continue
         sign = 1 if reason <= MEMBER else -1
-        one, candidate, node = int(rows.task_class[at]), int(rows.candidate[at]), int(rows.node[at])
-        pool = classes.cand_pool[candidate]
-        if reason in (0, RELEASED):
-            _shift_shared(fabric, classes, free, one, candidate, sign)
-            if taken.shape[0] > 0 and sign > 0:
-                taken[candidate] += 1
-            many = sign * int(classes.nodes[one])
-            free.pool[pool, 0] -= many * int(classes.cpu[one])
-            free.pool[pool, 1] -= many * int(classes.mem[one])
-            free.pool[pool, 2] -= many * int(classes.milli[one])
-        if asked[pool] and node >= 0:
-            free.cpu[node] -= sign * int(classes.cpu[one])
-            free.mem[node] -= sign * int(classes.mem[one])
-            each = sign * min(int(classes.milli[one]), WHOLE)
-            mask = int(rows.cards[at])
-            for card in range(CARDS_MAX):
-                if (mask >> card) & 1:
-                    free.card[node, card] -= each
+        one = int(rows.task_class[at])
+        free.cpu[node] -= sign * int(classes.cpu[one])
+        free.mem[node] -= sign * int(classes.mem[one])
+        each = sign * min(int(classes.milli[one]), WHOLE)
+        mask = int(rows.cards[at])
+        for card in range(CARDS_MAX):
+            if (mask >> card) & 1:
+                free.card[node, card] -= each
 
 
 @inner
@@ -123,9 +149,19 @@ def _look(layout: Layout, classes: Classes, asked: U8, free: Free, one: int, top
             best[pool, row] = top[row, many - 1]
 
 
-def scratch_nodes(count: int) -> NDArray[Any]:
-    """Room to work out what nodes had free."""
-    return np.empty(count, NODE)
+class Scratch(NamedTuple):
+    """Room to work in, kept from one question to the next: pages that the system has given once are not asked for again."""
+
+    nodes: NDArray[Any]  # what nodes had free
+    balance: I32  # [X]
+    wanted: U8  # [X]
+
+
+def scratch(fabric: Fabric, classes: Classes) -> Scratch:
+    """Of the size that `room_at` wants for these."""
+    candidates = len(classes.cand_pool)
+    nodes = np.empty(int(fabric.node_first[-1]), NODE)
+    return Scratch(nodes, np.empty(candidates, np.int32), np.empty(candidates, np.uint8))
 
 
 def _first(rows: Decisions, at: int) -> Decisions:
@@ -135,16 +171,18 @@ def _first(rows: Decisions, at: int) -> Decisions:
 
 def room_at(
     layout: Layout, fabric: Fabric, classes: Classes, free: Free, rows: Decisions, at: int, one: int, asked: U8,
-    count_taken: bool, nodes: NDArray[Any],
+    work: Scratch,
 ) -> Room:  # fmt: skip
-    """Room for class `one` in the pools `asked` u8[P] just before row `at` took effect; `free` is of before the batch.
-
-    `nodes` (`scratch_nodes`) is overwritten: pages that the system has given once are not asked for again.
-    """
-    then = Free(nodes["cpu"], nodes["mem"], nodes["card"], free.pool.copy(), free.shared.copy())
-    taken = np.zeros(len(classes.cand_pool) if count_taken else 0, np.int64)
-    _copy_nodes(layout, asked, free, then)
-    _play(fabric, classes, asked, _first(rows, at), at, then, taken)
+    """Room for class `one` in the pools `asked` u8[P] just before row `at` took effect; `free` is of before the batch."""
+    then = Free(work.nodes["cpu"], work.nodes["mem"], work.nodes["card"], free.pool.copy(), free.shared.copy())
+    first, end = int(classes.cand_first[one]), int(classes.cand_first[one + 1])
+    taken, before = np.zeros(end - first, np.int64), _first(rows, at)
+    _count(before, at, one, first, work.balance, taken)
+    _hold(fabric, classes, work.balance, then)
+    if asked.any():
+        _wanted(classes, asked, work.wanted)
+        _copy_nodes(layout, asked, free, then)
+        _play(classes, work.wanted, before, at, then)
     best = np.zeros((len(asked), 4), np.int64)
     _look(layout, classes, asked, then, one, np.zeros((4, max(int(classes.nodes[one]), 1)), np.int64), best)
     return Room(best, then.pool, then.shared, taken)

@@ -4,8 +4,6 @@ It takes what the adapter, its workers and the runner hand in, gives free proces
 is over its time.
 """
 
-from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -47,6 +45,7 @@ class Clerk(remote.Clerk[Attempt]):
 
     def _turn(self) -> None:
         self.host.keep_up()
+        self._note_again()
         for attempt in list(self._attempts.values()):
             if attempt.stage is Stage.WAITING and attempt.order.not_before_us <= self._services.clock():
                 self._stage(attempt)
@@ -72,6 +71,7 @@ class Clerk(remote.Clerk[Attempt]):
 
     def forget(self, attempt: Attempt) -> None:
         self._attempts.pop(attempt.order.attempt_id, None)
+        self._unwritten.pop(attempt.order.attempt_id, None)
         attempt.stopped = True
         for _, element in attempt.at_work:
             attempt.resource.release(element.token)
@@ -198,8 +198,5 @@ class Clerk(remote.Clerk[Attempt]):
         if not attempt.forgotten:
             self._services.post(update)
 
-    def _note(self, attempt: Attempt, **changes: object) -> None:
-        """Keep it. In a folder that takes nothing it is lost with this process, and begun again by the next."""
-        attempt.record = replace(attempt.record, **changes)  # type: ignore[arg-type]  # fields by their names
-        with suppress(OSError):
-            self._services.folder.write_record(attempt.record)
+    def _write(self, attempt: Attempt) -> None:
+        self._services.folder.write_record(attempt.record)

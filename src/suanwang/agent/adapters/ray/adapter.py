@@ -46,7 +46,7 @@ class RayAdapter(RemoteAdapter[Attempt]):
         self._folder.prepare()
         transfers = Transfers(objects, rules, monotonic, data_sets)
         super().__init__(settings.folder, transfers, clock)
-        self._server = server or RayServer(settings)
+        self._server = server or RayServer(settings, monotonic)
         self._services = Services(
             settings, self._folder, objects, transfers.stager, clock, monotonic, self._updates.put
         )

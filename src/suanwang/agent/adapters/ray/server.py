@@ -1,6 +1,6 @@
 """The Ray head's dashboard over HTTP: the Jobs API and the list of nodes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -38,7 +38,9 @@ class Node:
 class RayServer:
     """Every call is one request. Raises AwayError. For one thread."""
 
-    def __init__(self, settings: RaySettings) -> None:
+    def __init__(self, settings: RaySettings, monotonic: Callable[[], int]) -> None:
+        """`monotonic` in microseconds."""
+        self._monotonic = monotonic
         self._client = client_of(settings.url.rstrip("/"), settings.token, settings.timeout_s)
 
     def close(self) -> None:
@@ -92,7 +94,7 @@ class RayServer:
             raise AwayError("the list of nodes is none") from fault
 
     def _object(self, method: str, path: str, **rest: Any) -> dict[str, Any]:
-        return ask_object(self._client, method, path, **rest)
+        return ask_object(self._client, self._monotonic, method, path, **rest)
 
 
 def _path(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import queue
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -47,7 +48,7 @@ def hold(folder: Path) -> int:
     return held
 
 
-class RemoteAdapter(Generic[A]):
+class RemoteAdapter(ABC, Generic[A]):
     """Poll, forget, logs and delivery. What is built on it has a clerk, and says how work is begun and ended."""
 
     _clerk: Clerk[Any]
@@ -61,9 +62,9 @@ class RemoteAdapter(Generic[A]):
         self._attempts: dict[AttemptId, A] = {}
         self._closed = False
 
+    @abstractmethod
     def _forget(self, attempt: A) -> None:
         """On the clerk's thread: end it, and take away what is kept."""
-        raise NotImplementedError
 
     def poll(self) -> Sequence[Update]:
         if self._clerk.failed is not None:

@@ -1,5 +1,6 @@
 """One attempt whose files lie in a shared folder: what is known of it, and what it has to tell. Only the clerk's thread changes it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -76,7 +77,7 @@ class Element:
 
 
 @dataclass(eq=False)
-class SharedAttempt(Generic[S, F, R]):
+class SharedAttempt(ABC, Generic[S, F, R]):
     order: StartOrder
     services: Services[S, F]
     record: R
@@ -109,9 +110,9 @@ class SharedAttempt(Generic[S, F, R]):
         for index in set(range(first, first + elements_of(request))) - set(self.left):
             self.meter.seen(index, 1000, None)
 
+    @abstractmethod
     def log_name(self, index: int) -> str:
         """The file below the attempt's folder that an element prints into."""
-        raise NotImplementedError
 
     # Telling --------------------------------------------------------------------------------------------------
 

@@ -2,11 +2,14 @@
 
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
 
 from suanwang.agent.adapter import StartOrder
 from suanwang.agent.beneath import OutsideError
@@ -15,6 +18,9 @@ from suanwang.agent.verdict import Verdict
 from suanwang.model.error import BackendError
 from suanwang.model.ids import AttemptId
 from suanwang.model.reason import FailureReason
+
+_DETAIL_CHARS = 500
+_log = structlog.get_logger("suanwang.agent")
 
 
 class Attempted(Protocol):
@@ -31,7 +37,7 @@ class Attempted(Protocol):
 A = TypeVar("A", bound=Attempted)
 
 
-class Clerk(Generic[A]):
+class Clerk(ABC, Generic[A]):
     """Runs from `start` to `close`. Everything else hands in work by `call`."""
 
     def __init__(self, name: str, workers: int, tick_s: float, idle_s: float | None) -> None:
@@ -68,20 +74,20 @@ class Clerk(Generic[A]):
 
     # What a backend's clerk says ------------------------------------------------------------------------------
 
-    def _turn(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _turn(self) -> None: ...
 
+    @abstractmethod
     def _is_idle(self) -> bool:
         """Nothing is to be done before somebody hands something in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _remove(self, attempt: A) -> None:
         """Take away what is left of a forgotten attempt."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _write(self, attempt: A) -> None:
         """Write its record. Raises OSError."""
-        raise NotImplementedError
 
     def _begun(self) -> None:
         """First thing on the thread."""
@@ -149,6 +155,8 @@ class Clerk(Generic[A]):
                 found = work()
             except (BackendError, OSError, OutsideError) as fault:
                 found = of_fault(fault)
+            except Exception as fault:
+                found = of_surprise(fault, attempt.order.attempt_id)
             except BaseException as fault:
                 self.call(partial(_raise, fault))
                 raise
@@ -170,6 +178,13 @@ def of_fault(fault: BackendError | OSError | OutsideError) -> Verdict:
     if isinstance(fault, BackendError):
         return Verdict(fault.reason, detail=fault.detail)
     return Verdict(FailureReason.BACKEND, detail=str(fault))
+
+
+def of_surprise(fault: Exception, attempt_id: AttemptId) -> Verdict:
+    """A fault of the adapter's own, or of an answer that it did not expect: it ends one attempt and not the others."""
+    _log.error("adapter_surprised", attempt_id=attempt_id, exc_info=fault)
+    detail = f"the adapter failed on it: {type(fault).__name__}: {fault}"
+    return Verdict(FailureReason.BACKEND, detail=detail.encode("utf-8", "replace").decode()[:_DETAIL_CHARS])
 
 
 def _raise(fault: BaseException) -> None:

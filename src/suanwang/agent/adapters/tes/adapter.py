@@ -48,7 +48,7 @@ class TesAdapter(RemoteAdapter[Attempt]):
         self._folder.prepare()
         transfers = Transfers(objects, rules, monotonic, data_sets)
         super().__init__(settings.folder, transfers, clock)
-        self._server = server or TesServer(settings)
+        self._server = server or TesServer(settings, monotonic)
         storage = Storage(settings.storage, transfers.s3)
         services = Services(
             settings, self._folder, storage, objects, transfers.stager, clock, monotonic, self._updates.put

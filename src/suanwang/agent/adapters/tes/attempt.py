@@ -88,13 +88,16 @@ class Attempt:
         self.saver = Saver(self.order, services.objects, self.log, self.post)
         self.left = numbers_left(self.saver.done, request.array)
         self.meter = Meter(elements_of(request))
+        self.told_us = self.services.clock()
         self.elements = {index: Element() for index in self.left}
 
     # Telling --------------------------------------------------------------------------------------------------
 
-    def post(self, kind: EventKind, **facts: Any) -> None:
+    def post(self, kind: EventKind, ago_us: int = 0, **facts: Any) -> None:
+        """`ago_us`: how long it has been so; never before what was told last."""
         if not self.forgotten:
-            self.services.post(Update(self.order.attempt_id, self.services.clock(), kind, **facts))
+            self.told_us = max(self.told_us, self.services.clock() - ago_us)
+            self.services.post(Update(self.order.attempt_id, self.told_us, kind, **facts))
 
     def usage(self) -> Usage:
         size = sum(found.size_bytes for found in self.collected.values()) if self.failure is None else 0
@@ -191,8 +194,8 @@ class Attempt:
 
     # What the clerk does --------------------------------------------------------------------------------------
 
-    def begin(self, index: int) -> None:
-        """An element has been seen at work."""
+    def begin(self, index: int, ago_us: int = 0) -> None:
+        """An element has been seen at work, or to have been: `ago_us`, how long it ran until now at the least."""
         element = self.elements[index]
         if element.began_us is not None:
             return
@@ -201,7 +204,7 @@ class Attempt:
             return
         if self.record.began_us is None:
             self.meter.begin(now_us)
-            self.post(EventKind.RUNNING)
+            self.post(EventKind.RUNNING, ago_us)
         else:  # told by an earlier process, and counted from there
             self.meter.begin(now_us - max(0, self.services.clock() - self.record.began_us))
 

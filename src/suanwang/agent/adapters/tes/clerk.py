@@ -4,6 +4,7 @@ It hands in what is ready, looks at what lives once an interval, and draws the c
 draws none, and asks less and less often.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,7 @@ from suanwang.agent.adapters.remote import clerk as remote
 from suanwang.agent.adapters.tes import answer
 from suanwang.agent.adapters.tes.attempt import Attempt, Element, Services, Stage, Taken
 from suanwang.agent.adapters.tes.document import ATTEMPT_TAG, ELEMENT_TAG, document_of, key_of, name_of
-from suanwang.agent.adapters.tes.server import AwayError, RefusedError, TesServer, state_of, tags_of
+from suanwang.agent.adapters.tes.server import AwayError, RefusedError, TesServer, is_id, state_of, tags_of
 from suanwang.agent.adapters.tes.verdict import ENDED
 from suanwang.agent.collect import Collected
 from suanwang.agent.verdict import Verdict
@@ -32,7 +33,8 @@ CANCEL_AGAIN_US: Final = 5_000_000
 ELEMENT_DIGITS_MAX: Final = 9
 AWAY_IN_A_ROW: Final = 2  # attempts without an answer, one after the other, for which the others are not asked after
 LATE_US: Final = 10_000_000  # after its wall time the work is ended from here: the image had no `timeout`
-_AT_WORK: Final = frozenset({TesState.RUNNING, TesState.PAUSED}) | (ENDED - {TesState.SYSTEM_ERROR, TesState.CANCELED})
+_AT_WORK: Final = frozenset({TesState.RUNNING, TesState.PAUSED})
+_WORKED: Final = ENDED - {TesState.SYSTEM_ERROR, TesState.CANCELED}
 
 
 class Clerk(remote.Clerk[Attempt]):
@@ -77,13 +79,13 @@ class Clerk(remote.Clerk[Attempt]):
                     self._attempts[attempt_id] = self._attempts.pop(attempt_id)
                 if in_a_row == AWAY_IN_A_ROW:
                     break
+            except Exception as fault:  # it ends this attempt, and none of the others
+                self._give_up(attempt, remote.of_surprise(fault, attempt_id))
             else:
                 answered, in_a_row = answered + 1, 0
-        try:
-            self._end_strays()
-        except AwayError:
-            silent += 1
-        return bool(answered) or not silent
+        there = len(self._strays)
+        lost = self._end_strays()
+        return bool(answered) or lost < there or not (silent + lost)
 
     # Orders ---------------------------------------------------------------------------------------------------
 
@@ -111,9 +113,22 @@ class Clerk(remote.Clerk[Attempt]):
         attempt.stopped = True
         attempt.log.close()
         if attempt.record.handed_in and attempt.stage is not Stage.ENDED:
-            live = {index: one for index, one in attempt.elements.items() if not one.over}
-            self._strays[attempt_id] = {attempt.record.tasks[one] for one in live if one in attempt.record.tasks}
+            self._strays[attempt_id] = self._left_of(attempt)
         self._remove(attempt)
+
+    def _give_up(self, attempt: Attempt, why: Verdict) -> None:
+        """End it here; what the server has of it is ended as of a forgotten one."""
+        self._strays[attempt.order.attempt_id] = self._left_of(attempt)
+        attempt.failure = attempt.failure or (0, why)
+        self._finish(attempt)
+
+    def _left_of(self, attempt: Attempt) -> set[str]:
+        """The tasks of its elements that are not over."""
+        tasks = attempt.record.tasks
+        return {tasks[index] for index, one in attempt.elements.items() if not one.over and index in tasks}
+
+    def _stopped(self) -> None:
+        self._end_strays()  # who was forgotten last
 
     def _remove(self, attempt: Attempt) -> None:
         folder, storage, attempt_id = self._services.folder, self._services.storage, attempt.order.attempt_id
@@ -204,7 +219,7 @@ class Clerk(remote.Clerk[Attempt]):
         found: dict[int, str] = {}
         for task in self._find(attempt.order.attempt_id):
             number = str(tags_of(task).get(ELEMENT_TAG, ""))
-            if not (number.isdecimal() and len(number) <= ELEMENT_DIGITS_MAX) or not isinstance(task.get("id"), str):
+            if not (number.isdecimal() and len(number) <= ELEMENT_DIGITS_MAX) or not is_id(task.get("id")):
                 continue
             index = int(number)
             if index in found or attempt.record.tasks.get(index, task["id"]) != task["id"]:
@@ -244,11 +259,11 @@ class Clerk(remote.Clerk[Attempt]):
                 self._read_end(attempt, index, None, task_id)
             return
         element.missing = 0
-        if state in _AT_WORK and not attempt.stopped:
-            self._begin(attempt, index)
         if state in ENDED:
             self._read_end(attempt, index, state, task_id)
             return
+        if state in _AT_WORK and not attempt.stopped:
+            self._begin(attempt, index)
         now_us, wall_us = self._services.monotonic(), attempt.order.request.resources.wall_time
         if element.began_us is not None and now_us - element.began_us >= wall_us + LATE_US and not attempt.fails:
             attempt.wall_over = True
@@ -257,15 +272,15 @@ class Clerk(remote.Clerk[Attempt]):
             element.cancelled_us = now_us
             self._server.cancel(task_id)
 
-    def _begin(self, attempt: Attempt, index: int) -> None:
-        attempt.begin(index)
+    def _begin(self, attempt: Attempt, index: int, ago_us: int = 0) -> None:
+        attempt.begin(index, ago_us)
         if attempt.record.began_us is None:
             self._note(attempt, began_us=self._services.clock())
 
     def _read_end(self, attempt: Attempt, index: int, state: TesState | None, task_id: str) -> None:
         said = answer.read(self._server.whole(task_id) if state is not None else {})
-        if said.code is not None and not attempt.stopped:
-            self._begin(attempt, index)
+        if (said.code is not None or state in _WORKED) and not attempt.stopped:
+            self._begin(attempt, index, said.ran_us)  # it ran between two looks
         attempt.elements[index].asked = True
         if (
             attempt.order.request.array == 1
@@ -312,17 +327,32 @@ class Clerk(remote.Clerk[Attempt]):
         if not attempt.forgotten:
             self._services.post(update)
 
-    def _end_strays(self) -> None:
-        """Tasks of forgotten attempts, by their numbers and by their tag."""
+    def _end_strays(self) -> int:
+        """Tasks of forgotten attempts, by their numbers and by their tag; how many of these attempts there was no answer
+        about. After some in a row the others wait for the next turn, behind which those come then."""
+        silent = in_a_row = 0
         for attempt_id in list(self._strays):
-            known = self._strays[attempt_id]
-            there = {str(one.get("id")) for one in self._find(attempt_id) if state_of(one) not in ENDED}
-            for task_id in known | there:
-                self._server.cancel(task_id)
-            if there:
-                self._strays[attempt_id] = there
+            if in_a_row == AWAY_IN_A_ROW:
+                break
+            known = self._strays.pop(attempt_id)
+            try:
+                there = {str(one["id"]) for one in self._find(attempt_id) if _lives(one)}
+                for task_id in known | there:
+                    self._server.cancel(task_id)
+            except AwayError:
+                self._strays[attempt_id] = known
+                silent, in_a_row = silent + 1, in_a_row + 1
+            except Exception as fault:
+                remote.of_surprise(fault, attempt_id)  # there is nothing more that could be asked about it
             else:
-                del self._strays[attempt_id]
+                in_a_row = 0
+                if there:
+                    self._strays[attempt_id] = there
+        return silent
+
+
+def _lives(task: Mapping[str, Any]) -> bool:
+    return is_id(task.get("id")) and state_of(task) not in ENDED
 
 
 def _refused(fault: RefusedError) -> Verdict:

@@ -9,7 +9,7 @@ PAGE := src/suanwang/api/static/index.html
 
 # An interrupted recipe leaves no stamp that claims it finished.
 .DELETE_ON_ERROR:
-.PHONY: help setup system web demo demo-fast demo-sites serve test test-sites lint format bench soak docs lock clean
+.PHONY: help setup system web demo demo-fast demo-sites serve test test-sites conformance lint format bench soak docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -57,6 +57,9 @@ test: setup ## all tests but the long ones
 test-sites: setup ## real backends that take long to build or start: Kubernetes (root; built once, outside the checkout)
 	@sh -c 'test "$$(id -u)" = 0' || echo "test-sites: not root: what needs a cluster of its own is skipped by name"
 	$(BIN)/pytest -q -n 0 -m sites $(if $(ARGS),$(ARGS),tests/sites)
+
+conformance: setup ## every adapter against every case, on real backends, as a table; ARGS="--build --write" for all and the page
+	@$(BIN)/python -m tools.conformance $(ARGS)
 
 lint: $(VENV)/.installed ## ruff, mypy --strict, tsc
 	$(BIN)/ruff check .

@@ -35,7 +35,11 @@ ENDLESS = V3 + "qubit[12] q; bit[12] c; for int i in [0:199] { h q; rx(0.3) q; c
 # A state of 1 GiB, of rotations that only a whole state can hold.
 LARGE = V3 + "qubit[26] q; bit[26] c; rx(0.3) q; ry(0.2) q; c = measure q;"
 NOISY = Noise(gate1_ppm=5_000, gate2_ppm=50_000, readout_ppm=20_000)
-KINDS_THAT_NO_CIRCUIT_IS = (Work.EXIT_3, Work.SIGNAL_15, Work.SAVES)
+KINDS_THAT_NO_CIRCUIT_IS = {
+    Work.EXIT_3: "a circuit has no exit code of its own",
+    Work.SIGNAL_15: "a circuit sends itself no signal",
+    Work.SAVES: "a circuit writes no checkpoint",
+}
 
 
 def runners() -> list[int]:

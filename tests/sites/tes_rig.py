@@ -15,8 +15,7 @@ from suanwang.model.ids import AttemptId, PoolId, SiteId, TaskId
 from suanwang.model.task import TaskRequest
 
 WAIT_S = 120.0
-# TES gives nothing back before the end, so no checkpoint can be asked for.
-NOT_IN_TES = (Work.SAVES,)
+NOT_IN_TES = {Work.SAVES: "TES gives nothing back before the end, so no checkpoint can be asked for"}
 POOL = PoolId("conformance/general")
 WORDS = {
     Work.OK: "echo started; echo done > result.txt",

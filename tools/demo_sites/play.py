@@ -153,7 +153,7 @@ def _live(stage: Stage, site: str) -> bool:
 
 
 def _run(stage: Stage, narrator: Narrator, wish: Wish) -> WorkflowView:
-    file = stage.home / "workflow.json"  # which is YAML too
+    file = stage.home / "workflow.yaml"  # JSON is YAML too
     file.write_text(json.dumps(workflow(stage.at, wish.pace_s), indent=1))
     narrator.command(["workflow", "run", "workflow.yaml"])
     begun = stage.grid.operate("workflow", "run", str(file), "--files", str(WORK), "--idempotency-key", "demo")

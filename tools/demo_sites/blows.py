@@ -15,10 +15,10 @@ AWAY_S: Final = 1.5  # what was killed stays away so long, where we bring it bac
 
 
 class Blow(ABC):
-    """`step`: while it runs. A blow is struck and made good at once, and the workflow goes on meanwhile."""
+    """`steps`: while one of these runs. A blow is struck and made good at once, and the workflow goes on meanwhile."""
 
     name: ClassVar[str]
-    step: ClassVar[str]
+    steps: ClassVar[tuple[str, ...]]
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -26,7 +26,7 @@ class Blow(ABC):
     @classmethod
     def fits(cls, stage: Stage) -> bool:
         """Whether there is such a thing here."""
-        return cls.step in stage.at
+        return any(step in stage.at for step in cls.steps)
 
     @abstractmethod
     def strike(self, narrator: Narrator) -> bool:
@@ -38,11 +38,11 @@ class Blow(ABC):
 
 
 class KillNode(Blow):
-    name, step = "slurmd", "prepare"
+    name, steps = "slurmd", ("prepare",)
 
     @classmethod
     def fits(cls, stage: Stage) -> bool:
-        return stage.at.get(cls.step) == "slurm"
+        return stage.at.get("prepare") == "slurm"
 
     @property
     def _slurm(self) -> SlurmPlace:
@@ -65,9 +65,9 @@ class KillNode(Blow):
 
 
 class KillNats(Blow):
-    """The brain starts it again by itself."""
+    """The brain starts it again by itself. Of an array that was shared out the parts run and not the whole: then a step later."""
 
-    name, step = "nats-server", "prepare"
+    name, steps = "nats-server", ("prepare", "train")
 
     def strike(self, narrator: Narrator) -> bool:
         pid = self._stage.grid.nats_pid
@@ -87,24 +87,24 @@ class KillNats(Blow):
 class KillAgent(Blow):
     """Of the site that trains. The same command starts it again, without a token."""
 
-    name, step = "agent", "train"
+    name, steps = "agent", ("train",)
 
     def strike(self, narrator: Narrator) -> bool:
-        agent = self._stage.agents[self._stage.at[self.step]]
+        agent = self._stage.agents[self._stage.at["train"]]
         agent.kill()
         self._stage.killed.append(self.name)
-        narrator.struck("kill.agent", site=self._stage.at[self.step], pid=agent.pid)
+        narrator.struck("kill.agent", site=self._stage.at["train"], pid=agent.pid)
         return True
 
     def mend(self, narrator: Narrator) -> None:
         time.sleep(AWAY_S)
-        agent = self._stage.agents[self._stage.at[self.step]]
+        agent = self._stage.agents[self._stage.at["train"]]
         agent.start()
-        narrator.mended("back.agent", site=self._stage.at[self.step], pid=agent.pid)
+        narrator.mended("back.agent", site=self._stage.at["train"], pid=agent.pid)
 
 
 class KillBrain(Blow):
-    name, step = "brain", "train"
+    name, steps = "brain", ("train",)
 
     def strike(self, narrator: Narrator) -> bool:
         brain = self._stage.grid.brain

@@ -16,10 +16,9 @@ from tools.demo_sites.blows import BLOWS, Blow
 from tools.demo_sites.places import PLACES, LocalPlace, Place, SlurmPlace
 from tools.demo_sites.processes import LOOK_S, DemoError, Grid, agent_of, wait_for
 from tools.demo_sites.stage import Stage
-from tools.demo_sites.story import HOMES, WORK, Check, checks, homes, workflow
+from tools.demo_sites.story import HOMES, WORK, Check, checks, homes, told_of, workflow
 from tools.demo_sites.tell import Narrator
 
-from suanwang.client import Client
 from suanwang.model.error import NetworkError, UnreachableError
 from suanwang.model.record import Phase
 from suanwang.model.view import Explain
@@ -165,7 +164,7 @@ def _run(stage: Stage, narrator: Narrator, wish: Wish) -> WorkflowView:
             _tell(view, seen, narrator)
             if view.state is not WorkflowState.RUNNING:
                 break
-            waiting = _strike(stage, view, waiting, narrator)
+            waiting = _strike(view, waiting, narrator)
         if time.monotonic() > deadline_s:
             raise DemoError("workflow")
         time.sleep(LOOK_S)
@@ -201,30 +200,25 @@ def _tell(view: WorkflowView, seen: Seen, narrator: Narrator) -> None:
             narrator.moved(step.name, step.phase, step.site)
 
 
-def _strike(stage: Stage, view: WorkflowView, waiting: list[Blow], narrator: Narrator) -> list[Blow]:
-    """At most one blow at a time, in order; what stands is given back."""
-    if waiting:
-        running = {step.name for step in view.steps if step.phase is Phase.RUNNING}
-        first = waiting[0]
-        if first.step in running and first.strike(narrator):
-            first.mend(narrator)
-            return waiting[1:]
+def _strike(view: WorkflowView, waiting: list[Blow], narrator: Narrator) -> list[Blow]:
+    """At most one blow at a time, each in its step; what has not been struck yet is given back."""
+    running = {step.name for step in view.steps if step.phase is Phase.RUNNING}
+    for blow in waiting:
+        if running.intersection(blow.steps) and blow.strike(narrator):
+            blow.mend(narrator)
+            return [one for one in waiting if one is not blow]
     return waiting
 
 
 def _check(stage: Stage, done: WorkflowView, narrator: Narrator) -> list[Check]:
     slurm = next((one for one in stage.places if isinstance(one, SlurmPlace)), None)
     with stage.client() as client:
-        told = _told(client, done)
+        told = told_of(client, done)
         narrator.attempts(told)
         jobs = slurm.jobs() if slurm is not None else []
         found = list(checks(client, done, jobs, stage.home / "results"))
     narrator.checks(found)
     return found
-
-
-def _told(client: Client, done: WorkflowView) -> dict[str, Explain]:
-    return {one.name: client.explain(one.task_id) for one in done.steps if one.task_id is not None}
 
 
 def _bill(
@@ -235,7 +229,7 @@ def _bill(
     narrator.command(["bill"])
     with stage.client() as client:
         bill = client.bill()
-        totals = _by_site(_told(client, done))
+        totals = _by_site(told_of(client, done))
     if not wish.as_json:
         stage.grid.operate("bill", out=sys.stdout.buffer)
     narrator.sites(totals, bill.total_micro_yuan)

@@ -91,17 +91,31 @@ class Check:
 
 def checks(client: Client, done: WorkflowView, jobs: Sequence[tuple[str, str]], folder: Path) -> Iterator[Check]:
     """`jobs`: (state, name) of what the Slurm cluster's own controller knows."""
-    told = {one.name: client.explain(one.task_id) for one in done.steps if one.task_id is not None}
-    well = [name for name, one in told.items() if one.task.phase is Phase.SUCCEEDED]
+    steps = {one.name: one.task_id for one in done.steps if one.task_id is not None}
+    told = told_of(client, done)
+    well = [one.name for one in done.steps if one.phase is Phase.SUCCEEDED]
     yield Check("steps", len(well) == len(done.steps), {"well": len(well), "all": len(done.steps)})
     yield _attempts(told)
     if jobs:
         yield _jobs(told, jobs)
     yield from _bills(client, told)
-    for name, one in told.items():
+    for name, task_id in steps.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
-        client.outputs.save(one.task.task_id, folder / name)
-    yield from _results(folder, "report" in told)
+        client.outputs.save(task_id, folder / name)
+    yield from _results(folder, "report" in steps)
+
+
+def told_of(client: Client, done: WorkflowView) -> dict[str, Explain]:
+    """Every task of the workflow; of an array that was shared out each part, since these are what runs and is charged."""
+    told: dict[str, Explain] = {}
+    for step in done.steps:
+        if step.task_id is not None:
+            parts = client.task(step.task_id).parts
+            for number, part in enumerate(parts):
+                told[f"{step.name} {number}"] = client.explain(part.task_id)
+            if not parts:
+                told[step.name] = client.explain(step.task_id)
+    return told
 
 
 def _attempts(told: Mapping[str, Explain]) -> Check:

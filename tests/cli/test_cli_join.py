@@ -171,6 +171,12 @@ def test_an_operator_sees_requests_and_decides(home, tmp_path, capsys, monkeypat
         assert (code != 0, said["error"]["code"]) == (True, "join_decided")
         assert told("requests")[1]["items"] == []
         assert len(told("requests", "--all")[1]["items"]) == 1
+        for words, wanted in (("cordon", "cordoned"), ("drain", "drained"), ("leave", "left"), ("open", "open")):
+            assert told(words, "core") == (0, {"site": "core", "order": wanted})
+        code, said = told("leave", "core")
+        assert (code != 0, said["error"]["code"]) == (True, "site_not_drained")
+        assert main.run(["site", "cordon", "core"]) == 0
+        assert "core takes no new work" in capsys.readouterr().out
 
 
 def test_whoever_does_not_agree_has_asked_nothing_and_who_was_wrong_may_ask_again(home, tmp_path, monkeypatch):

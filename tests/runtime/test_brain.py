@@ -15,6 +15,7 @@ from suanwang.model.ids import AgentId, KeyId, LinkId, PlanId, SiteId, TaskId
 from suanwang.model.path_report import PathFault, PathOutcome, PathReport
 from suanwang.model.principal import Principal, Role, Submission
 from suanwang.model.record import Phase
+from suanwang.model.snapshot import SiteOrder
 from suanwang.model.task import Resources, TaskRequest
 from suanwang.runtime import brain as module
 from suanwang.runtime import clock
@@ -183,3 +184,31 @@ def test_the_plan_of_a_task_that_delivers_is_the_one_that_ran(brain: Brain) -> N
     report = brain.report(USER, task_id)
     assert report is not None
     assert report.chosen == pool
+
+
+def test_a_site_leaves_when_it_is_drained_and_empty_and_its_keys_are_void(brain: Brain) -> None:
+    operator, agent = principal(Role.OPERATOR), principal(Role.AGENT, "there")
+    site = SiteId("there")
+    key = brain.issue_key(operator, LOCAL_TENANT, Role.AGENT, sites=(site,))
+    both = brain.issue_key(operator, LOCAL_TENANT, Role.AGENT, sites=(site, SiteId("here")))
+    with pytest.raises(NotAllowedError):
+        brain.order_site(agent, site, SiteOrder.CORDONED)
+    with pytest.raises(ConflictError) as early:
+        brain.order_site(operator, site, SiteOrder.LEFT)
+    assert early.value.code == "site_not_drained"
+    on_the_road(brain, agent)
+    state = brain.road.state
+    (task,) = state.live.values()
+    brain.cancel(operator, task.task_id)
+    brain.order_site(operator, site, SiteOrder.DRAINED)
+    with pytest.raises(ConflictError) as busy:
+        brain.order_site(operator, site, SiteOrder.LEFT)
+    assert (busy.value.code, busy.value.params["tasks"]) == ("site_busy", 1)
+    brain.fail_site(operator, site)
+    wait_until(lambda: not state.live)
+    brain.order_site(operator, site, SiteOrder.LEFT)
+    assert (state.keys[key[0]].revoked, state.keys[both[0]].revoked) == (True, False)
+    brain.order_site(operator, site, SiteOrder.OPEN)
+    brain.heal_site(operator, site)
+    assert state.closed == {}
+    assert state.snapshot().sites[site].live

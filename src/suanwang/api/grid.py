@@ -19,6 +19,7 @@ from suanwang.model.grid import Grid
 from suanwang.model.ids import LinkId, SecurityPoolId, SiteId, TenantId
 from suanwang.model.principal import Role
 from suanwang.model.scarcity import Scarcity
+from suanwang.model.snapshot import SiteOrder
 from suanwang.model.view import Panorama
 from suanwang.observe.panorama import difference
 
@@ -94,6 +95,34 @@ def fail_site(here: Here, caller: Caller, site_id: SitePath) -> Response:
 @router.post("/v1/sites/{site_id}:heal", status_code=204, response_class=Response, summary="Bring a site back")
 def heal_site(here: Here, caller: Caller, site_id: SitePath) -> Response:
     here.brain.heal_site(caller, SiteId(site_id))
+    return _done()
+
+
+@router.post("/v1/sites/{site_id}:cordon", status_code=204, response_class=Response, summary="Close a site to new work")
+def cordon_site(here: Here, caller: Caller, site_id: SitePath) -> Response:
+    """What runs there runs on; what is planned there is planned elsewhere."""
+    return _ordered(here, caller, site_id, SiteOrder.CORDONED)
+
+
+@router.post("/v1/sites/{site_id}:drain", status_code=204, response_class=Response, summary="Have a site emptied")
+def drain_site(here: Here, caller: Caller, site_id: SitePath) -> Response:
+    """It takes no new work, and what runs there is moved: from its checkpoint, where it has one."""
+    return _ordered(here, caller, site_id, SiteOrder.DRAINED)
+
+
+@router.post("/v1/sites/{site_id}:open", status_code=204, response_class=Response, summary="Open a site again")
+def open_site(here: Here, caller: Caller, site_id: SitePath) -> Response:
+    return _ordered(here, caller, site_id, SiteOrder.OPEN)
+
+
+@router.post("/v1/sites/{site_id}:leave", status_code=204, response_class=Response, summary="Let a site go")
+def leave_site(here: Here, caller: Caller, site_id: SitePath) -> Response:
+    """A drained site, when nothing of it is live any more: the keys that are good for it alone are void."""
+    return _ordered(here, caller, site_id, SiteOrder.LEFT)
+
+
+def _ordered(here: Here, caller: Caller, site_id: str, order: SiteOrder) -> Response:
+    here.brain.order_site(caller, SiteId(site_id), order)
     return _done()
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from suanwang.cli import site_orders
 from suanwang.cli.command import command, group
 from suanwang.cli.session import Session
 from suanwang.cli.words import t
@@ -24,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     command(site, "approve")(approve)
     command(site, "refuse")(refuse)
     command(site, "check")(check)
+    site_orders.add_to(site)
     app.add_typer(site)
 
 

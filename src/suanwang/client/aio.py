@@ -380,6 +380,22 @@ class AsyncClient(AsyncWorkflowVerbs):
     async def heal_site(self, site: str) -> None:
         await self.call(calls.switch("sites", site, "heal"))
 
+    async def cordon_site(self, site: str) -> None:
+        """Close a site to new work; what runs there runs on."""
+        await self.call(calls.switch("sites", site, "cordon"))
+
+    async def drain_site(self, site: str) -> None:
+        """Close a site to new work, and have what runs there moved."""
+        await self.call(calls.switch("sites", site, "drain"))
+
+    async def open_site(self, site: str) -> None:
+        """Open a site again that was cordoned, drained or has left."""
+        await self.call(calls.switch("sites", site, "open"))
+
+    async def leave_site(self, site: str) -> None:
+        """Let a drained site go. Raises ConflictError while something of it is live."""
+        await self.call(calls.switch("sites", site, "leave"))
+
     async def fail_link(self, link: str) -> None:
         await self.call(calls.switch("links", link, "fail"))
 

@@ -339,9 +339,10 @@ def optimise_network(ask: OptimiseAsk) -> Call[NetOptimised]:
 
 
 def switch(kind: str, name: str, verb: str) -> Call[None]:
-    """Fail or heal a site, a link or a security pool (`<site>/<pool>`)."""
+    """Fail or heal a site, a link or a security pool (`<site>/<pool>`); of a site also what work it takes."""
     assert kind in ("sites", "links", "security-pools"), "these have switches"
-    assert verb in ("fail", "heal"), "a switch has two ways"
+    ways = ("fail", "heal", "cordon", "drain", "open", "leave") if kind == "sites" else ("fail", "heal")
+    assert verb in ways, "a switch has these ways"
     safe = "/" if kind == "security-pools" else ""
     return Call("POST", f"/v1/{kind}/{quote(name, safe=safe)}:{verb}", _nothing)
 

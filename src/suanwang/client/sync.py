@@ -368,6 +368,22 @@ class Client(WorkflowVerbs):
     def heal_site(self, site: str) -> None:
         self.call(calls.switch("sites", site, "heal"))
 
+    def cordon_site(self, site: str) -> None:
+        """Close a site to new work; what runs there runs on."""
+        self.call(calls.switch("sites", site, "cordon"))
+
+    def drain_site(self, site: str) -> None:
+        """Close a site to new work, and have what runs there moved."""
+        self.call(calls.switch("sites", site, "drain"))
+
+    def open_site(self, site: str) -> None:
+        """Open a site again that was cordoned, drained or has left."""
+        self.call(calls.switch("sites", site, "open"))
+
+    def leave_site(self, site: str) -> None:
+        """Let a drained site go. Raises ConflictError while something of it is live."""
+        self.call(calls.switch("sites", site, "leave"))
+
     def fail_link(self, link: str) -> None:
         self.call(calls.switch("links", link, "fail"))
 

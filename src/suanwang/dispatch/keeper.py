@@ -7,9 +7,10 @@ from suanwang.dispatch import carry, reconcile, watch
 from suanwang.dispatch.applier import Applier
 from suanwang.dispatch.lifecycle import LIVE, Signal
 from suanwang.model.error import ConflictError
-from suanwang.model.ids import SiteId, TaskId
+from suanwang.model.ids import KeyId, SiteId, TaskId
 from suanwang.model.reason import FailureReason, WaitReason
-from suanwang.model.record import ENDS, CancelRequested, LeaseExtended, TaskWaits
+from suanwang.model.record import ENDS, CancelRequested, LeaseExtended, SiteOrdered, TaskWaits
+from suanwang.model.snapshot import SiteOrder
 from suanwang.observe.task import Task
 
 
@@ -83,6 +84,22 @@ class Keeper(Applier):
         heard_us = self.heard_us.get(agent, 0) if agent is not None else 0
         live = self.clock() - heard_us < self.heartbeat_lost_us
         self.set_site(site, agent, live, seen is not None and seen.emulated, "operator_healed")
+
+    def order_site(self, site: SiteId, order: SiteOrder, principal: KeyId) -> bool:
+        """Close a site to new work or open it. What is planned there is planned elsewhere; of a drained site what runs is
+        too, from its checkpoint where it has one. False where it is so already."""
+        if self.state.closed.get(site, SiteOrder.OPEN) is order:
+            return False
+        now_us = self.clock()
+        self.emit(SiteOrdered(at_us=now_us, site=site, order=order, principal=principal))
+        if order is SiteOrder.OPEN:
+            return True
+        for task in list(self.state.planned.values()):
+            if task.plan is not None and task.plan.site == site:
+                self.signal(task, Signal.PLAN_DROPPED, carry.Cause(now_us, FailureReason.DRAINED))
+        for task in list(self.state.by_site.get(site, {}).values()) if order is SiteOrder.DRAINED else ():
+            self.signal(task, Signal.PREEMPTED, carry.Cause(now_us, FailureReason.DRAINED, site))
+        return True
 
     def stop_at_budget(self, now_us: int) -> None:
         """`on_budget: stop`: what has used up its consent ends here."""

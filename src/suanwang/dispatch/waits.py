@@ -25,6 +25,7 @@ from suanwang.model.record import (
     Record,
     SecurityPoolChanged,
     SiteChanged,
+    SiteOrdered,
     TaskAdmitted,
     TaskEnded,
     TaskRefused,
@@ -33,6 +34,7 @@ from suanwang.model.record import (
 )
 from suanwang.model.reservation import ReservationBroken, ReservationEnded, ReservationMoved
 from suanwang.model.share import NOTHING, Amounts, totals_of
+from suanwang.model.snapshot import SiteOrder
 from suanwang.model.task import Preference, TaskRequest
 from suanwang.observe.lending import may_hold
 from suanwang.observe.moments import Moments
@@ -284,7 +286,7 @@ class Waits:
             case TenantSet():
                 self.line.tree_changed()
                 self._anything = True
-            case SiteChanged(live=True):
+            case SiteChanged(live=True) | SiteOrdered(order=SiteOrder.OPEN):
                 self._freed |= dict.fromkeys(pool.id for pool in self.state.index.sites[record.site].pools)
             case LinkChanged(up=True):
                 self._anything = True

@@ -130,6 +130,7 @@ class FailureReason(StrEnum):
     SITE_LOST = "site_lost"  # no heartbeat from the site
     CROWDED_OUT = "crowded_out"  # what runs there outlasted its window; it had not begun and is planned again
     PREEMPTED = "preempted"  # gave way to a task of higher rank; it is planned again
+    DRAINED = "drained"  # its site is being emptied by an operator; it is planned again
     STALE = "stale"  # an older fencing number
     BUDGET_STOP = "budget_stop"
     CANCELLED = "cancelled"
@@ -148,6 +149,7 @@ RETRYABLE = frozenset(
         FailureReason.SITE_LOST,
         FailureReason.CROWDED_OUT,
         FailureReason.PREEMPTED,
+        FailureReason.DRAINED,
         FailureReason.BACKEND,
         FailureReason.DELIVERY,
     }
@@ -160,11 +162,12 @@ NOT_THE_TASKS_FAULT = frozenset(
         FailureReason.BACKEND,
         FailureReason.CROWDED_OUT,
         FailureReason.PREEMPTED,
+        FailureReason.DRAINED,
     }
 )
 
 # Of those, the ones after which the agent may still tell of the attempt what it has done.
-PARTS = frozenset({FailureReason.SITE_LOST, FailureReason.CROWDED_OUT, FailureReason.PREEMPTED})
+PARTS = frozenset({FailureReason.SITE_LOST, FailureReason.CROWDED_OUT, FailureReason.PREEMPTED, FailureReason.DRAINED})
 
 
 class PlanFault(StrEnum):

@@ -35,6 +35,7 @@ from suanwang.model.reservation import (
     ReservationMoved,
     ReservationResized,
 )
+from suanwang.model.snapshot import SiteOrder
 from suanwang.model.task import Input, TaskRequest
 from suanwang.model.workflow_record import WorkflowSubmitted
 
@@ -367,6 +368,17 @@ class PathRestored(Value):
     plan_id: PlanId
 
 
+class SiteOrdered(Value):
+    """An operator has closed a site to new work, has it emptied or let it go, or opened it again. What this does to plans and
+    attempts stands in records of their own in the same batch."""
+
+    t: Literal["site_ordered"] = "site_ordered"
+    at_us: int
+    site: SiteId
+    order: SiteOrder
+    principal: KeyId
+
+
 class SiteAsked(Value):
     """An agent asks, with a token of the role joiner, to bring a site into the grid. `proposed` is what an operator sees."""
 
@@ -425,7 +437,7 @@ Record = Annotated[
     | PlanCommitted | PlanDropped | AttemptOpened | EventApplied | StopRequested | DeliveryOrdered | LeaseExtended | AttemptClosed
     | ChargePosted | TaskEnded | CancelRequested | SiteChanged | LinkChanged | SecurityPoolChanged
     | PathRepaired | PathBroken | PathRestored
-    | SiteAsked | SiteJoined | SiteRefused | SiteChecked | ResultCompared
+    | SiteAsked | SiteJoined | SiteRefused | SiteChecked | SiteOrdered | ResultCompared
     | WorkflowSubmitted
     | ReservationMade | ReservationMoved | ReservationResized | ReservationBroken | ReservationEnded,
     Field(discriminator="t"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,15 @@ class SiteState:
 
     live: bool
     emulated: bool = False
+
+
+class SiteOrder(StrEnum):
+    """What an operator wants of a site's work."""
+
+    OPEN = "open"
+    CORDONED = "cordoned"  # what runs there runs on; nothing new comes
+    DRAINED = "drained"  # and what runs there is moved
+    LEFT = "left"  # it is empty and has gone: its agent's keys are void
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,9 @@ class Snapshot:
     history_end: int = 0
     placements: Placements = field(default_factory=Placements)  # of the tasks whose plans stand
     by_key: "Mapping[str, Mapping[LeaseId, Holds]] | None" = None
+    closed: Mapping[SiteId, SiteOrder] = field(
+        default_factory=dict
+    )  # to new work, by an operator; `sites` has them as not live
 
     def copied(self) -> "Snapshot":
         """For looks while the owner goes on: without the history, the index by resource, and who stands where."""

@@ -126,7 +126,7 @@ def _site(snapshot: Snapshot, site: Site, use: _Use, counts: Counts) -> SiteLoad
         emulated=state is not None and state.emulated,
         load_permille=max((pool.load_permille for pool in pools), default=0),
         tasks=counts.tasks_by_site.get(site.id, 0),
-        cause=None if live else counts.causes.get(site.id),
+        cause=None if live else snapshot.closed.get(site.id) or counts.causes.get(site.id),
         pools=pools,
     )
 

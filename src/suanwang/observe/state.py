@@ -3,8 +3,8 @@
 Nothing here decides; a record holds what was decided. Only the applier (`flow.py`) calls `apply`.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blake3 import blake3
@@ -52,7 +52,7 @@ from suanwang.model.record import (
     TaskWaits,
 )
 from suanwang.model.share import amounts_of
-from suanwang.model.snapshot import GridIndex, LeaseChange, SiteState, Snapshot
+from suanwang.model.snapshot import GridIndex, LeaseChange, SiteOrder, SiteState, Snapshot
 from suanwang.model.task import TaskRequest, comes_after, elements_of, places_of
 from suanwang.model.workflow_record import WorkflowSubmitted
 from suanwang.observe.agenda import Agenda
@@ -103,6 +103,7 @@ class State:
     history: list[LeaseChange] = field(default_factory=list)
     sites: dict[SiteId, SiteState] = field(default_factory=dict)
     operator_down: set[SiteId] = field(default_factory=set)
+    closed: dict[SiteId, SiteOrder] = field(default_factory=dict)  # to new work, by an operator's order
     agent_of: dict[SiteId, AgentId] = field(default_factory=dict)
     links_down: frozenset[LinkId] = frozenset()
     links_out: dict[LinkId, LinkChanged] = field(default_factory=dict)  # who took out each that is down
@@ -130,7 +131,7 @@ class State:
         return Snapshot(
             version=self.version,
             index=self.index,
-            sites=self.sites,
+            sites=self._open_sites(),
             leases=self.leases,
             links_down=self.links_down,
             security_down=self.security_down,
@@ -138,7 +139,13 @@ class State:
             history_end=len(self.history),
             placements=self.placements,
             by_key=self.by_key,
+            closed=self.closed,
         )
+
+    def _open_sites(self) -> Mapping[SiteId, SiteState]:
+        """As the planner shall see them: one that takes no new work is as one without an agent."""
+        shut = {one: replace(self.sites[one], live=False) for one in self.closed if one in self.sites}
+        return {**self.sites, **shut} if shut else self.sites
 
     def load(self, tenant: TenantId) -> TenantLoad:
         return self.tally.alone(tenant)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from suanwang.model.ids import LinkId
-from suanwang.model.record import GridAdopted, LinkChanged, SecurityPoolChanged, SiteChanged
-from suanwang.model.snapshot import SiteState
+from suanwang.model.record import GridAdopted, LinkChanged, SecurityPoolChanged, SiteChanged, SiteOrdered
+from suanwang.model.snapshot import SiteOrder, SiteState
 
 if TYPE_CHECKING:
     from suanwang.observe.state import State
@@ -25,6 +25,14 @@ def _site(state: "State", record: SiteChanged) -> None:
         state.operator_down.add(record.site)
     if record.cause == "operator_healed":
         state.operator_down.discard(record.site)
+
+
+def _ordered(state: "State", record: SiteOrdered) -> None:
+    state.version += 1
+    if record.order is SiteOrder.OPEN:
+        state.closed.pop(record.site, None)
+    else:
+        state.closed[record.site] = record.order
 
 
 def _link(state: "State", record: LinkChanged) -> None:
@@ -52,6 +60,7 @@ def _security_pool(state: "State", record: SecurityPoolChanged) -> None:
 SWITCHES: dict[type, Callable[["State", Any], None]] = {
     GridAdopted: _grid,
     SiteChanged: _site,
+    SiteOrdered: _ordered,
     LinkChanged: _link,
     SecurityPoolChanged: _security_pool,
 }

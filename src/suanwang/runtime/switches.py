@@ -4,9 +4,12 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 
 from suanwang.flow import Road
-from suanwang.model.error import NotAllowedError, NotFoundError
+from suanwang.model.error import ConflictError, NotAllowedError, NotFoundError
 from suanwang.model.ids import LinkId, SecurityPoolId, SiteId
 from suanwang.model.principal import Principal, Role
+from suanwang.model.record import KeyRevoked
+from suanwang.model.snapshot import SiteOrder
+from suanwang.observe.task import Task
 
 
 class Switches(ABC):
@@ -31,6 +34,21 @@ class Switches(ABC):
             _site_known(road, site)
             road.heal_site(site)
             road.commit()
+
+    def order_site(self, principal: Principal, site: SiteId, order: SiteOrder) -> None:
+        """Close a site to new work, have it emptied, let it go, or open it again.
+
+        Raises ConflictError for a site that shall go and is not drained and empty yet.
+        """
+        operators_only(principal)
+        with self._verb() as road:
+            _site_known(road, site)
+            if order is SiteOrder.LEFT:
+                _check_empty(road, site)
+            if road.order_site(site, order, principal.key_id):
+                if order is SiteOrder.LEFT:
+                    _void_keys(road, site, road.clock())
+                road.commit()
 
     def fail_link(self, principal: Principal, link: LinkId) -> None:
         """What runs over it gets another path. It stays down until an operator puts it back, whatever agents say of it."""
@@ -63,6 +81,27 @@ class Switches(ABC):
                 raise NotFoundError("security_pool_unknown", pool=pool)
             if road.set_security_pool(pool, up, principal.key_id):
                 road.commit()
+
+
+def _check_empty(road: Road, site: SiteId) -> None:
+    state = road.state
+    if state.closed.get(site) not in (SiteOrder.DRAINED, SiteOrder.LEFT):
+        raise ConflictError("site_not_drained", site=site)
+    parting = [one for one in state.parting.values() if _parts_from(state.tasks[one], site)]
+    busy = len({*state.by_site.get(site, {}), *parting})
+    if busy:
+        raise ConflictError("site_busy", site=site, tasks=busy)
+
+
+def _parts_from(task: Task, site: SiteId) -> bool:
+    return task.parting is not None and task.parting.site == site
+
+
+def _void_keys(road: Road, site: SiteId, now_us: int) -> None:
+    """The keys that are good for this site alone."""
+    for key_id, one in list(road.state.keys.items()):
+        if one.key.role == Role.AGENT.value and one.key.sites == (site,) and not one.revoked:
+            road.emit(KeyRevoked(at_us=now_us, key_id=key_id))
 
 
 def operators_only(principal: Principal) -> None:

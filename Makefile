@@ -56,7 +56,7 @@ test: setup ## all tests but the long ones
 
 test-sites: setup ## real backends that take long to build or start: Kubernetes (root; built once, outside the checkout)
 	@sh -c 'test "$$(id -u)" = 0' || echo "test-sites: not root: what needs a cluster of its own is skipped by name"
-	$(BIN)/pytest -q -n 0 -m sites $(if $(ARGS),$(ARGS),tests/sites)
+	$(BIN)/pytest -q -n 0 -m sites $(if $(ARGS),$(ARGS),tests/sites tests/tools)
 
 conformance: setup ## every adapter against every case, on real backends, as a table; ARGS="--build --write" for all and the page
 	@$(BIN)/python -m tools.conformance $(ARGS)

@@ -135,7 +135,7 @@ def test_a_doubled_or_open_attempt_is_found():
     assert story._jobs(task((True, 1), array=2), twice).good
 
 
-@SLURM[0]
+@pytest.mark.sites
 @SLURM[1]
 def test_a_run_with_slurm_alone_survives_what_is_killed():
     _whole_run(("ray", "quantum", "kubernetes"), {"prepare": "slurm", "train": "slurm"})

@@ -22,31 +22,31 @@ def add_to(site: typer.Typer) -> None:
 def cordon(session: Session, site: Site) -> None:
     with session.client() as client:
         client.cordon_site(site)
-    _say(session, site, "cordoned")
+    _say(session, site, "cordoned", "cli.site.cordoned")
 
 
 def drain(session: Session, site: Site) -> None:
     with session.client() as client:
         client.drain_site(site)
-    _say(session, site, "drained")
+    _say(session, site, "drained", "cli.site.drained")
 
 
 def open_(session: Session, site: Site) -> None:
     with session.client() as client:
         client.open_site(site)
-    _say(session, site, "open")
+    _say(session, site, "open", "cli.site.open")
 
 
 def leave(session: Session, site: Site) -> None:
     with session.client() as client:
         client.leave_site(site)
-    _say(session, site, "left")
+    _say(session, site, "left", "cli.site.left")
 
 
-def _say(session: Session, site: str, order: str) -> None:
+def _say(session: Session, site: str, order: str, said: str) -> None:
     if session.as_json:
         session.document({"site": site, "order": order})
         return
     from suanwang.cli.show.forms import done
 
-    session.console.print(done(t(f"cli.site.{order}", site=site)))
+    session.console.print(done(t(said, site=site)))

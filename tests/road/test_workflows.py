@@ -242,3 +242,16 @@ def test_where_the_site_that_made_it_answers_no_more_the_object_store_has_it() -
     town.road.commit()
     assert to_the_end(town).state is WorkflowState.SUCCEEDED
     assert all(town.task(one).phase in ENDS for one in ids.values())
+
+
+def test_a_step_whose_array_is_shared_out_is_at_work_while_its_parts_are() -> None:
+    town = Town("a", "b")
+    town.exchange()
+    ids = begin(town, "\n  many: {array: 4, spread: {sites: 2}}\n  last: {after: {many: succeeded}}\n")
+    assert states(town) == {"many": "waiting", "last": "waiting"}
+    town.plan()
+    parts = town.task(ids["many"]).parts
+    assert len(parts) == 2
+    town.until(parts[0], Phase.RUNNING)
+    assert states(town) == {"many": "running", "last": "waiting"}
+    assert to_the_end(town).state is WorkflowState.SUCCEEDED

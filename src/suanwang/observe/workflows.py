@@ -25,15 +25,16 @@ def _submitted(state: "State", record: WorkflowSubmitted) -> None:
 WORKFLOWS: dict[type, Any] = {WorkflowSubmitted: _submitted}
 
 
-def step_state(task: Task) -> StepState:
-    """In the words of a workflow."""
+def step_state(task: Task, tasks: Mapping[TaskId, Task]) -> StepState:
+    """In the words of a workflow. Of an array that is shared out its parts say whether it has begun."""
     if task.phase is Phase.SUCCEEDED:
         return StepState.SUCCEEDED
     if task.phase is Phase.CANCELLED:
         return StepState.SKIPPED if task.after_lost else StepState.CANCELLED
     if task.phase in ENDS:
         return StepState.FAILED
-    return StepState.WAITING if task.phase in _WAITING else StepState.RUNNING
+    waits = all(one.phase in _WAITING for one in (task, *(tasks[part] for part in task.parts)))
+    return StepState.WAITING if waits else StepState.RUNNING
 
 
 def handled(steps: Sequence[StepRef], states: Mapping[TaskId, StepState]) -> frozenset[TaskId]:
@@ -49,7 +50,7 @@ def handled(steps: Sequence[StepRef], states: Mapping[TaskId, StepState]) -> fro
 
 def workflow_view(record: WorkflowSubmitted, tasks: Mapping[TaskId, Task], *, whole: bool) -> WorkflowView:
     """How it stands; `whole`: with each of its tasks."""
-    states = {one.task_id: step_state(tasks[one.task_id]) for one in record.steps}
+    states = {one.task_id: step_state(tasks[one.task_id], tasks) for one in record.steps}
     mended = handled(record.steps, states)
     counts = {state: n for state in StepState if (n := sum(one is state for one in states.values()))}
     names = {str(one.task_id): one.name for one in record.steps}
@@ -60,7 +61,9 @@ def workflow_view(record: WorkflowSubmitted, tasks: Mapping[TaskId, Task], *, wh
         state=_whole_state(states, mended),
         submitted_us=record.at_us,
         counts=counts,
-        steps=tuple(_step_view(one, tasks[one.task_id], names, mended) for one in record.steps) if whole else (),
+        steps=tuple(_step_view(one, tasks[one.task_id], names, states[one.task_id], mended) for one in record.steps)
+        if whole
+        else (),
     )
 
 
@@ -72,13 +75,15 @@ def _whole_state(states: Mapping[TaskId, StepState], mended: frozenset[TaskId]) 
     return WorkflowState.CANCELLED if StepState.CANCELLED in states.values() else WorkflowState.SUCCEEDED
 
 
-def _step_view(one: StepRef, task: Task, names: Mapping[str, str], mended: frozenset[TaskId]) -> StepView:
+def _step_view(
+    one: StepRef, task: Task, names: Mapping[str, str], state: StepState, mended: frozenset[TaskId]
+) -> StepView:
     return StepView(
         name=one.name,
         task_id=one.task_id,
         number=task.number,
         phase=task.phase,
-        state=step_state(task),
+        state=state,
         after={names[to.task]: to.when.value for to in one.after},
         handled=one.task_id in mended,
         site=task.plan.site if task.plan is not None else task.site,

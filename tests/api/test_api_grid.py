@@ -102,6 +102,24 @@ def test_the_panorama_shows_every_site_and_the_flow_of_a_running_task(user, grid
     assert any(one.task_id == running["task_id"] and one.phase == "running" for one in found.recent)
 
 
+def test_a_drained_site_is_closed_with_its_cause_and_its_task_goes_elsewhere(user, operator, running):
+    site = running["site"]
+    assert operator.post(f"/v1/sites/{site}:drain").status_code == 204
+    try:
+        deadline = time.monotonic() + 20
+        while (view := user.get(f"/v1/tasks/{running['task_id']}").json())["site"] in (site, None):
+            assert time.monotonic() < deadline, view
+            time.sleep(0.05)
+        first = user.get(f"/v1/tasks/{running['task_id']}/explain").json()["attempts"][0]
+        assert (first["site"], first["reason"]) == (site, "drained")
+        seen = next(one for one in user.get("/v1/panorama").json()["sites"] if one["id"] == site)
+        assert (seen["live"], seen["cause"]) == (False, "drained")
+    finally:
+        assert operator.post(f"/v1/sites/{site}:open").status_code == 204
+    seen = next(one for one in user.get("/v1/panorama").json()["sites"] if one["id"] == site)
+    assert (seen["live"], seen["cause"]) == (True, None)
+
+
 def test_a_failed_site_is_down_with_its_cause_and_its_task_goes_elsewhere(user, operator, running):
     site = running["site"]
     assert operator.post(f"/v1/sites/{site}:fail").status_code == 204

@@ -138,4 +138,5 @@ class Snapshot:
             leases=dict(self.leases),
             links_down=self.links_down,
             security_down=self.security_down,
+            closed=dict(self.closed),
         )
